@@ -1,0 +1,165 @@
+"""PNASNet-5 as frozen data: the cell, the two official networks, and the plan of cells that follows from them.
+
+Source: tensorflow/models, research/slim/nets/nasnet/pnasnet.py and nasnet_utils.py.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Operand(NamedTuple):
+    """One side of a combination: `operation` (`separable`, `max_pool` or `none`) applied to hidden state `state`."""
+
+    operation: str
+    kernel: int
+    state: int
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """Pairs of operands that are added; states 0 and 1 are the cell's inputs, each sum is the next state."""
+
+    combinations: tuple[tuple[Operand, Operand], ...]
+    outputs: tuple[int, ...]
+
+
+PNASNET_5 = Genotype(
+    combinations=(
+        (Operand("separable", 5, 1), Operand("max_pool", 3, 1)),
+        (Operand("separable", 7, 0), Operand("max_pool", 3, 0)),
+        (Operand("separable", 5, 0), Operand("separable", 3, 0)),
+        (Operand("separable", 3, 4), Operand("max_pool", 3, 0)),
+        (Operand("separable", 3, 1), Operand("none", 1, 0)),
+    ),
+    outputs=(2, 3, 4, 5, 6),
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The official hyper-parameters that change the network; names and defaults follow `large_imagenet_config`.
+
+    `aux_image_size` (height, width) adds the auxiliary head, whose last convolution is as large as its input: it fits
+    one image size only. The released checkpoints have no such head. `num_classes` 0 leaves the pooled features.
+    """
+
+    num_cells: int = 12
+    num_conv_filters: int = 216
+    stem_multiplier: float = 3.0
+    filter_scaling_rate: float = 2.0
+    num_reduction_layers: int = 2
+    skip_reduction_layer_input: bool = True
+    use_bounded_activation: bool = False
+    dense_dropout_keep_prob: float = 0.5
+    drop_path_keep_prob: float = 0.6
+    total_training_steps: int = 250_000
+    num_classes: int = 1001
+    aux_image_size: tuple[int, int] | None = None
+
+
+class Variant(NamedTuple):
+    """An official network: its configuration and the side of the square images (pixels) that it was trained on."""
+
+    config: Config
+    image_size: int
+
+
+VARIANTS = {
+    "large": Variant(Config(), 331),
+    "mobile": Variant(
+        Config(num_cells=9, num_conv_filters=54, stem_multiplier=1.0, drop_path_keep_prob=1.0), image_size=224
+    ),
+}
+
+
+def variant(name: str) -> Variant:
+    """The official network called `name`. Raises ValueError for an unknown one."""
+    if name not in VARIANTS:
+        raise ValueError(f"unknown variant {name!r}: expected one of {', '.join(VARIANTS)}")
+    return VARIANTS[name]
+
+
+class Features(NamedTuple):
+    """What a cell reads: channels, and how many times the map was halved since the first convolution."""
+
+    channels: int
+    halvings: int
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """One cell of a network: its scope, the two inputs (`prev` is None in the first), filters, stride, and depth.
+
+    `depth` counts the cells from 0, those of the stem included: drop path is the stronger the deeper.
+    """
+
+    scope: str
+    net: Features
+    prev: Features | None
+    filters: int
+    stride: int
+    depth: int
+
+    @property
+    def out(self) -> Features:
+        return Features(len(PNASNET_5.outputs) * self.filters, self.net.halvings + (self.stride == 2))
+
+
+def stem_filters(config: Config) -> int:
+    """Filters of the first convolution."""
+    return int(32 * config.stem_multiplier)
+
+
+def reduction_cells(config: Config) -> tuple[int, ...]:
+    """The numbers of the cells with stride 2, as the official `calc_reduction_layers` spaces them."""
+    parts = config.num_reduction_layers + 1
+    return tuple(int(float(part) / parts * config.num_cells) for part in range(1, parts))
+
+
+def aux_cell(config: Config) -> int | None:
+    """The number of the cell behind which the auxiliary head sits; None where the official network has no place."""
+    reductions = reduction_cells(config)
+    return reductions[1] - 1 if len(reductions) > 1 and reductions[1] > 0 else None
+
+
+def plan_cells(config: Config) -> tuple[tuple[CellPlan, int | None], ...]:
+    """All cells in order, each with the index of the output that is its `prev`.
+
+    Outputs are counted from 0, the first convolution's. Raises ValueError for a configuration that the official code
+    cannot build either.
+    """
+    reductions = reduction_cells(config)
+    outputs = [Features(stem_filters(config), 0)]
+    plans: list[tuple[CellPlan, int | None]] = []
+    scaling = 1.0 / config.filter_scaling_rate**2
+    for depth in range(config.num_cells + 2):
+        number = depth - 2
+        stride = 2 if number < 0 or number in reductions else 1
+        if number == 0:
+            scaling = 1.0
+        if number in reductions:
+            scaling *= config.filter_scaling_rate
+        if number < 0 or config.skip_reduction_layer_input or stride == 1:
+            prev = depth - 1 if depth else None
+        elif number == 0:
+            raise ValueError("skip_reduction_layer_input=False needs a first cell that is no reduction: add cells")
+        scope = f"cell_stem_{depth}" if number < 0 else f"cell_{number}"
+        features = None if prev is None else outputs[prev]
+        plan = CellPlan(scope, outputs[-1], features, int(config.num_conv_filters * scaling), stride, depth)
+        if features is not None and plan.net.halvings - features.halvings > 1:
+            raise ValueError(f"{scope}: its two inputs differ by more than one reduction; the official code fails too")
+        plans.append((plan, prev))
+        outputs.append(plan.out)
+        if number < 0:
+            scaling *= config.filter_scaling_rate
+    return tuple(plans)
+
+
+def minimum_size(config: Config) -> tuple[int, int]:
+    """The least image height and width (pixels).
+
+    The official code finds out by the width alone whether a map was halved, so the width has to be more than one pixel
+    up to the last reduction; for the height, the first convolution's 3 pixels are enough.
+    """
+    halvings = 2 + len(set(reduction_cells(config)))
+    return 3, 2**halvings + 3

@@ -1,0 +1,135 @@
+"""PNASNet-5: the stem, the cells and the heads. Module paths repeat the official variable scopes."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from pnasnet_torch.cell import Cell, Scope, activation
+from pnasnet_torch.genotype import Config, aux_cell, minimum_size, plan_cells, reduction_cells, stem_filters, variant
+from pnasnet_torch.operations import BatchNorm, GlobalMean, SameConv2d
+
+AUX_PROJECTION, AUX_FILTERS = 128, 768
+AUX_POOL, AUX_STRIDE = 5, 3
+
+
+class TrainingOutputs(NamedTuple):
+    """What a network with an auxiliary head gives in training: two times logits (N, classes)."""
+
+    logits: Tensor
+    aux_logits: Tensor
+
+
+class PNASNet(nn.Module):
+    """PNASNet-5 for images (N, 3, H, W) with values from -1 to 1, RGB; logits (N, classes), class 0 the background.
+
+    In evaluation mode the auxiliary head does not run. Source: research/slim/nets/nasnet/pnasnet.py.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.cell_plans = plan_cells(config)
+        self.conv0 = nn.Conv2d(3, stem_filters(config), 3, stride=2, bias=False)
+        self.conv0_bn = BatchNorm(stem_filters(config))
+        for plan, _ in self.cell_plans:
+            self.add_module(plan.scope, Cell(plan, config))
+        self.aux_scope = None
+        if config.aux_image_size is not None and config.num_classes:
+            self._add_aux_head(config, config.aux_image_size)
+        self.final_layer = FinalLayer(config, self.cell_plans[-1][0].out.channels)
+
+    def _add_aux_head(self, config: Config, image_size: tuple[int, int]) -> None:
+        number = aux_cell(config)
+        if number is None:
+            raise ValueError(f"no place for an auxiliary head: reductions in cells {reduction_cells(config)}")
+        out = next(plan.out for plan, _ in self.cell_plans if plan.scope == f"cell_{number}")
+        rows, columns = (_aux_map_side(side, out.halvings) for side in image_size)
+        if min(rows, columns) < 1:
+            raise ValueError(f"images of {image_size[0]}x{image_size[1]} pixels are too small for the auxiliary head")
+        self.aux_scope = f"aux_{number}"
+        activation_name = "relu6" if config.use_bounded_activation else "relu"
+        self.add_module(activation_name, activation(config.use_bounded_activation))
+        head = _aux_logits(out.channels, (rows, columns), config)
+        self.add_module(self.aux_scope, nn.ModuleDict({"aux_logits": head}))
+
+    def forward(self, images: Tensor, step: int | Tensor | None = None) -> Tensor | TrainingOutputs:
+        """Logits (N, classes), or pooled features (N, channels) where `num_classes` is 0.
+
+        In training, with an auxiliary head, TrainingOutputs. `step` is the training step for the drop-path schedule;
+        None means its end. Raises ValueError for images of another form or too small for the network.
+        """
+        self._check(images)
+        outputs = [self.conv0_bn(self.conv0(images))]
+        aux_logits = None
+        for plan, prev in self.cell_plans:
+            cell = self._modules[plan.scope]
+            outputs.append(cell(outputs[-1], outputs[-1 if prev is None else prev], step))
+            if self.training and self.aux_scope and plan.scope == f"cell_{aux_cell(self.config)}":
+                aux_logits = self._aux_logits(outputs[-1])
+        logits = self.final_layer(outputs[-1])
+        return logits if aux_logits is None else TrainingOutputs(logits, aux_logits)
+
+    def predict(self, images: Tensor) -> Tensor:
+        """Probabilities (N, classes): the softmax of the logits."""
+        return self.final_layer.predictions(self(images))
+
+    def _aux_logits(self, net: Tensor) -> Tensor:
+        relu = self._modules["relu6" if self.config.use_bounded_activation else "relu"]
+        return self._modules[self.aux_scope]["aux_logits"](relu(net))
+
+    def _check(self, images: Tensor) -> None:
+        height, width = minimum_size(self.config)
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"expected images (N, 3, H, W), found {tuple(images.shape)}")
+        if images.shape[2] < height or images.shape[3] < width:
+            found = f"{images.shape[2]}x{images.shape[3]}"
+            raise ValueError(f"images of {found} pixels are too small: this network needs at least {height}x{width}")
+
+
+class FinalLayer(Scope):
+    """`final_layer`: activation, mean over the map, dropout, classes. `predictions` is for `PNASNet.predict` alone."""
+
+    def __init__(self, config: Config, channels: int) -> None:
+        super().__init__()
+        self.add_activation(config.use_bounded_activation)
+        self.add("mean", GlobalMean())
+        if config.num_classes:
+            self.add("dropout", nn.Dropout(1 - config.dense_dropout_keep_prob))
+            self.add("FC", nn.Linear(channels, config.num_classes))
+        self.path = tuple(self._modules)
+        if config.num_classes:
+            self.add("predictions", nn.Softmax(dim=1))
+
+    def forward(self, net: Tensor) -> Tensor:
+        return self.run(self.path, net)
+
+
+def _aux_logits(channels: int, map_size: tuple[int, int], config: Config) -> Scope:
+    head = Scope()
+    head.add("avg_pool", nn.AvgPool2d(AUX_POOL, AUX_STRIDE))
+    head.add_conv("proj", "aux_bn0", SameConv2d(channels, AUX_PROJECTION, 1), AUX_PROJECTION)
+    head.add_activation(config.use_bounded_activation)
+    head.add("Conv", nn.Conv2d(AUX_PROJECTION, AUX_FILTERS, map_size, bias=False))
+    head.add("aux_bn1", BatchNorm(AUX_FILTERS))
+    head.add_activation(config.use_bounded_activation)
+    head.add("flatten", nn.Flatten())
+    head.add("FC", nn.Linear(AUX_FILTERS, config.num_classes))
+    return head
+
+
+def _aux_map_side(side: int, halvings: int) -> int:
+    """A side of the map that the auxiliary head's last convolution covers, for images with `side` pixels there."""
+    side = (side - 3) // 2 + 1
+    for _ in range(halvings):
+        side = -(-side // 2)
+    return (side - AUX_POOL) // AUX_STRIDE + 1
+
+
+def pnasnet_large() -> PNASNet:
+    """PNASNet-5 Large as released: 331x331 pixels, 1001 classes, no auxiliary head; weights are random."""
+    return PNASNet(variant("large").config)
+
+
+def pnasnet_mobile() -> PNASNet:
+    """PNASNet-5 Mobile as released: 224x224 pixels, 1001 classes, no auxiliary head; weights are random."""
+    return PNASNet(variant("mobile").config)

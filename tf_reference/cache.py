@@ -1,0 +1,31 @@
+"""The project's cache folder, and files that appear in it whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_dir(name: str) -> Path:
+    """The cache sub-folder `name`, made if missing: under PNASNET_PARITY_CACHE, or the user's own cache folder."""
+    root = os.environ.get("PNASNET_PARITY_CACHE") or platformdirs.user_cache_dir("pnasnet-parity")
+    folder = Path(root) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `target` that takes its place when the block ends well, and is removed when not."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.stem, suffix=target.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,108 @@
+"""The TensorFlow 1 names that the official source needs, on current TensorFlow and tf-slim.
+
+The official code is TF1 code. Its history has three ways to reach slim: `tf.contrib.slim` as an attribute,
+`from tensorflow.contrib import slim as contrib_slim`, and `tensorflow.compat.v1` with `tf_slim`. While it is imported,
+and only then, the names `tensorflow` and `tf_slim` mean modules in which all three work.
+"""
+
+import importlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+
+@cache
+def tensorflow() -> ModuleType:
+    """TensorFlow, imported once, with bit-stable kernels and without its start-up noise.
+
+    oneDNN's kernels depend on the CPU, TensorFlow's own do not: they are chosen before the import, which is the last
+    moment at which they can be.
+    """
+    if "tensorflow" in sys.modules and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0":
+        raise RuntimeError("TensorFlow was imported before TF_ENABLE_ONEDNN_OPTS=0 was set: set it in the environment")
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+    tf = importlib.import_module("tensorflow")
+    tf.get_logger().setLevel(logging.ERROR)
+    # tf-slim's batch_norm asks for tf_keras.legacy_tf_layers, which no release of tf_keras has under that name.
+    normalization = importlib.import_module("tensorflow.python.layers.normalization")
+    normalization.normalization = importlib.import_module("tf_keras.src.legacy_tf_layers.normalization")
+    return tf
+
+
+class HParams:
+    """The part of tf.contrib.training.HParams that the official configurations use: named values that can be set."""
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    def set_hparam(self, name: str, value: Any) -> None:
+        if name not in self.__dict__:
+            raise KeyError(f"the official configuration has no hyper-parameter {name!r}: it has {sorted(self.values())}")
+        setattr(self, name, value)
+
+    def values(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+
+def _module(name: str, base: ModuleType | None = None, **attributes: Any) -> ModuleType:
+    """A module with `attributes`, and whatever else is asked of it taken from `base`."""
+    module = ModuleType(name)
+    module.__dict__.update(attributes)
+    if base is not None:
+        module.__dict__["__path__"] = list(getattr(base, "__path__", []))
+        module.__dict__["__getattr__"] = lambda attribute: getattr(base, attribute)
+    return module
+
+
+@cache
+def _tf1_modules() -> dict[str, ModuleType]:
+    """Module names of TensorFlow 1 with slim in contrib, and what stands for each."""
+    tf = tensorflow()
+    slim = importlib.import_module("tf_slim")
+    training = _module("training", slim.training, HParams=HParams)
+    slim = _module("tf_slim", slim, training=training)
+    contrib = _module("tensorflow.contrib", slim=slim, framework=slim, layers=slim, training=training)
+    # The newest revision switches TF2 behaviour off for the whole process at import; explicit graphs need no switch.
+    v1 = _module("tensorflow", tf.compat.v1, contrib=contrib, disable_v2_behavior=lambda: None)
+    v1.__dict__["compat"] = _module("tensorflow.compat", tf.compat, v1=v1)
+    parts = {f"tensorflow.contrib.{name}": getattr(contrib, name) for name in ("slim", "framework", "layers", "training")}
+    names = {"tensorflow": v1, "tensorflow.compat": v1.compat, "tensorflow.compat.v1": v1}
+    return names | {"tensorflow.contrib": contrib, "tf_slim": slim} | parts
+
+
+@contextmanager
+def official_names(root: str, packages: tuple[str, ...]) -> Iterator[None]:
+    """While this lasts, `packages` are imported from `root` (a folder or a zip) and find TensorFlow 1.
+
+    Afterwards nothing of this is left importable, and a user's own modules of the same names are back in place.
+    """
+    shims = _tf1_modules()
+    ours = {name for name in sys.modules if name.split(".")[0] in packages} | set(shims)
+    before = {name: sys.modules.pop(name) for name in ours if name in sys.modules}
+    sys.modules.update(shims)
+    sys.path.insert(0, root)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(root)
+        for name in [name for name in sys.modules if name in shims or name.split(".")[0] in packages]:
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silences, by name, the deprecations that TF1 code is bound to raise in current TensorFlow."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`layer.apply` is deprecated", category=UserWarning)
+        warnings.filterwarnings("ignore", message="`tf.layers", category=UserWarning)
+        yield

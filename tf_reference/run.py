@@ -1,0 +1,76 @@
+"""Weights and images in, layers out: one Session.run each."""
+
+import os
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from tf_reference.compat import tensorflow
+from tf_reference.errors import ReferenceError
+from tf_reference.graph import IMAGES, ReferenceGraph
+
+
+class Reference:
+    """A session over the part of the official graph that computes `layers` (default: all), as written, unoptimised.
+
+    Use it as a context manager; leaving it frees the weights.
+    """
+
+    def __init__(self, graph: ReferenceGraph, layers: Iterable[str] | None = None, threads: int | None = None) -> None:
+        tf = tensorflow()
+        v1 = tf.compat.v1
+        self.graph = graph
+        self.layers = list(graph.layers if layers is None else layers)
+        tensors = [graph.layers[name].tensor for name in self.layers]
+        part = v1.graph_util.extract_sub_graph(graph.graph_def, [tensor.partition(":")[0] for tensor in tensors])
+        needed = {node.name for node in part.node} & set(graph.variables)
+        self.variables = {name: variable for name, variable in graph.variables.items() if name in needed}
+        kept = [node.name for node in part.node] + [variable.assign for variable in self.variables.values()]
+        with tf.Graph().as_default() as imported:
+            v1.import_graph_def(v1.graph_util.extract_sub_graph(graph.graph_def, kept), name="")
+        threads = threads or os.cpu_count() or 1
+        config = v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
+        # The official operations as they are, none fused or folded into another.
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+        config.graph_options.optimizer_options.opt_level = v1.OptimizerOptions.L0
+        self._session = v1.Session(graph=imported, config=config)
+
+    def assign(self, values: Mapping[str, np.ndarray]) -> None:
+        """Sets every variable that the layers need, in one run; `values` in TensorFlow's names and layouts.
+
+        Raises ReferenceError if one is missing or of another shape. Values for other variables are left aside.
+        """
+        wrong = [
+            f"{name}: expected shape {variable.shape}, found {values[name].shape if name in values else 'nothing'}"
+            for name, variable in self.variables.items()
+            if name not in values or values[name].shape != variable.shape
+        ]
+        if wrong:
+            raise ReferenceError("these variables do not fit the official network:\n  " + "\n  ".join(wrong))
+        dtype = self.graph.spec.dtype
+        feed = {variable.value: values[name].astype(dtype, copy=False) for name, variable in self.variables.items()}
+        self._session.run([variable.assign for variable in self.variables.values()], feed)
+
+    def run(self, images_nhwc: np.ndarray) -> dict[str, np.ndarray]:
+        """Every requested layer's output for the images (N, H, W, 3), NHWC, by name, in the graph's dtype."""
+        spec = self.graph.spec
+        if images_nhwc.shape[1:] != (spec.height, spec.width, 3):
+            raise ReferenceError(f"expected images (N, {spec.height}, {spec.width}, 3), found {images_nhwc.shape}")
+        fetches = {name: self.graph.layers[name].tensor for name in self.layers}
+        result: dict[str, np.ndarray] = self._session.run(
+            fetches, {f"{IMAGES}:0": images_nhwc.astype(spec.dtype, copy=False)}
+        )
+        return result
+
+    def close(self) -> None:
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
