@@ -12,7 +12,7 @@ from typing import Any
 
 from tf_reference import compat
 from tf_reference.cache import cache_dir, replacing
-from tf_reference.errors import ReferenceError
+from tf_reference.errors import InputError
 from tf_reference.official import Source
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ def _build(source: Source, spec: GraphSpec) -> ReferenceGraph:
             with arg_scope(scope):
                 net, end_points = build(images, spec.num_classes, is_training=spec.training, config=config)
         except (ValueError, AssertionError, UnboundLocalError) as error:
-            raise ReferenceError(f"the official code cannot build {spec}: {error}") from error
+            raise InputError(f"the official code cannot build {spec}: {error}") from error
     layers = _layers([net, *end_points.values()])
     variables = dict(_variables(graph, {variable.op.name for variable in graph.get_collection("model_variables")}))
     kept = [layer.tensor.partition(":")[0] for layer in layers.values()] + [row.assign for row in variables.values()]
@@ -190,13 +190,13 @@ def layer_name(kind: str, path: str) -> str | None:
 
     A layer with weights is called by its variables' scope, any other by its operation: `cell_0/1x1/Conv2D` is
     `cell_0.1x1`, `cell_0/Relu_1` is `cell_0.relu_1`. The two halves of a separable convolution, which share a scope, are
-    `depthwise` and `pointwise` below it. Raises ReferenceError for an operation of an unknown kind.
+    `depthwise` and `pointwise` below it. Raises InputError for an operation of an unknown kind.
     """
     *scopes, last = path.split("/")
     if kind == "Placeholder":
         return None
     if kind not in LAYER_TYPES | PLUMBING_TYPES:
-        raise ReferenceError(f"the official graph has an operation of an unknown kind: {kind} {path}")
+        raise InputError(f"the official graph has an operation of an unknown kind: {kind} {path}")
     if scopes[-1:] == ["batchnorm"] or "moments" in scopes:
         return ".".join(scopes[:-1]) if last == "add_1" else None
     if last == "clip_by_value":

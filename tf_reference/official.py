@@ -12,7 +12,7 @@ from types import ModuleType
 
 from tf_reference.cache import cache_dir
 from tf_reference.compat import official_names
-from tf_reference.errors import ReferenceError
+from tf_reference.errors import InputError
 
 REQUIREMENT = Path(__file__).with_name("official-source.txt")
 PACKAGES = ("nets", "preprocessing", "datasets", "deployment", "object_detection")
@@ -37,19 +37,19 @@ def _load(source: Source, module: str) -> ModuleType:
         try:
             return importlib.import_module(module)
         except ImportError as error:
-            raise ReferenceError(f"{source.root}: {module} cannot be imported: {error}") from error
+            raise InputError(f"{source.root}: {module} cannot be imported: {error}") from error
 
 
 def find(reference: str = "official") -> Source:
     """The source that `--reference` names: `official`, or `slim:PATH` with the folder that holds `nets/`.
 
-    Raises ReferenceError if it is missing, incomplete or altered.
+    Raises InputError if it is missing, incomplete or altered.
     """
     if reference == "official":
         return official_wheel()
     kind, _, path = reference.partition(":")
     if kind != "slim" or not path:
-        raise ReferenceError(f"unknown reference {reference!r}: expected 'official' or 'slim:PATH'")
+        raise InputError(f"unknown reference {reference!r}: expected 'official' or 'slim:PATH'")
     return slim_checkout(Path(path))
 
 
@@ -57,7 +57,7 @@ def slim_checkout(root: Path) -> Source:
     """A checkout's research/slim folder; the fingerprint covers the files that define the network."""
     missing = [name for name in NEEDED if not (root / name).is_file()]
     if missing:
-        raise ReferenceError(
+        raise InputError(
             f"{root} is not a slim checkout: it lacks {', '.join(missing)}. Give the folder that holds nets/ "
             "(research/slim in a checkout of tensorflow/models)."
         )
@@ -75,7 +75,7 @@ def official_wheel() -> Source:
         _download(wheel)
     found = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if found != expected:
-        raise ReferenceError(
+        raise InputError(
             f"{wheel} is not the official source: expected SHA-256 {expected}, found {found}. "
             f"Delete the file and run again, or fetch it yourself: {' '.join(_command(wheel.parent))}"
         )
@@ -85,7 +85,7 @@ def official_wheel() -> Source:
 def _pinned() -> tuple[str, str, str]:
     match = re.search(r"^(\S+)==(\S+) --hash=sha256:(\w{64})$", REQUIREMENT.read_text(), re.MULTILINE)
     if match is None:
-        raise ReferenceError(f"{REQUIREMENT} does not pin the official source: expected NAME==VERSION --hash=sha256:...")
+        raise InputError(f"{REQUIREMENT} does not pin the official source: expected NAME==VERSION --hash=sha256:...")
     return match[1], match[2], match[3]
 
 
@@ -99,7 +99,7 @@ def _download(wheel: Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode or not wheel.exists():
         expected = _pinned()[2]
-        raise ReferenceError(
+        raise InputError(
             f"the official source is not in {wheel.parent} and could not be downloaded "
             f"({(result.stderr or result.stdout).strip() or 'pip saved another file name'}). Put the wheel with SHA-256 "
             f"{expected} there: {' '.join(command)}"

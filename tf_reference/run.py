@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from tf_reference.compat import tensorflow
-from tf_reference.errors import ReferenceError
+from tf_reference.errors import InputError
 from tf_reference.graph import IMAGES, ReferenceGraph
 
 
@@ -40,7 +40,7 @@ class Reference:
     def assign(self, values: Mapping[str, np.ndarray]) -> None:
         """Sets every variable that the layers need, in one run; `values` in TensorFlow's names and layouts.
 
-        Raises ReferenceError if one is missing or of another shape. Values for other variables are left aside.
+        Raises InputError if one is missing or of another shape. Values for other variables are left aside.
         """
         wrong = [
             f"{name}: expected shape {variable.shape}, found {values[name].shape if name in values else 'nothing'}"
@@ -48,7 +48,7 @@ class Reference:
             if name not in values or values[name].shape != variable.shape
         ]
         if wrong:
-            raise ReferenceError("these variables do not fit the official network:\n  " + "\n  ".join(wrong))
+            raise InputError("these variables do not fit the official network:\n  " + "\n  ".join(wrong))
         dtype = self.graph.spec.dtype
         feed = {variable.value: values[name].astype(dtype, copy=False) for name, variable in self.variables.items()}
         self._session.run([variable.assign for variable in self.variables.values()], feed)
@@ -57,11 +57,22 @@ class Reference:
         """Every requested layer's output for the images (N, H, W, 3), NHWC, by name, in the graph's dtype."""
         spec = self.graph.spec
         if images_nhwc.shape[1:] != (spec.height, spec.width, 3):
-            raise ReferenceError(f"expected images (N, {spec.height}, {spec.width}, 3), found {images_nhwc.shape}")
+            raise InputError(f"expected images (N, {spec.height}, {spec.width}, 3), found {images_nhwc.shape}")
         fetches = {name: self.graph.layers[name].tensor for name in self.layers}
         result: dict[str, np.ndarray] = self._session.run(
             fetches, {f"{IMAGES}:0": images_nhwc.astype(spec.dtype, copy=False)}
         )
+        return result
+
+    def moments(self, images_nhwc: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Each batch norm's mean and (Bessel-corrected) variance over the images, in a float32 training graph."""
+        operations = {
+            name: self.graph.layers[name].tensor.partition(":")[0]
+            for name in self.layers
+            if self.graph.layers[name].kind == "FusedBatchNormV3"
+        }
+        fetches = {name: (f"{operation}:1", f"{operation}:2") for name, operation in operations.items()}
+        result: dict[str, tuple[np.ndarray, np.ndarray]] = self._session.run(fetches, {f"{IMAGES}:0": images_nhwc})
         return result
 
     def close(self) -> None:

@@ -1,0 +1,88 @@
+"""Two tensors of one layer to a result: structure first, then finiteness, then values. Arrays are NHWC."""
+
+import numpy as np
+
+from parity import metrics
+from parity.metrics import Distance
+from parity.policy import FLOAT32, FLOAT64
+from parity.result import Check, Element, LayerResult
+
+
+def precondition(actual: np.ndarray, expected: np.ndarray) -> str:
+    """Why these two cannot be compared; empty if they can. A reference without any variation proves nothing."""
+    if actual.shape != expected.shape:
+        return f"shape: the port has {actual.shape}, the official network {expected.shape}"
+    if actual.dtype != expected.dtype:
+        return f"dtype: the port has {actual.dtype}, the official network {expected.dtype}"
+    return finiteness(actual, expected)
+
+
+def finiteness(actual: np.ndarray, expected: np.ndarray) -> str:
+    """Why these values cannot be compared: one that is not finite on either side, or a constant reference."""
+    for side, array in (("the port", actual), ("the official network", expected)):
+        bad = ~np.isfinite(array)
+        if bad.any():
+            index = [int(i) for i in np.argwhere(bad)[0]]
+            return f"not finite: {side} has {array[tuple(index)]} at {index}, {int(bad.sum()):,} in all"
+    if expected.size == 0 or expected.min() == expected.max():
+        return "the official values are all the same: nothing can be concluded from them"
+    return ""
+
+
+def float64(network: str, layer: str, actual: np.ndarray, truth: np.ndarray) -> LayerResult:
+    """The port in float64 against the official network in float64."""
+    if problem := precondition(actual, truth):
+        return LayerResult("float64", network, layer, problem=problem)
+    found = metrics.distance(actual, truth)
+    norm, largest = metrics.norm(truth), metrics.largest(truth)
+    checks = (
+        Check("relative L2", found.l2 / norm, FLOAT64.relative_l2),
+        Check("largest difference / largest value", found.largest / largest, FLOAT64.relative_largest),
+    )
+    element = None if all(checks) else _element(actual, truth, found, FLOAT64.relative_largest * largest)
+    return LayerResult("float64", network, layer, checks, element=element)
+
+
+def float32(network: str, layer: str, actual: np.ndarray, truth: np.ndarray, official: Distance) -> LayerResult:
+    """The port in float32 against the float64 `truth`, by the measure of the `official` float32 distance from it."""
+    if actual.shape != truth.shape or actual.dtype != np.float32:
+        problem = f"the port has {actual.dtype} {actual.shape}, the official network float32 {truth.shape}"
+        return LayerResult("float32", network, layer, problem=problem)
+    if problem := finiteness(actual, truth):
+        return LayerResult("float32", network, layer, problem=problem)
+    found = metrics.distance(actual, truth)
+    norm, largest = metrics.norm(truth), metrics.largest(truth)
+    limit = FLOAT32.largest * official.largest + FLOAT32.floor * largest
+    checks = [
+        Check("L2 distance from float64", found.l2, FLOAT32.layer * official.l2 + FLOAT32.floor * norm),
+        Check("largest distance from float64", found.largest, limit),
+    ]
+    if metrics.values_per_channel(truth) >= FLOAT32.channel_values:
+        share = FLOAT32.floor * norm / np.sqrt(len(official.by_channel))
+        allowed = FLOAT32.channel * official.by_channel + share
+        channel = int((found.by_channel / allowed).argmax())
+        checks.append(Check(f"L2 distance of channel {channel}", found.by_channel[channel], allowed[channel]))
+    notes = (f"TensorFlow's own distance from float64: L2 {official.l2:.4g}, largest {official.largest:.4g}",)
+    element = None if all(checks) else _element(actual, truth, found, limit)
+    return LayerResult("float32", network, layer, tuple(checks), element=element, notes=notes)
+
+
+def exact(network: str, layer: str, actual: np.ndarray, expected: np.ndarray) -> LayerResult:
+    """The port against the official network, bit by bit."""
+    gate = f"exact-{expected.dtype}"
+    if problem := precondition(actual, expected):
+        return LayerResult(gate, network, layer, problem=problem)
+    different = metrics.different_bits(actual, expected)
+    count = int(different.sum())
+    checks = (Check("elements that differ", count, 0),)
+    element = None
+    if count:
+        found = metrics.distance(actual, expected)
+        index = found.worst
+        element = Element(index, float(actual[index]), float(expected[index]), count, actual.size)
+    return LayerResult(gate, network, layer, checks, element=element)
+
+
+def _element(actual: np.ndarray, truth: np.ndarray, found: Distance, allowed: float) -> Element:
+    count = metrics.exceeding(actual, truth, allowed)
+    return Element(found.worst, float(actual[found.worst]), float(truth[found.worst]), count, actual.size)

@@ -1,0 +1,73 @@
+"""What the figures depend on besides the code: pinned, and reported."""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from pathlib import Path
+
+import pytest
+
+from parity.options import Options
+
+FRAMEWORKS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy")
+REQUIRED = ("tensorflow", "tf_keras", "tf_slim")
+
+
+def require_tensorflow() -> None:
+    """Raises pytest.UsageError, saying what to install, where the reference cannot run."""
+    missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise pytest.UsageError(
+            f"pytest parity runs the official network and needs {', '.join(missing)}: "
+            "python -m pip install 'pnasnet-parity[parity]' (in a checkout: python -m pip install -e '.[parity]')"
+        )
+
+
+def pin_before_import() -> None:
+    """Settings that a framework reads once, when it is imported."""
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+
+
+def pin_torch(threads: int) -> None:
+    """One number of threads, no TF32, deterministic algorithms: what else could change bits between runs."""
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def header(options: Options) -> list[str]:
+    """Lines for pytest's header: versions, machine, settings, and what is compared. Imports neither framework."""
+    hashes = ", ".join(
+        f"{path.name} {digest[:12]}" for path, digest in zip(options.images, options.image_hashes, strict=True)
+    )
+    return [
+        "parity: " + ", ".join(f"{name} {_version(name)}" for name in FRAMEWORKS),
+        f"parity: {_cpu()}, {options.threads} threads, oneDNN off in TensorFlow, TF32 off, deterministic algorithms",
+        f"parity: {', '.join(map(str, options.networks))} against {options.reference}; checkpoint {_checkpoint(options)}",
+        f"parity: images (SHA-256) {hashes}",
+    ]
+
+
+def _checkpoint(options: Options) -> str:
+    if options.checkpoint is None:
+        return f"synthetic, seed {options.seed}"
+    from tf_reference.checkpoint import fingerprint
+
+    return f"{options.checkpoint} (SHA-256 {fingerprint(options.checkpoint)[:12]})"
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    return names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()

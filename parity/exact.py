@@ -1,0 +1,88 @@
+"""The integer network: weights and images for which neither framework rounds anywhere, so both must agree bit for bit.
+
+Kernels are sparse with values -1, 0 and 1; a batch norm has gamma -1 or 1, integers for beta and mean, and a variance
+that gives 1 together with epsilon. So every value is an integer, and exact as long as it fits the format: 24 bits in
+float32, 53 in float64. What limits the density is growth with depth. Kernels with as many +1 as -1 grow least: they take
+differences, which also keeps channels from dying in the ReLUs.
+
+The mean over the map is no integer, but one correctly rounded quotient of integers on both sides. A last layer that
+takes one such value for each class, times a large power of two, rounds only when it adds the bias; it takes more where
+the map's area is a power of two. Its logits lie so far apart that every softmax value is exactly 0 or a unit fraction.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from pnasnet_torch.operations import BATCH_NORM_EPSILON
+
+# Values other than zero in each kernel of a depthwise convolution, and of any other one, at the least. Denser by one
+# step (2, 2 in float32 and 4, 4 in float64), Large leaves the format: see tests/parity/test_exact_network.py.
+DENSITY = {"float32": (2, 1), "float64": (4, 2)}
+LOGITS_SCALE = 2.0**20
+IMAGE_RANGE = 8
+
+
+def exact_images(height: int, width: int, batch: int, dtype: str, seed: int) -> np.ndarray:
+    """Random integers (N, H, W, 3): noise, so that no shift, flip or exchange leaves an image as it was."""
+    rng = np.random.default_rng((seed, height, width))
+    return rng.integers(-IMAGE_RANGE, IMAGE_RANGE, (batch, height, width, 3), endpoint=True).astype(dtype)
+
+
+def exact_variables(
+    shapes: Mapping[str, tuple[int, ...]], dtype: str, map_area: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Weights of the integer network by TensorFlow name; `map_area` is the number of pixels that the last mean is over."""
+    return {name: _values(name, shape, dtype, map_area, seed).astype(dtype) for name, shape in shapes.items()}
+
+
+def _values(name: str, shape: tuple[int, ...], dtype: str, map_area: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
+    depthwise, other = DENSITY[dtype]
+    match name.rpartition("/")[2]:
+        case "gamma":
+            return rng.choice([-1, 1], shape)
+        case "beta":
+            return rng.integers(2, 5, shape, endpoint=True)
+        case "moving_mean":
+            return rng.integers(-2, 2, shape, endpoint=True)
+        case "moving_variance":
+            return np.full(shape, _unit_variance(dtype))
+        case "biases":
+            return rng.integers(-3, 3, shape, endpoint=True)
+        case "depthwise_weights":
+            return _kernels(rng, shape[0] * shape[1], shape[2], depthwise).reshape(shape)
+        case "weights" if len(shape) == 2:
+            covers_all = map_area.bit_count() == 1
+            return _kernels(rng, *shape, 1, covers_all) * LOGITS_SCALE
+        case _:
+            return _kernels(rng, int(np.prod(shape[:-1])), shape[-1], other).reshape(shape)
+
+
+def _kernels(rng: np.random.Generator, inputs: int, outputs: int, density: int, covers_all: bool = True) -> np.ndarray:
+    """(inputs, outputs), each column with the same number of values -1 and 1, together reaching every input."""
+    count = max(density, -(-inputs // outputs)) if covers_all else density
+    count += count % 2 if count > 1 else 0
+    columns = np.arange(outputs)[:, None]
+    rows = rng.permutation(inputs)[(columns * count + np.arange(count)) % inputs]
+    signs = rng.permuted(np.tile(np.resize([1, -1], count), (outputs, 1)), axis=1)
+    kernels = np.zeros((inputs, outputs))
+    kernels[rows, columns] = signs * rng.choice([-1, 1], (outputs, 1))
+    return kernels
+
+
+def _unit_variance(dtype: str) -> float:
+    """The variance that gives exactly 1 when epsilon is added in `dtype`."""
+    kind = np.dtype(dtype).type
+    variance = kind(1) - kind(BATCH_NORM_EPSILON)
+    if variance + kind(BATCH_NORM_EPSILON) != 1:
+        raise ArithmeticError(f"no {dtype} variance gives 1 with epsilon {BATCH_NORM_EPSILON}")
+    return float(variance)
+
+
+def digest(array: np.ndarray) -> str:
+    """SHA-256 of a layer's values, shape and dtype; -0.0 counts as 0.0."""
+    head = f"{array.dtype} {array.shape} ".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(array + 0.0).tobytes()).hexdigest()

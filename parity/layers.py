@@ -1,0 +1,62 @@
+"""The vocabulary: networks, layers and blocks, and how each is spelled."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Network:
+    """A variant at an image size (pixels)."""
+
+    variant: str
+    height: int
+    width: int
+
+    @property
+    def size(self) -> str:
+        return str(self.height) if self.height == self.width else f"{self.height}x{self.width}"
+
+    def __str__(self) -> str:
+        return f"{self.variant}-{self.size}"
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`331` or `300x480` as (height, width). Raises ValueError for anything else."""
+    parts = text.split("x")
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+        raise ValueError(f"not an image size: {text!r}: expected a side such as 331, or HEIGHTxWIDTH such as 300x480")
+    return int(parts[0]), int(parts[-1])
+
+
+def block(layer: str) -> str:
+    """The part of the network that a layer (or a TensorFlow variable) lies in: `cell_5` for `cell_5.1x1`."""
+    return layer.replace("/", ".").split(".")[0]
+
+
+def layer_modules(model: "nn.Module") -> "dict[str, nn.Module]":
+    """The port's layers by name: every module without children that changes values in evaluation."""
+    from torch import nn
+
+    from pnasnet_torch.operations import DropPath
+
+    no_layers = (nn.Dropout, nn.Flatten, nn.Sequential, DropPath)
+    modules = model.named_modules()
+    return {
+        name: module for name, module in modules if not any(module.children()) and not isinstance(module, no_layers)
+    }
+
+
+@cache
+def port_layers(variant: str) -> tuple[str, ...]:
+    """The names of the port's layers, read off a model without weights."""
+    import torch
+
+    from pnasnet_torch import PNASNet
+    from pnasnet_torch import variant as find_variant
+
+    with torch.device("meta"):
+        return tuple(layer_modules(PNASNet(find_variant(variant).config)))

@@ -1,0 +1,180 @@
+"""pytest's options for parity, and what they come to: checked, or a usage error that says what to give instead."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from parity.layers import Network, parse_size
+from pnasnet_torch.genotype import VARIANTS, minimum_size
+
+PHOTOGRAPHS = Path(__file__).with_name("photographs")
+DEFAULT_SIZES = {"large": ("331", "323"), "mobile": ("224",)}
+DEFAULT_IMAGES = ("chelsea.jpg", "coffee.jpg")
+DEFAULTS = {"checkpoint": None, "reference": "official", "seed": 0, "threads": os.cpu_count() or 1}
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run compares: networks, weights, images, the reference, and on how many threads."""
+
+    networks: tuple[Network, ...]
+    checkpoint: Path | None
+    images: tuple[Path, ...]
+    reference: str
+    seed: int
+    threads: int
+    arguments: tuple[str, ...]
+
+    @cached_property
+    def image_hashes(self) -> tuple[str, ...]:
+        return tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in self.images)
+
+    def command(self, node: str) -> str:
+        """The command that runs one test with these options again."""
+        return " ".join(["pytest", f"'{node}'", *self.arguments])
+
+
+def add_options(parser: pytest.Parser) -> None:
+    group = parser.getgroup("parity", "parity of PNASNet-5 in PyTorch with the official TF-Slim network (pytest parity)")
+    group.addoption(
+        "--variant", action="append", metavar="NAME", help=f"{' or '.join(VARIANTS)}; repeatable (default: both)"
+    )
+    group.addoption(
+        "--image-size",
+        action="append",
+        metavar="SIZE",
+        help="pixels: a side such as 331, or HEIGHTxWIDTH such as 300x480; repeatable "
+        f"(default: {', '.join(f'{name} {" and ".join(sizes)}' for name, sizes in DEFAULT_SIZES.items())})",
+    )
+    group.addoption(
+        "--checkpoint",
+        metavar="PREFIX",
+        help="a TensorFlow checkpoint (V2 prefix or V1 file) of the one --variant given; "
+        "default: a synthetic one, made on first use",
+    )
+    group.addoption(
+        "--images",
+        action="append",
+        metavar="PATH",
+        help="a JPEG or PNG file, or a folder of them; repeatable (default: two photographs that come with parity)",
+    )
+    group.addoption(
+        "--reference",
+        default=DEFAULTS["reference"],
+        metavar="SOURCE",
+        help="official: the pinned source, fetched on first use (default); slim:PATH: the folder that holds nets/, "
+        "as research/slim in a checkout of tensorflow/models",
+    )
+    group.addoption(
+        "--seed", type=int, default=DEFAULTS["seed"], metavar="N", help="of the synthetic checkpoint and the integer network (default: 0)"
+    )
+    group.addoption(
+        "--threads",
+        type=int,
+        default=DEFAULTS["threads"],
+        metavar="N",
+        help="threads that each framework computes on (default: all cores, here %(default)s)",
+    )
+
+
+def parse_options(config: pytest.Config) -> Options:
+    """The checked options. Raises pytest.UsageError for one that cannot be used."""
+    variants = config.getoption("variant") or list(VARIANTS)
+    for name in variants:
+        if name not in VARIANTS:
+            raise pytest.UsageError(f"--variant {name}: expected {' or '.join(VARIANTS)}")
+    for option, least in (("threads", 1), ("seed", 0)):
+        if config.getoption(option) < least:
+            raise pytest.UsageError(f"--{option} {config.getoption(option)}: expected at least {least}")
+    networks = tuple(_network(name, size) for name in dict.fromkeys(variants) for size in _sizes(config, name))
+    return Options(
+        networks=tuple(dict.fromkeys(networks)),
+        checkpoint=_checkpoint(config, variants),
+        images=_images(config),
+        reference=_reference(config),
+        seed=config.getoption("seed"),
+        threads=config.getoption("threads"),
+        arguments=_arguments(config),
+    )
+
+
+def _sizes(config: pytest.Config, variant: str) -> tuple[str, ...]:
+    given: list[str] = config.getoption("image_size") or []
+    return tuple(given) or DEFAULT_SIZES[variant]
+
+
+def _network(variant: str, size: str) -> Network:
+    try:
+        height, width = parse_size(size)
+    except ValueError as error:
+        raise pytest.UsageError(f"--image-size: {error}") from error
+    least_height, least_width = minimum_size(VARIANTS[variant].config)
+    if height < least_height or width < least_width:
+        raise pytest.UsageError(
+            f"--image-size {size}: {variant} needs images of at least {least_height}x{least_width} pixels"
+        )
+    return Network(variant, height, width)
+
+
+def _checkpoint(config: pytest.Config, variants: list[str]) -> Path | None:
+    prefix = config.getoption("checkpoint")
+    if prefix is None:
+        return None
+    if len(set(variants)) != 1 or not config.getoption("variant"):
+        raise pytest.UsageError("--checkpoint holds the weights of one network: say which, with --variant large or mobile")
+    from tf_reference import checkpoint
+    from tf_reference.errors import InputError
+
+    try:
+        checkpoint.locate(prefix)
+    except InputError as error:
+        raise pytest.UsageError(f"--checkpoint: {error}") from error
+    return Path(prefix)
+
+
+def _images(config: pytest.Config) -> tuple[Path, ...]:
+    given = [Path(path) for path in config.getoption("images") or []]
+    files: list[Path] = [] if given else [PHOTOGRAPHS / name for name in DEFAULT_IMAGES]
+    for path in given:
+        if path.is_dir():
+            found = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+            if not found:
+                raise pytest.UsageError(f"--images {path}: this folder holds no file {' or '.join(sorted(IMAGE_SUFFIXES))}")
+            files += found
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise pytest.UsageError(f"--images {path}: there is no such file or folder")
+    return tuple(files)
+
+
+def _reference(config: pytest.Config) -> str:
+    reference: str = config.getoption("reference")
+    kind, _, path = reference.partition(":")
+    if reference != "official" and (kind != "slim" or not path):
+        raise pytest.UsageError(f"--reference {reference}: expected 'official' or 'slim:PATH'")
+    if kind == "slim":
+        from tf_reference import official
+        from tf_reference.errors import InputError
+
+        try:
+            official.slim_checkout(Path(path))
+        except InputError as error:
+            raise pytest.UsageError(f"--reference: {error}") from error
+    return reference
+
+
+def _arguments(config: pytest.Config) -> tuple[str, ...]:
+    """The options, as they were given, that change what is compared, so that a command can repeat them."""
+    single = [f"--{name}={value}" for name, default in DEFAULTS.items() if (value := config.getoption(name)) != default]
+    repeated = [
+        f"--{name}={value}"
+        for name in ("variant", "image-size", "images")
+        for value in config.getoption(name.replace("-", "_")) or []
+    ]
+    return (*repeated, *single)

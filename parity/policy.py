@@ -1,0 +1,36 @@
+"""What each gate allows, as frozen data. How the constants were calibrated: docs/calibration.md."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+GATES = ("structure", "exact", "float64", "float32")
+
+
+@dataclass(frozen=True)
+class Float64Policy:
+    """Allowed distance from the official values: of the layer as relative L2, and of any element relative to the
+    layer's largest."""
+
+    relative_l2: float = 1e-10
+    relative_largest: float = 1e-9
+
+
+@dataclass(frozen=True)
+class Float32Policy:
+    """Allowed distance from the float64 truth, as a multiple of TensorFlow's own float32 distance from it.
+
+    For the layer as L2; for each channel that has enough values to speak of a distance; for the largest element. To each
+    comes `floor` units of rounding of the truth's own norm, a channel's share of it, or its largest element: where
+    TensorFlow is exact by chance (a ReLU that cuts the noise), the port may still round.
+    """
+
+    layer: float = 1.25
+    channel: float = 2.0
+    channel_values: int = 100
+    largest: float = 2.0
+    floor: float = 8 * float(np.finfo(np.float32).eps) / 2
+
+
+FLOAT64 = Float64Policy()
+FLOAT32 = Float32Policy()

@@ -1,0 +1,79 @@
+"""The port is the official network not only where it was released: every hyper-parameter, in float64."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pnasnet_torch import Config, PNASNet
+from tf_reference.errors import InputError
+
+SMALL = Config(num_cells=3, num_conv_filters=8, stem_multiplier=0.25, num_classes=7)
+SIZE = (64, 64)
+CASES = [
+    pytest.param({}, SIZE, id="small"),
+    pytest.param({}, (65, 96), id="odd-by-even"),
+    pytest.param({}, (96, 51), id="even-by-odd"),
+    pytest.param({"num_conv_filters": 13}, SIZE, id="odd-filters"),
+    pytest.param({"num_conv_filters": 54}, (33, 40), id="filters-of-mobile"),
+    pytest.param({"num_conv_filters": 4}, SIZE, id="one-filter"),
+    pytest.param({"num_cells": 1}, SIZE, id="reductions-in-the-first-cell"),
+    pytest.param({"num_cells": 2, "num_reduction_layers": 3}, SIZE, id="two-reductions-in-one-cell"),
+    pytest.param({"num_cells": 4, "num_reduction_layers": 1}, SIZE, id="one-reduction"),
+    pytest.param({"num_cells": 4, "num_reduction_layers": 3}, SIZE, id="three-reductions"),
+    pytest.param({"num_reduction_layers": 0}, SIZE, id="no-reduction"),
+    pytest.param({"stem_multiplier": 1.0}, SIZE, id="stem-of-mobile"),
+    pytest.param({"stem_multiplier": 0.7}, SIZE, id="stem-rounded-down"),
+    pytest.param({"stem_multiplier": 0.0625, "num_conv_filters": 8}, SIZE, id="stem-as-wide-as-its-cell"),
+    pytest.param({"filter_scaling_rate": 1.5}, SIZE, id="rate-1.5"),
+    pytest.param({"filter_scaling_rate": 1.0}, SIZE, id="rate-1"),
+    pytest.param({"filter_scaling_rate": 0.5}, SIZE, id="rate-below-1"),
+    pytest.param({"num_cells": 5, "skip_reduction_layer_input": False, "num_reduction_layers": 1}, SIZE, id="no-skip"),
+    pytest.param({"num_cells": 6, "skip_reduction_layer_input": False}, SIZE, id="no-skip-two-reductions"),
+    pytest.param({"use_bounded_activation": True}, SIZE, id="bounded"),
+    pytest.param({"use_bounded_activation": True, "num_conv_filters": 13, "filter_scaling_rate": 1.5}, (65, 50), id="bounded-odd"),
+    pytest.param(
+        {"use_bounded_activation": True, "num_cells": 6, "skip_reduction_layer_input": False}, SIZE, id="bounded-no-skip"
+    ),
+    pytest.param({"num_classes": 0}, SIZE, id="no-classes"),
+    pytest.param({"num_classes": 1}, SIZE, id="one-class"),
+]
+
+
+@pytest.mark.parametrize(("changes", "size"), CASES)
+def test_every_layer_agrees(
+    changes: dict[str, Any], size: tuple[int, int], run_both: Callable[..., Any], assert_agree: Callable[..., None]
+) -> None:
+    sides = run_both(replace(SMALL, **changes), size)
+    assert_agree(sides, 1e-10)
+    assert len(sides.official) > 200
+
+
+def test_bounded_activations_reach_their_bounds(run_both: Callable[..., Any]) -> None:
+    """Otherwise the test of the bounded network would not see a wrong bound."""
+    sides = run_both(replace(SMALL, use_bounded_activation=True), SIZE)
+    layers = [array for name, array in sides.official.items() if name.endswith(("relu6", "clip_by_value"))]
+    assert len(layers) > 50
+    assert max(np.max(array) for array in layers) == 6
+    assert min(np.min(array) for array in layers) == -6
+
+
+INVALID = [
+    pytest.param({"num_cells": 2, "skip_reduction_layer_input": False}, id="no-skip-and-reduction-first"),
+    pytest.param({"skip_reduction_layer_input": False}, id="no-skip-and-neighbouring-reductions"),
+    pytest.param({"num_conv_filters": 3}, id="no-filters-in-the-stem"),
+    pytest.param({"num_conv_filters": 0}, id="no-filters"),
+    pytest.param({"stem_multiplier": 0.01}, id="no-stem-filters"),
+    pytest.param({"num_classes": -1}, id="negative-classes"),
+]
+
+
+@pytest.mark.parametrize("changes", INVALID)
+def test_both_refuse(changes: dict[str, Any], build_official: Callable[..., Any]) -> None:
+    config = replace(SMALL, **changes)
+    with pytest.raises(InputError, match="the official code cannot build"):
+        build_official(config, SIZE)
+    with pytest.raises(ValueError, match=r"\w"):
+        PNASNet(config)

@@ -1,0 +1,89 @@
+"""TensorFlow checkpoints in and out: V2 (a prefix with .index and .data files) and V1 (one file)."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tf_reference.compat import tensorflow
+from tf_reference.errors import InputError
+
+# What a checkpoint may hold besides the network's variables.
+BOOKKEEPING = frozenset({"global_step"})
+PART_OF_V2 = re.compile(r"(.*)\.(index|meta|data-\d{5}-of-\d{5})")
+
+
+def locate(prefix: str | Path) -> Path:
+    """The file that proves that there is a checkpoint at `prefix`: the V2 index, or the V1 file itself.
+
+    Raises InputError if there is none, or if a part of a V2 checkpoint was given for the whole.
+    """
+    path = Path(prefix)
+    if part := PART_OF_V2.fullmatch(str(path)):
+        raise InputError(f"{path} is one part of a checkpoint: give the prefix that its files share, {part[1]}")
+    index = path.with_name(path.name + ".index")
+    for candidate in (index, path):
+        if candidate.is_file():
+            return candidate
+    near = sorted(str(found)[: -len(".index")] for found in path.parent.glob("*.index")) if path.parent.is_dir() else []
+    hint = f"; in this folder there is {', '.join(near)}" if near else ""
+    raise InputError(f"there is no checkpoint at {path}: neither {index.name} nor a file {path.name} exists{hint}")
+
+
+def fingerprint(prefix: str | Path) -> str:
+    """SHA-256 that stands for the checkpoint's content, without TensorFlow.
+
+    A V2 index holds a checksum of every tensor, which TensorFlow verifies when it reads, so the index stands for all.
+    """
+    return hashlib.sha256(locate(prefix).read_bytes()).hexdigest()
+
+
+def read(prefix: str | Path) -> dict[str, np.ndarray]:
+    """Every variable of the checkpoint, bookkeeping apart, by name. Raises InputError if it cannot be read."""
+    tf = tensorflow()
+    locate(prefix)
+    name = ""
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        variables = {}
+        for name in sorted(reader.get_variable_to_shape_map().keys() - BOOKKEEPING):
+            variables[name] = reader.get_tensor(name)
+    except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
+        where = f" (variable {name})" if name else ""
+        raise InputError(
+            f"{prefix} is not a sound TensorFlow checkpoint{where}: {error}. It may be truncated or of another format; "
+            "copy or convert it again"
+        ) from error
+    return variables
+
+
+def check(prefix: str | Path, variables: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raises one InputError that lists every variable that is missing, left over, of another shape or not finite."""
+    problems = [f"missing: {name} {shape}" for name, shape in shapes.items() if name not in variables]
+    problems += [f"left over: {name} {array.shape}" for name, array in variables.items() if name not in shapes]
+    for name in shapes.keys() & variables.keys():
+        array = variables[name]
+        if array.shape != shapes[name]:
+            problems.append(f"wrong shape: {name}: expected {shapes[name]}, found {array.shape}")
+        elif not np.isfinite(array).all():
+            index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            problems.append(f"not finite: {name}: {array[index]} at {index}")
+    if problems:
+        listed = "\n  ".join(sorted(problems))
+        raise InputError(f"{prefix} does not fit the official network ({len(problems)} problems):\n  {listed}")
+
+
+def write(prefix: str | Path, variables: Mapping[str, np.ndarray], version: int = 2) -> None:
+    """Writes a checkpoint of format `version` (1 or 2) through TensorFlow's own saver."""
+    v1 = tensorflow().compat.v1
+    with tensorflow().Graph().as_default(), v1.Session() as session:
+        feeds, saved = {}, {}
+        for name, array in variables.items():
+            value = v1.placeholder(array.dtype, array.shape)
+            saved[name] = v1.Variable(value, name=name)
+            feeds[value] = array
+        saver = v1.train.Saver(saved, write_version=version)
+        session.run([variable.initializer for variable in saved.values()], feeds)
+        saver.save(session, str(prefix), write_meta_graph=False, write_state=False)

@@ -1,0 +1,72 @@
+"""A checkpoint that behaves like a trained one: seeded weights, batch norms calibrated on photographs.
+
+The released weights cannot be had everywhere. With plain random ones activations grow by a factor of five per cell; here
+each batch norm's moving statistics are those of real photographs, so values keep a natural scale at every depth.
+"""
+
+import hashlib
+import json
+import logging
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tf_reference import checkpoint
+from tf_reference.cache import cache_dir
+from tf_reference.graph import GraphSpec, reference_graph
+from tf_reference.official import Source
+from tf_reference.preprocess import load_images
+from tf_reference.run import Reference
+
+log = logging.getLogger(__name__)
+
+# Gain of the last layer: different photographs shall give clearly different logits.
+LOGITS_GAIN = 4.0
+# Drop path would make the calibration random; dropout sits behind the last batch norm.
+CALIBRATION = (("drop_path_keep_prob", 1.0),)
+
+
+def synthetic_checkpoint(source: Source, variant: str, image_size: int, seed: int, photographs: Sequence[Path]) -> Path:
+    """The prefix of the checkpoint for `variant`, `seed` and calibration `photographs`, made if it is not cached yet."""
+    content = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*photographs, Path(__file__))]
+    key = hashlib.sha256(json.dumps([variant, image_size, seed, content, source.fingerprint]).encode()).hexdigest()
+    prefix = cache_dir("checkpoints") / f"{variant}-seed{seed}-{key[:16]}.ckpt"
+    # The index is written last, so a checkpoint with an index is whole.
+    if not prefix.with_name(f"{prefix.name}.index").exists():
+        log.info("making the synthetic checkpoint: %s, seed %d", variant, seed)
+        checkpoint.write(prefix, synthetic_variables(source, variant, image_size, seed, photographs))
+    return prefix
+
+
+def synthetic_variables(
+    source: Source, variant: str, image_size: int, seed: int, photographs: Sequence[Path], aux_head: bool = False
+) -> dict[str, np.ndarray]:
+    """Variables by TensorFlow name, float32; those of the auxiliary head only if asked for."""
+    graph = reference_graph(source, GraphSpec(variant, image_size, image_size, training=True, hparams=CALIBRATION))
+    variables = {name: _initial(name, variable.shape, seed) for name, variable in graph.variables.items()}
+    images = load_images(source, photographs, image_size, image_size)
+    with Reference(graph) as reference:
+        reference.assign(variables)
+        for layer, (mean, variance) in reference.moments(images).items():
+            scope = layer.replace(".", "/")
+            variables[f"{scope}/moving_mean"], variables[f"{scope}/moving_variance"] = mean, variance
+    return {name: array for name, array in variables.items() if aux_head or not name.startswith("aux_")}
+
+
+def _initial(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Random values for one variable; each has a stream of its own, so the order of the variables does not matter."""
+    rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
+    match name.rpartition("/")[2]:
+        case "gamma" | "moving_variance":
+            values = rng.uniform(0.6, 1.6, shape)
+        case "beta" | "moving_mean" | "biases":
+            values = rng.normal(0.1, 0.3, shape)
+        case "depthwise_weights":
+            values = rng.normal(0, np.sqrt(2 / (shape[0] * shape[1])), shape)
+        case "weights" if len(shape) == 2:
+            values = rng.normal(0, LOGITS_GAIN / np.sqrt(shape[0]), shape)
+        case _:
+            values = rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape)
+    return values.astype(np.float32)
