@@ -61,7 +61,8 @@ def float32(network: str, layer: str, actual: np.ndarray, truth: np.ndarray, off
         share = FLOAT32.floor * norm / np.sqrt(len(official.by_channel))
         allowed = FLOAT32.channel * official.by_channel + share
         channel = int((found.by_channel / allowed).argmax())
-        checks.append(Check(f"L2 distance of channel {channel}", found.by_channel[channel], allowed[channel]))
+        measured, limit_there = float(found.by_channel[channel]), float(allowed[channel])
+        checks.append(Check(f"L2 distance of channel {channel} from float64", measured, limit_there))
     notes = (f"TensorFlow's own distance from float64: L2 {official.l2:.4g}, largest {official.largest:.4g}",)
     element = None if all(checks) else _element(actual, truth, found, limit)
     return LayerResult("float32", network, layer, tuple(checks), element=element, notes=notes)

@@ -1,7 +1,7 @@
 """The integer network: weights and images for which neither framework rounds anywhere, so both must agree bit for bit.
 
-Kernels are sparse with values -1, 0 and 1; a batch norm has gamma -1 or 1, integers for beta and mean, and a variance
-that gives 1 together with epsilon. So every value is an integer, and exact as long as it fits the format: 24 bits in
+Kernels are sparse with values -1, 0 and 1; a batch norm has integers for beta and mean, and pairs of gamma and variance
+that multiply by exactly -1 or 1. So every value is an integer, and exact as long as it fits the format: 24 bits in
 float32, 53 in float64. What limits the density is growth with depth. Kernels with as many +1 as -1 grow least: they take
 differences, which also keeps channels from dying in the ReLUs.
 
@@ -12,44 +12,59 @@ the map's area is a power of two. Its logits lie so far apart that every softmax
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
-
-from pnasnet_torch.operations import BATCH_NORM_EPSILON
 
 # Values other than zero in each kernel of a depthwise convolution, and of any other one, at the least. Denser by one
 # step (2, 2 in float32 and 4, 4 in float64), Large leaves the format: see tests/parity/test_exact_network.py.
 DENSITY = {"float32": (2, 1), "float64": (4, 2)}
 LOGITS_SCALE = 2.0**20
 IMAGE_RANGE = 8
+# Two images in one batch show what mixes them.
+BATCH = 2
+
+UnitScaleChoice = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
-def exact_images(height: int, width: int, batch: int, dtype: str, seed: int) -> np.ndarray:
+def exact_images(height: int, width: int, dtype: str, seed: int) -> np.ndarray:
     """Random integers (N, H, W, 3): noise, so that no shift, flip or exchange leaves an image as it was."""
     rng = np.random.default_rng((seed, height, width))
-    return rng.integers(-IMAGE_RANGE, IMAGE_RANGE, (batch, height, width, 3), endpoint=True).astype(dtype)
+    return rng.integers(-IMAGE_RANGE, IMAGE_RANGE, (BATCH, height, width, 3), endpoint=True).astype(dtype)
 
 
 def exact_variables(
-    shapes: Mapping[str, tuple[int, ...]], dtype: str, map_area: int, seed: int
+    shapes: Mapping[str, tuple[int, ...]], dtype: str, map_area: int, seed: int, unit_scales: UnitScaleChoice
 ) -> dict[str, np.ndarray]:
-    """Weights of the integer network by TensorFlow name; `map_area` is the number of pixels that the last mean is over."""
-    return {name: _values(name, shape, dtype, map_area, seed).astype(dtype) for name, shape in shapes.items()}
+    """Weights of the integer network by TensorFlow name; `map_area` is the number of pixels that the last mean is over.
+
+    `unit_scales` chooses gamma and variance for a batch norm of so many channels, such that it multiplies by 1.
+    """
+    variables = {name: _values(name, shape, dtype, map_area, seed) for name, shape in shapes.items()}
+    for name in shapes:
+        scope, _, last = name.rpartition("/")
+        if last == "gamma":
+            rng = _generator(scope, seed)
+            gamma, variables[f"{scope}/moving_variance"] = unit_scales(shapes[name][0], rng)
+            variables[name] = gamma * rng.choice([-1, 1], gamma.shape)
+    return {name: array.astype(dtype) for name, array in variables.items()}
+
+
+def _generator(name: str, seed: int) -> np.random.Generator:
+    """A stream for each name, so that the order of the variables does not matter."""
+    return np.random.default_rng((seed, zlib.crc32(name.encode())))
 
 
 def _values(name: str, shape: tuple[int, ...], dtype: str, map_area: int, seed: int) -> np.ndarray:
-    rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
+    rng = _generator(name, seed)
     depthwise, other = DENSITY[dtype]
     match name.rpartition("/")[2]:
-        case "gamma":
-            return rng.choice([-1, 1], shape)
+        case "gamma" | "moving_variance":
+            return np.zeros(shape)  # chosen together, by the caller
         case "beta":
             return rng.integers(2, 5, shape, endpoint=True)
         case "moving_mean":
             return rng.integers(-2, 2, shape, endpoint=True)
-        case "moving_variance":
-            return np.full(shape, _unit_variance(dtype))
         case "biases":
             return rng.integers(-3, 3, shape, endpoint=True)
         case "depthwise_weights":
@@ -73,16 +88,13 @@ def _kernels(rng: np.random.Generator, inputs: int, outputs: int, density: int, 
     return kernels
 
 
-def _unit_variance(dtype: str) -> float:
-    """The variance that gives exactly 1 when epsilon is added in `dtype`."""
-    kind = np.dtype(dtype).type
-    variance = kind(1) - kind(BATCH_NORM_EPSILON)
-    if variance + kind(BATCH_NORM_EPSILON) != 1:
-        raise ArithmeticError(f"no {dtype} variance gives 1 with epsilon {BATCH_NORM_EPSILON}")
-    return float(variance)
-
-
 def digest(array: np.ndarray) -> str:
     """SHA-256 of a layer's values, shape and dtype; -0.0 counts as 0.0."""
     head = f"{array.dtype} {array.shape} ".encode()
     return hashlib.sha256(head + np.ascontiguousarray(array + 0.0).tobytes()).hexdigest()
+
+
+def map_area(shape_nhwc: tuple[int | None, ...]) -> int:
+    """Pixels of a map (N, H, W, C)."""
+    _, height, width, _ = shape_nhwc
+    return (height or 0) * (width or 0)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
+# The name of all blocks together, where a test is about the network as a whole.
+WHOLE = "whole"
+
 
 @dataclass(frozen=True)
 class Network:

@@ -49,7 +49,7 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         metavar="SIZE",
         help="pixels: a side such as 331, or HEIGHTxWIDTH such as 300x480; repeatable "
-        f"(default: {', '.join(f'{name} {" and ".join(sizes)}' for name, sizes in DEFAULT_SIZES.items())})",
+        "(default: large 331 and 323, mobile 224)",
     )
     group.addoption(
         "--checkpoint",

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-GATES = ("structure", "exact", "float64", "float32")
+# Strongest first.
+GATES = ("structure", "exact-float32", "exact-float64", "float64", "float32")
 
 
 @dataclass(frozen=True)

@@ -10,31 +10,27 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from parity import compare, exact, metrics, structure
-from parity.capture import capture
 from parity.environment import pin_torch
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
+from parity.port import Port
 from parity.result import LayerResult
-from pnasnet_torch import PNASNet, variant
-from pnasnet_torch.weights import from_tf_variables
+from pnasnet_torch import variant
+from pnasnet_torch.operations import BATCH_NORM_EPSILON
 from tf_reference import checkpoint, official
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.preprocess import load_images
 from tf_reference.run import Reference
 from tf_reference.synthetic import synthetic_checkpoint
+from tf_reference.unit_scale import unit_scales
 
 # (gate, network): the names that the run selected.
 Selection = Mapping[tuple[str, Network], frozenset[str]]
 Variables = Mapping[str, np.ndarray]
 Results = dict[str, LayerResult]
-Judge = Callable[[str, np.ndarray], LayerResult]
 Step = Callable[[str], AbstractContextManager[object]]
-
-# Two images in one batch show what mixes them; those of the other gates go one by one, which halves the memory.
-EXACT_BATCH = 2
 
 
 def no_progress(_description: str) -> AbstractContextManager[object]:
@@ -50,15 +46,26 @@ class ParitySession:
         self._selection = selection
         self._step = step
         self._results: dict[tuple[str, Network], Results] = {}
-        self._variables: tuple[Path, Variables] | None = None
+        self._checkpoint: tuple[Path, Variables] | None = None
         pin_torch(options.threads)
 
     def result(self, gate: str, network: Network, name: str) -> LayerResult:
-        """The verdict of `gate` on the layer `name` (for the structure gate also a block's)."""
+        """The verdict of `gate` on the layer `name` (for the structure gate also on a block)."""
         if (gate, network) not in self._results:
             self._compute(gate, network)
             gc.collect()
         return self._results[gate, network][name]
+
+    def summary(self) -> list[str]:
+        """A line for each gate and network that was computed: counts, and the result nearest to its limit."""
+        lines = []
+        for (gate, network), results in self._results.items():
+            if results:
+                failed = sum(not result for result in results.values())
+                worst = max(results.values(), key=lambda result: result.margin)
+                nearest = f", nearest to the limit {worst.layer} at {worst.margin:.3g} of it" if worst.margin else ""
+                lines.append(f"parity: {network} {gate}: {len(results):,} compared, {failed:,} failed{nearest}")
+        return lines
 
     def _compute(self, gate: str, network: Network) -> None:
         if gate == "structure":
@@ -68,7 +75,7 @@ class ParitySession:
         elif gate.startswith("exact"):
             self._results[gate, network] = self._exact(gate, network)
         else:
-            self._results["float64", network], self._results["float32", network] = self._values(network)
+            self._results |= self._values(network)
 
     def _selected(self, gate: str, network: Network) -> frozenset[str]:
         return self._selection.get((gate, network), frozenset())
@@ -84,21 +91,86 @@ class ParitySession:
         return reference
 
     def _exact(self, gate: str, network: Network) -> Results:
-        dtype = gate.removeprefix("exact-")
-        layers = self._selected(gate, network)
+        dtype, layers = gate.removeprefix("exact-"), self._selected(gate, network)
         graph = self._graph(network, dtype)
-        area = exact.map_area(graph.layers["final_layer.relu"].shape)
         shapes = {name: variable.shape for name, variable in graph.variables.items()}
-        variables = exact.exact_variables(shapes, dtype, area, self.options.seed)
-        images = exact.exact_images(network.height, network.width, EXACT_BATCH, dtype, self.options.seed)
-        with self._step(f"{network}: official, integers in {dtype}"):
-            with self._official(network, dtype, layers, variables) as reference:
-                expected = reference.run(images)
-        with self._step(f"{network}: port, integers in {dtype}"):
-            model = _port(network, dtype, variables)
-            return judge_port(
-                gate, network, layers, expected, model, images, lambda layer, actual: compare.exact(gate, network, layer, actual, expected.pop(layer))
-            )
+        area = exact.map_area(graph.layers["final_layer.relu"].shape)
 
-    def _values(self, network: Network) -> tuple[Results, Results]:
-        return {}, {}
+        def choose(channels: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+            return unit_scales(channels, dtype, BATCH_NORM_EPSILON).choose(rng)
+
+        variables = exact.exact_variables(shapes, dtype, area, self.options.seed, choose)
+        images = exact.exact_images(network.height, network.width, dtype, self.options.seed)
+        with (
+            self._step(f"{network}: official network, integers in {dtype}"),
+            self._official(network, dtype, layers, variables) as reference,
+        ):
+            expected = reference.run(images)
+
+        def judge(layer: str, actual: np.ndarray) -> LayerResult:
+            return compare.exact(str(network), layer, actual, expected.pop(layer))
+
+        with self._step(f"{network}: port, integers in {dtype}"):
+            return Port(network, dtype, variables).results(gate, layers, graph, images, judge)
+
+    def _values(self, network: Network) -> dict[tuple[str, Network], Results]:
+        """The float64 and the float32 gate, which share the float64 truth; of several images the worst result counts."""
+        layers = {gate: self._selected(gate, network) for gate in ("float64", "float32")}
+        variables = self._variables(network)
+        ports = {gate: Port(network, gate, variables) for gate in layers}
+        with ExitStack() as stack:
+            reference = {
+                gate: stack.enter_context(self._official(network, gate, wanted, variables))
+                for gate, wanted in (("float64", layers["float64"] | layers["float32"]), ("float32", layers["float32"]))
+                if wanted
+            }
+            worst: dict[tuple[str, Network], Results] = {(gate, network): {} for gate in layers}
+            for image in load_images(self.source, self.options.images, network.height, network.width):
+                for gate, results in self._image(network, image[None], layers, reference, ports).items():
+                    kept = worst[gate, network]
+                    kept |= {layer: max(kept.get(layer, new), new, key=lambda result: result.margin) for layer, new in results.items()}
+            return worst
+
+    def _image(
+        self,
+        network: Network,
+        image: np.ndarray,
+        layers: Mapping[str, frozenset[str]],
+        reference: Mapping[str, Reference],
+        ports: Mapping[str, Port],
+    ) -> dict[str, Results]:
+        with self._step(f"{network}: official network in float64"):
+            truth = reference["float64"].run(image)
+        official = {}
+        if layers["float32"]:
+            with self._step(f"{network}: official network in float32"):
+                values = reference["float32"].run(image)
+                official = {layer: metrics.distance(values.pop(layer), truth[layer]) for layer in list(values)}
+
+        def float64(layer: str, actual: np.ndarray) -> LayerResult:
+            return compare.float64(str(network), layer, actual, truth[layer])
+
+        def float32(layer: str, actual: np.ndarray) -> LayerResult:
+            return compare.float32(str(network), layer, actual, truth[layer], official[layer])
+
+        results: dict[str, Results] = {}
+        for gate, judge in (("float64", float64), ("float32", float32)):
+            with self._step(f"{network}: port in {gate}"):
+                results[gate] = ports[gate].results(gate, layers[gate], reference["float64"].graph, image, judge)
+        return results
+
+    def _variables(self, network: Network) -> Variables:
+        """The checkpoint's variables, checked against the official network; those read last are kept."""
+        prefix = self.options.checkpoint or synthetic_checkpoint(
+            self.source,
+            network.variant,
+            variant(network.variant).image_size,
+            self.options.seed,
+            sorted(PHOTOGRAPHS.glob("*.jpg")),
+        )
+        if self._checkpoint is None or self._checkpoint[0] != prefix:
+            self._checkpoint = prefix, checkpoint.read(prefix)
+        variables = self._checkpoint[1]
+        shapes = {name: variable.shape for name, variable in self._graph(network, "float32").variables.items()}
+        checkpoint.check(prefix, variables, shapes)
+        return variables

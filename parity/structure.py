@@ -1,34 +1,67 @@
 """The structure gate: both sides have the same layers and variables, with the same shapes and dtypes."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 
 import torch
-from torch import Tensor, nn
 
 from parity.layers import WHOLE, Network, block, layer_modules
 from parity.result import Check, LayerResult
 from pnasnet_torch import PNASNet, variant
-from pnasnet_torch.weights import tf_shapes
+from pnasnet_torch.weights import variable_shapes
 from tf_reference.graph import ReferenceGraph
 
 GATE = "structure"
-Shape = tuple[int | None, ...]
+LISTED = 20
 
 
 def judge(network: Network, graph: ReferenceGraph, names: Iterable[str]) -> dict[str, LayerResult]:
-    """Results for `names`, which are layers, blocks, or the whole network."""
-    port, problem = _port(network)
-    official = {name: (layer.shape[1:], layer.dtype) for name, layer in graph.layers.items()}
-    variables = {name: variable.shape for name, variable in graph.variables.items()}
-    results = {}
-    for name in names:
-        if name == WHOLE:
-            differences = _differences("block", _blocks(port.layers, port.variables), _blocks(official, variables))
-        elif name in port.blocks:
-            differences = _differences("layer", _within(name, port.layers), _within(name, official))
-            differences += _differences("variable", _within(name, port.variables), _within(name, variables))
-        else:
-            differences = _differences("layer", _only(name, port.layers), _only(name, official))
-        results[name] = _result(network, name, differences)
-    return results
+    """Results for `names`, each a layer, a block with all that lies in it, or the whole network."""
+    try:
+        port, problem = port_parts(network), ""
+    except Exception as error:  # whatever a faulty port raises is its result
+        port, problem = {}, f"the port fails with {type(error).__name__}: {error}"
+    official = {("layer", name): f"{layer.shape[1:]} {layer.dtype}" for name, layer in graph.layers.items()}
+    official |= {("variable", name): str(variable.shape) for name, variable in graph.variables.items()}
+    return {name: _result(network, name, port, official, problem) for name in names}
+
+
+def port_parts(network: Network) -> dict[tuple[str, str], str]:
+    """The port's layers and variables with their shapes, from a forward without values (images N, C, H, W)."""
+    with torch.device("meta"):
+        model = PNASNet(variant(network.variant).config).eval()
+    parts = {("variable", name): str(shape) for name, shape in variable_shapes(model).items()}
+    handles = [
+        module.register_forward_hook(
+            lambda _module, _inputs, output, name=name: parts.update({("layer", name): _describe(output)})
+        )
+        for name, module in layer_modules(model).items()
+    ]
+    model.predict(torch.empty(1, 3, network.height, network.width, device="meta"))
+    for handle in handles:
+        handle.remove()
+    return parts
+
+
+def _describe(output: torch.Tensor) -> str:
+    shape = output.permute(0, 2, 3, 1).shape if output.ndim == 4 else output.shape
+    return f"{tuple(shape[1:])} {str(output.dtype).removeprefix('torch.')}"
+
+
+def _result(
+    network: Network,
+    name: str,
+    port: Mapping[tuple[str, str], str],
+    official: Mapping[tuple[str, str], str],
+    problem: str,
+) -> LayerResult:
+    keys = [key for key in {**official, **port} if name in (WHOLE, key[1], block(key[1]))]
+    differences = [
+        f"{kind} {part}: port {port.get((kind, part), 'has none')}, official {official.get((kind, part), 'has none')}"
+        for kind, part in keys
+        if port.get((kind, part)) != official.get((kind, part))
+    ]
+    if not keys:
+        problem = problem or "neither side has it"
+    check = Check(f"differences in {len(keys):,} layers and variables", len(differences), 0)
+    more = [f"and {len(differences) - LISTED:,} more"] if len(differences) > LISTED else []
+    return LayerResult(GATE, str(network), name, (check,), problem, notes=(*differences[:LISTED], *more))

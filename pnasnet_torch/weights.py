@@ -6,7 +6,7 @@ change. Nothing is transposed until it fits: the axes follow from the variable's
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +68,15 @@ def _rules(path: str, module: nn.Module) -> tuple[str, dict[str, tuple[str, tupl
     raise WeightsError(f"no rule gives the parameters of {path} ({type(module).__name__}) TensorFlow variables")
 
 
+def variable_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    """The shape of each of the model's TensorFlow variables, in TensorFlow's layout, by name."""
+    state = model.state_dict()
+    return {
+        name: tuple(state[target.parameter].shape[axis] for axis in np.argsort(target.axes))
+        for name, target in variable_targets(model).items()
+    }
+
+
 def load_tf_variables(model: nn.Module, variables: Mapping[str, np.ndarray]) -> None:
     """Fills each parameter and buffer of `model` from its TensorFlow variable, in the model's dtype.
 
@@ -76,8 +85,7 @@ def load_tf_variables(model: nn.Module, variables: Mapping[str, np.ndarray]) -> 
     targets = variable_targets(model)
     state = model.state_dict()
     arrays = {name: array for name, array in variables.items() if name not in BOOKKEEPING}
-    shapes = {name: _tf_shape(state[target.parameter].shape, target.axes) for name, target in targets.items()}
-    _check("TensorFlow variables", shapes, arrays)
+    _check("TensorFlow variables", variable_shapes(model), arrays)
     with torch.no_grad():
         for name, target in targets.items():
             state[target.parameter].copy_(torch.from_numpy(np.ascontiguousarray(arrays[name].transpose(target.axes))))
@@ -90,11 +98,6 @@ def tf_variables(model: nn.Module) -> dict[str, np.ndarray]:
         name: np.ascontiguousarray(state[target.parameter].cpu().numpy().transpose(np.argsort(target.axes)))
         for name, target in variable_targets(model).items()
     }
-
-
-def _tf_shape(shape: Iterable[int], axes: tuple[int, ...]) -> tuple[int, ...]:
-    sizes = tuple(shape)
-    return tuple(sizes[position] for position in np.argsort(axes))
 
 
 def _check(what: str, shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, np.ndarray]) -> None:

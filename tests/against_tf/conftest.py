@@ -75,7 +75,8 @@ def run_both(build_official: Callable[..., ReferenceGraph]) -> Callable[..., Sid
             official = reference.run(images)
         model = PNASNet(config).to(getattr(torch, dtype)).train(training)
         load_tf_variables(model, variables)
-        return Sides(graph, model, official, port_layers(model, torch.from_numpy(images.astype(dtype))))
+        images_nchw = torch.from_numpy(images.astype(dtype).transpose(0, 3, 1, 2))
+        return Sides(graph, model, official, port_layers(model, images_nchw))
 
     return run
 

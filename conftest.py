@@ -1,0 +1,50 @@
+"""pytest's hooks and fixtures; each delegates to parity/."""
+
+import pytest
+
+from parity import environment, options, plugin
+from parity.result import LayerResult
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    plugin.configure(config)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return environment.header(config.stash[plugin.OPTIONS])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    plugin.generate_cases(metafunc)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    plugin.sort_by_gate(items)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    if items:
+        items[0].config.stash[plugin.DESELECTED] += plugin.cases(items)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    plugin.check_selection(session)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in plugin.summary(config):
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def parity_session(request: pytest.FixtureRequest) -> object:
+    return plugin.make_session(request.session)
+
+
+@pytest.fixture
+def verdict(request: pytest.FixtureRequest, case: plugin.Case) -> LayerResult:
+    return plugin.judge(request.getfixturevalue("parity_session"), case)

@@ -1,0 +1,140 @@
+"""What conftest.py's hooks and fixtures delegate to: the cases of each test, the selection, progress, and failures."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from parity.environment import pin_before_import, require_tensorflow
+from parity.layers import WHOLE, Network, block, port_layers
+from parity.options import Options, parse_options
+from parity.policy import GATES
+from parity.result import LayerResult
+
+if TYPE_CHECKING:
+    from parity.session import ParitySession, Selection
+
+OPTIONS = pytest.StashKey[Options]()
+SESSION = pytest.StashKey["ParitySession"]()
+DESELECTED = pytest.StashKey[list["Case"]]()
+
+
+class Case(NamedTuple):
+    """What one test item judges by `gate`: a layer, or a block, of a network."""
+
+    gate: str
+    network: Network
+    name: str
+
+
+def configure(config: pytest.Config) -> None:
+    """Checks the options and makes the settings that have to precede the frameworks' imports."""
+    config.addinivalue_line("markers", "gate(*names, blocks=False): the gates that a test's cases are judged by")
+    config.stash[OPTIONS] = parse_options(config)
+    config.stash[DESELECTED] = []
+    pin_before_import()
+
+
+def generate_cases(metafunc: pytest.Metafunc) -> None:
+    """Gives a test with the marker `gate` one item for each network and layer (or block), and for each of its gates."""
+    marker = metafunc.definition.get_closest_marker("gate")
+    if marker is None:
+        return
+    cases = {}
+    for gate in marker.args:
+        for network in metafunc.config.stash[OPTIONS].networks:
+            layers = port_layers(network.variant)
+            names = [*dict.fromkeys(map(block, layers)), WHOLE] if marker.kwargs.get("blocks") else layers
+            prefix = f"{network}-{gate.removeprefix('exact-')}-" if gate.startswith("exact") else f"{network}-"
+            cases |= {prefix + name: Case(gate, network, name) for name in names}
+    metafunc.parametrize("case", cases.values(), ids=cases.keys())
+
+
+def cases(items: Iterable[pytest.Item]) -> list[Case]:
+    """The cases of those of `items` that have one."""
+    specs = (item.callspec.params for item in items if hasattr(item, "callspec"))
+    return [params["case"] for params in specs if isinstance(params.get("case"), Case)]
+
+
+def sort_by_gate(items: list[pytest.Item]) -> None:
+    """The strongest gate first, so that the first failure is the most telling one."""
+    rank = {gate: number for number, gate in enumerate(GATES)}
+    items.sort(key=lambda item: rank[found[0].gate] if (found := cases([item])) else -1)
+
+
+def check_selection(session: pytest.Session) -> None:
+    """Raises pytest.UsageError where `-k` or `-m` leaves nothing of parity, or where what is left cannot run here."""
+    deselected = session.config.stash[DESELECTED]
+    if deselected and not session.items:
+        example = deselected[len(deselected) // 2].name
+        raise pytest.UsageError(
+            f"none of {len(deselected):,} cases is selected: -k takes a part of a test's name, such as cell_5, "
+            f"{example} or float32; pytest parity --collect-only -q lists all"
+        )
+    if cases(session.items) and not session.config.option.collectonly:
+        require_tensorflow()
+
+
+def selection(items: Iterable[pytest.Item]) -> "Selection":
+    """The names that the items ask for, by gate and network."""
+    names = defaultdict(set)
+    for case in cases(items):
+        names[case.gate, case.network].add(case.name)
+    return {key: frozenset(group) for key, group in names.items()}
+
+
+def make_session(session: pytest.Session) -> "ParitySession":
+    """The session that computes what this run's items ask for."""
+    from parity.session import ParitySession
+
+    with exit_on_bad_input():
+        made = ParitySession(session.config.stash[OPTIONS], selection(session.items), Progress(session.config))
+    session.config.stash[SESSION] = made
+    return made
+
+
+@contextmanager
+def exit_on_bad_input() -> Iterator[None]:
+    """Ends the run with pytest's code for usage errors where the inputs turn out to be of no use."""
+    from tf_reference.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def judge(session: "ParitySession", case: Case) -> LayerResult:
+    with exit_on_bad_input():
+        return session.result(*case)
+
+
+def raise_unless_passed(result: LayerResult, request: pytest.FixtureRequest) -> None:
+    """Fails the test with the result's own words and the command that repeats just this."""
+    if not result:
+        command = request.config.stash[OPTIONS].command(request.node.nodeid)
+        pytest.fail(f"{result}\n  to repeat just this: {command}", pytrace=False)
+
+
+class Progress:
+    """A status line on the terminal while a step lasts; nothing where the output is no terminal."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        # pytest captures the file descriptors; its own writer kept the terminal.
+        self._file = reporter._tw._file if reporter else None
+
+    def __call__(self, description: str) -> AbstractContextManager[object]:
+        if self._file is None or not self._file.isatty():
+            return nullcontext()
+        from rich.console import Console
+
+        return Console(file=self._file).status(description)
+
+
+def summary(config: pytest.Config) -> list[str]:
+    """For each gate and network: how many were judged, how many failed, and which came nearest to its limit."""
+    session = config.stash.get(SESSION, None)
+    return session.summary() if session else []

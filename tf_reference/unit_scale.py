@@ -1,0 +1,59 @@
+"""Pairs of gamma and variance with which a batch norm multiplies by exactly 1, on TensorFlow and in exact rounding.
+
+Gamma 1 and variance 1 - epsilon would be the obvious pair. But TensorFlow computes rsqrt in float32 from the processor's
+approximate instruction: on some, rsqrt(1) is 1 - 2^-23 inside a vector and 1 in the channels left over behind the last
+whole one. So candidates are drawn for which correct rounding gives 1, and TensorFlow itself is asked, channel by
+channel, for which of them it gives 1 too.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from tf_reference.compat import tensorflow
+
+CANDIDATES = 256
+
+
+@dataclass(frozen=True)
+class UnitScales:
+    """`gamma[k]` and `variance[k]` make a unit scale in channel c where `fits[k, c]`."""
+
+    gamma: np.ndarray
+    variance: np.ndarray
+    fits: np.ndarray
+
+    def choose(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """A fitting pair for each channel, at random: gamma and variance, both (channels,)."""
+        if not self.fits.any(axis=0).all():
+            raise ArithmeticError("on this processor, TensorFlow's batch norm has no unit scale in some channels")
+        rows = np.where(self.fits, rng.random(self.fits.shape), -1).argmax(axis=0)
+        return self.gamma[rows], self.variance[rows]
+
+
+@cache
+def unit_scales(channels: int, dtype: str, epsilon: float) -> UnitScales:
+    """The pairs for a batch norm of so many channels: fused in float32, unfused in float64, as the official code has it."""
+    kind = np.dtype(dtype).type
+    variance = np.random.default_rng(channels).uniform(0.3, 3.0, CANDIDATES).astype(dtype)
+    inverse = kind(1) / np.sqrt(variance + kind(epsilon))
+    gamma = kind(1) / inverse
+    exact = inverse * gamma == 1
+    gamma, variance = gamma[exact], variance[exact]
+    fits = [_factors(np.full(channels, g), np.full(channels, v), epsilon) == 1 for g, v in zip(gamma, variance, strict=True)]
+    return UnitScales(gamma, variance, np.stack(fits))
+
+
+def _factors(gamma: np.ndarray, variance: np.ndarray, epsilon: float) -> np.ndarray:
+    """What TensorFlow multiplies each channel by: its batch norm of ones."""
+    tf = tensorflow()
+    one, zero = np.ones_like(variance), np.zeros_like(variance)
+    factors: np.ndarray
+    if variance.dtype == np.float64:
+        factors = tf.nn.batch_normalization(one, zero, variance, zero, gamma, epsilon).numpy()
+    else:
+        image = one.reshape(1, 1, 1, -1)
+        output, *_ = tf.compat.v1.nn.fused_batch_norm(image, gamma, zero, zero, variance, epsilon, is_training=False)
+        factors = output.numpy().ravel()
+    return factors
