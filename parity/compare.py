@@ -52,17 +52,18 @@ def float32(network: str, layer: str, actual: np.ndarray, truth: np.ndarray, off
         return LayerResult("float32", network, layer, problem=problem)
     found = metrics.distance(actual, truth)
     norm, largest = metrics.norm(truth), metrics.largest(truth)
-    limit = FLOAT32.largest * official.largest + FLOAT32.floor * largest
+    limit = float(FLOAT32.factor(FLOAT32.largest, official.effective)) * official.largest + FLOAT32.floor * largest
+    whole = float(FLOAT32.factor(FLOAT32.layer, official.effective)) * official.l2 + FLOAT32.floor * norm
     checks = [
-        Check("L2 distance from float64", found.l2, FLOAT32.layer * official.l2 + FLOAT32.floor * norm),
+        Check("L2 distance from float64", found.l2, whole),
         Check("largest distance from float64", found.largest, limit),
     ]
-    if metrics.values_per_channel(truth) >= FLOAT32.channel_values:
-        share = FLOAT32.floor * norm / np.sqrt(len(official.by_channel))
-        allowed = FLOAT32.channel * official.by_channel + share
+    if truth.size // truth.shape[-1] >= FLOAT32.channel_values:
+        share = FLOAT32.floor * norm / np.sqrt(truth.shape[-1])
+        allowed = FLOAT32.factor(FLOAT32.channel, official.effective_by_channel) * official.by_channel + share
         channel = int((found.by_channel / allowed).argmax())
-        measured, limit_there = float(found.by_channel[channel]), float(allowed[channel])
-        checks.append(Check(f"L2 distance of channel {channel} from float64", measured, limit_there))
+        measured = float(found.by_channel[channel])
+        checks.append(Check(f"L2 distance of channel {channel} from float64", measured, float(allowed[channel])))
     notes = (f"TensorFlow's own distance from float64: L2 {official.l2:.4g}, largest {official.largest:.4g}",)
     element = None if all(checks) else _element(actual, truth, found, limit)
     return LayerResult("float32", network, layer, tuple(checks), element=element, notes=notes)

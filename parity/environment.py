@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 from pathlib import Path
 
@@ -22,11 +21,6 @@ def require_tensorflow() -> None:
             f"pytest parity runs the official network and needs {', '.join(missing)}: "
             "python -m pip install 'pnasnet-parity[parity]' (in a checkout: python -m pip install -e '.[parity]')"
         )
-
-
-def pin_before_import() -> None:
-    """Settings that a framework reads once, when it is imported."""
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
 
 def pin_torch(threads: int) -> None:
@@ -69,5 +63,7 @@ def _version(distribution: str) -> str:
 
 def _cpu() -> str:
     cpuinfo = Path("/proc/cpuinfo")
-    names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    names = (
+        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    )
     return names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()

@@ -9,24 +9,41 @@ Index = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Distance:
-    """How far an array lies from the truth, in absolute terms: L2 over all, L2 by channel, and the largest element."""
+    """How far an array lies from the truth, in absolute terms: L2 over all, L2 by channel, and the largest element.
+
+    `effective` is by how many values a distance is carried: (sum of squares)^2 / sum of fourth powers. A thousand equal
+    differences count as a thousand, one that outweighs all others as one.
+    """
 
     l2: float
+    effective: float
     by_channel: np.ndarray
+    effective_by_channel: np.ndarray
     largest: float
     worst: Index
 
 
 def distance(actual: np.ndarray, truth: np.ndarray) -> Distance:
     """The distance of `actual` from `truth`, both finite and of one shape (..., C), computed in float64."""
-    difference = np.subtract(actual, truth, dtype=np.float64)
-    rows = difference.reshape(-1, difference.shape[-1])
-    by_channel = np.einsum("rc,rc->c", rows, rows)
-    np.abs(difference, out=difference)
-    worst = np.unravel_index(int(difference.argmax()), difference.shape)
+    squares = np.subtract(actual, truth, dtype=np.float64)
+    np.square(squares, out=squares)
+    worst = tuple(int(i) for i in np.unravel_index(int(squares.argmax()), squares.shape))
+    rows = squares.reshape(-1, squares.shape[-1])
+    second, fourth = rows.sum(axis=0), np.einsum("rc,rc->c", rows, rows)
     return Distance(
-        float(np.sqrt(by_channel.sum())), np.sqrt(by_channel), float(difference[worst]), tuple(int(i) for i in worst)
+        l2=float(np.sqrt(second.sum())),
+        effective=float(_effective(second.sum(), fourth.sum())),
+        by_channel=np.sqrt(second),
+        effective_by_channel=_effective(second, fourth),
+        largest=float(np.sqrt(squares[worst])),
+        worst=worst,
     )
+
+
+def _effective(second: np.ndarray, fourth: np.ndarray) -> np.ndarray:
+    """No distance at all is not a matter of chance: as if carried by infinitely many values."""
+    none = np.full_like(second, np.inf)
+    return np.divide(np.square(second), fourth, out=none, where=fourth > 0)
 
 
 def norm(truth: np.ndarray) -> float:
@@ -42,10 +59,6 @@ def largest(truth: np.ndarray) -> float:
 def exceeding(actual: np.ndarray, truth: np.ndarray, allowed: float) -> int:
     """How many elements differ by more than `allowed`."""
     return int(np.count_nonzero(np.abs(np.subtract(actual, truth, dtype=np.float64)) > allowed))
-
-
-def values_per_channel(array: np.ndarray) -> int:
-    return array.size // array.shape[-1]
 
 
 def different_bits(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -40,7 +40,9 @@ class Options:
 
 
 def add_options(parser: pytest.Parser) -> None:
-    group = parser.getgroup("parity", "parity of PNASNet-5 in PyTorch with the official TF-Slim network (pytest parity)")
+    group = parser.getgroup(
+        "parity", "parity of PNASNet-5 in PyTorch with the official TF-Slim network (pytest parity)"
+    )
     group.addoption(
         "--variant", action="append", metavar="NAME", help=f"{' or '.join(VARIANTS)}; repeatable (default: both)"
     )
@@ -71,7 +73,11 @@ def add_options(parser: pytest.Parser) -> None:
         "as research/slim in a checkout of tensorflow/models",
     )
     group.addoption(
-        "--seed", type=int, default=DEFAULTS["seed"], metavar="N", help="of the synthetic checkpoint and the integer network (default: 0)"
+        "--seed",
+        type=int,
+        default=DEFAULTS["seed"],
+        metavar="N",
+        help="of the synthetic checkpoint and the integer network (default: 0)",
     )
     group.addoption(
         "--threads",
@@ -126,7 +132,9 @@ def _checkpoint(config: pytest.Config, variants: list[str]) -> Path | None:
     if prefix is None:
         return None
     if len(set(variants)) != 1 or not config.getoption("variant"):
-        raise pytest.UsageError("--checkpoint holds the weights of one network: say which, with --variant large or mobile")
+        raise pytest.UsageError(
+            "--checkpoint holds the weights of one network: say which, with --variant large or mobile"
+        )
     from tf_reference import checkpoint
     from tf_reference.errors import InputError
 
@@ -144,7 +152,9 @@ def _images(config: pytest.Config) -> tuple[Path, ...]:
         if path.is_dir():
             found = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
             if not found:
-                raise pytest.UsageError(f"--images {path}: this folder holds no file {' or '.join(sorted(IMAGE_SUFFIXES))}")
+                raise pytest.UsageError(
+                    f"--images {path}: this folder holds no file {' or '.join(sorted(IMAGE_SUFFIXES))}"
+                )
             files += found
         elif path.is_file():
             files.append(path)

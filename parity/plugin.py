@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from parity.environment import pin_before_import, require_tensorflow
+from parity.environment import require_tensorflow
 from parity.layers import WHOLE, Network, block, port_layers
 from parity.options import Options, parse_options
 from parity.policy import GATES
@@ -30,11 +30,10 @@ class Case(NamedTuple):
 
 
 def configure(config: pytest.Config) -> None:
-    """Checks the options and makes the settings that have to precede the frameworks' imports."""
+    """Checks the options."""
     config.addinivalue_line("markers", "gate(*names, blocks=False): the gates that a test's cases are judged by")
     config.stash[OPTIONS] = parse_options(config)
     config.stash[DESELECTED] = []
-    pin_before_import()
 
 
 def generate_cases(metafunc: pytest.Metafunc) -> None:

@@ -70,7 +70,7 @@ class ParitySession:
     def _compute(self, gate: str, network: Network) -> None:
         if gate == "structure":
             with self._step(f"{network}: structure"):
-                graph = self._graph(network, "float32")
+                graph = self.graph(network, "float32")
                 self._results[gate, network] = structure.judge(network, graph, self._selected(gate, network))
         elif gate.startswith("exact"):
             self._results[gate, network] = self._exact(gate, network)
@@ -80,30 +80,22 @@ class ParitySession:
     def _selected(self, gate: str, network: Network) -> frozenset[str]:
         return self._selection.get((gate, network), frozenset())
 
-    def _graph(self, network: Network, dtype: str) -> ReferenceGraph:
+    def graph(self, network: Network, dtype: str) -> ReferenceGraph:
         return reference_graph(self.source, GraphSpec(network.variant, network.height, network.width, dtype))
 
-    def _official(self, network: Network, dtype: str, layers: Iterable[str], variables: Variables) -> Reference:
+    def official(self, network: Network, dtype: str, layers: Iterable[str], variables: Variables) -> Reference:
         """The official network up to those of `layers` that it has, with its variables."""
-        graph = self._graph(network, dtype)
+        graph = self.graph(network, dtype)
         reference = Reference(graph, [layer for layer in layers if layer in graph.layers], self.options.threads)
         reference.assign(variables)
         return reference
 
     def _exact(self, gate: str, network: Network) -> Results:
         dtype, layers = gate.removeprefix("exact-"), self._selected(gate, network)
-        graph = self._graph(network, dtype)
-        shapes = {name: variable.shape for name, variable in graph.variables.items()}
-        area = exact.map_area(graph.layers["final_layer.relu"].shape)
-
-        def choose(channels: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-            return unit_scales(channels, dtype, BATCH_NORM_EPSILON).choose(rng)
-
-        variables = exact.exact_variables(shapes, dtype, area, self.options.seed, choose)
-        images = exact.exact_images(network.height, network.width, dtype, self.options.seed)
+        variables, images = self.exact_inputs(network, dtype)
         with (
             self._step(f"{network}: official network, integers in {dtype}"),
-            self._official(network, dtype, layers, variables) as reference,
+            self.official(network, dtype, layers, variables) as reference,
         ):
             expected = reference.run(images)
 
@@ -111,16 +103,28 @@ class ParitySession:
             return compare.exact(str(network), layer, actual, expected.pop(layer))
 
         with self._step(f"{network}: port, integers in {dtype}"):
-            return Port(network, dtype, variables).results(gate, layers, graph, images, judge)
+            return Port(network, dtype, variables).results(gate, layers, reference.graph, images, judge)
+
+    def exact_inputs(self, network: Network, dtype: str) -> tuple[Variables, np.ndarray]:
+        """The integer network's variables and images."""
+
+        def choose(channels: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+            return unit_scales(channels, dtype, BATCH_NORM_EPSILON).choose(rng)
+
+        graph = self.graph(network, dtype)
+        shapes = {name: variable.shape for name, variable in graph.variables.items()}
+        area = exact.map_area(graph.layers["final_layer.relu"].shape)
+        variables = exact.exact_variables(shapes, dtype, area, self.options.seed, choose)
+        return variables, exact.exact_images(network.height, network.width, dtype, self.options.seed)
 
     def _values(self, network: Network) -> dict[tuple[str, Network], Results]:
         """The float64 and the float32 gate, which share the float64 truth; of several images the worst result counts."""
         layers = {gate: self._selected(gate, network) for gate in ("float64", "float32")}
-        variables = self._variables(network)
+        variables = self.variables(network)
         ports = {gate: Port(network, gate, variables) for gate in layers}
         with ExitStack() as stack:
             reference = {
-                gate: stack.enter_context(self._official(network, gate, wanted, variables))
+                gate: stack.enter_context(self.official(network, gate, wanted, variables))
                 for gate, wanted in (("float64", layers["float64"] | layers["float32"]), ("float32", layers["float32"]))
                 if wanted
             }
@@ -128,7 +132,10 @@ class ParitySession:
             for image in load_images(self.source, self.options.images, network.height, network.width):
                 for gate, results in self._image(network, image[None], layers, reference, ports).items():
                     kept = worst[gate, network]
-                    kept |= {layer: max(kept.get(layer, new), new, key=lambda result: result.margin) for layer, new in results.items()}
+                    kept |= {
+                        layer: max(kept.get(layer, new), new, key=lambda result: result.margin)
+                        for layer, new in results.items()
+                    }
             return worst
 
     def _image(
@@ -159,7 +166,7 @@ class ParitySession:
                 results[gate] = ports[gate].results(gate, layers[gate], reference["float64"].graph, image, judge)
         return results
 
-    def _variables(self, network: Network) -> Variables:
+    def variables(self, network: Network) -> Variables:
         """The checkpoint's variables, checked against the official network; those read last are kept."""
         prefix = self.options.checkpoint or synthetic_checkpoint(
             self.source,
@@ -171,6 +178,6 @@ class ParitySession:
         if self._checkpoint is None or self._checkpoint[0] != prefix:
             self._checkpoint = prefix, checkpoint.read(prefix)
         variables = self._checkpoint[1]
-        shapes = {name: variable.shape for name, variable in self._graph(network, "float32").variables.items()}
+        shapes = {name: variable.shape for name, variable in self.graph(network, "float32").variables.items()}
         checkpoint.check(prefix, variables, shapes)
         return variables

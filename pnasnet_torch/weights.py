@@ -114,7 +114,9 @@ def _check(what: str, shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str
             index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
             problems.append(f"not finite: {name}: {array[index]} at {index}")
     if problems:
-        raise WeightsError(f"the {what} do not fit the network ({len(problems)} problems):\n  " + "\n  ".join(sorted(problems)))
+        raise WeightsError(
+            f"the {what} do not fit the network ({len(problems)} problems):\n  " + "\n  ".join(sorted(problems))
+        )
 
 
 def variant_of(shapes: Mapping[str, tuple[int, ...]]) -> str:
@@ -129,7 +131,9 @@ def variant_of(shapes: Mapping[str, tuple[int, ...]]) -> str:
     raise WeightsError(f"not the weights of PNASNet-5 {' or '.join(VARIANTS)}: conv0/weights is {found or 'missing'}")
 
 
-def from_tf_variables(config: Config, variables: Mapping[str, np.ndarray], dtype: torch.dtype = torch.float32) -> PNASNet:
+def from_tf_variables(
+    config: Config, variables: Mapping[str, np.ndarray], dtype: torch.dtype = torch.float32
+) -> PNASNet:
     """A network in evaluation mode with these weights; as `load_tf_variables`, without first making random ones."""
     with torch.device("meta"):
         model = PNASNet(config).to(dtype)
@@ -165,7 +169,9 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     except Exception as error:  # each format's library raises its own kinds
         raise WeightsError(f"{source} is not a sound {source.suffix} file of weights: {error}") from error
     state = model.state_dict()
-    _check(f"weights in {source}", {k: tuple(t.shape) for k, t in state.items()}, {k: t.numpy() for k, t in arrays.items()})
+    _check(
+        f"weights in {source}", {k: tuple(t.shape) for k, t in state.items()}, {k: t.numpy() for k, t in arrays.items()}
+    )
     with torch.no_grad():
         for name, tensor in state.items():
             tensor.copy_(arrays[name])

@@ -45,7 +45,9 @@ class HParams:
 
     def set_hparam(self, name: str, value: Any) -> None:
         if name not in self.__dict__:
-            raise KeyError(f"the official configuration has no hyper-parameter {name!r}: it has {sorted(self.values())}")
+            raise KeyError(
+                f"the official configuration has no hyper-parameter {name!r}: it has {sorted(self.values())}"
+            )
         setattr(self, name, value)
 
     def values(self) -> dict[str, Any]:
@@ -73,7 +75,9 @@ def _tf1_modules() -> dict[str, ModuleType]:
     # The newest revision switches TF2 behaviour off for the whole process at import; explicit graphs need no switch.
     v1 = _module("tensorflow", tf.compat.v1, contrib=contrib, disable_v2_behavior=lambda: None)
     v1.__dict__["compat"] = _module("tensorflow.compat", tf.compat, v1=v1)
-    parts = {f"tensorflow.contrib.{name}": getattr(contrib, name) for name in ("slim", "framework", "layers", "training")}
+    parts = {
+        f"tensorflow.contrib.{name}": getattr(contrib, name) for name in ("slim", "framework", "layers", "training")
+    }
     names = {"tensorflow": v1, "tensorflow.compat": v1.compat, "tensorflow.compat.v1": v1}
     return names | {"tensorflow.contrib": contrib, "tf_slim": slim} | parts
 

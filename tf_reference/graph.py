@@ -18,7 +18,16 @@ from tf_reference.official import Source
 log = logging.getLogger(__name__)
 
 IMAGES = "images"
-LAYER_TYPES = {"AvgPool", "BiasAdd", "ConcatV2", "Conv2D", "DepthwiseConv2dNative", "FusedBatchNormV3", "MaxPool", "Mean"}
+LAYER_TYPES = {
+    "AvgPool",
+    "BiasAdd",
+    "ConcatV2",
+    "Conv2D",
+    "DepthwiseConv2dNative",
+    "FusedBatchNormV3",
+    "MaxPool",
+    "Mean",
+}
 LAYER_TYPES |= {"Relu", "Relu6", "Softmax"}
 # Operations between layers: weights, padding and slicing of a factorized reduction, the parts of an unfused batch norm,
 # of clipping, of a dense layer, of dropout and drop path. Anything else that is met is an error: nothing is overlooked.
@@ -77,7 +86,9 @@ class ReferenceGraph:
 
 def reference_graph(source: Source, spec: GraphSpec) -> ReferenceGraph:
     """The graph for `spec`, from the cache where there is a sound entry, else built and stored (10 to 20 s)."""
-    path = cache_dir("graphs") / f"{spec.variant}-{spec.height}x{spec.width}-{spec.dtype}-{_key(source, spec)[:16]}.graph"
+    path = (
+        cache_dir("graphs") / f"{spec.variant}-{spec.height}x{spec.width}-{spec.dtype}-{_key(source, spec)[:16]}.graph"
+    )
     try:
         return _read(path, spec)
     except FileNotFoundError:
@@ -98,7 +109,9 @@ def _key(source: Source, spec: GraphSpec) -> str:
 
 def _write(path: Path, graph: ReferenceGraph) -> None:
     tables = {"layers": graph.layers, "variables": graph.variables}
-    head = json.dumps({name: {key: asdict(row) for key, row in table.items()} for name, table in tables.items()}).encode()
+    head = json.dumps(
+        {name: {key: asdict(row) for key, row in table.items()} for name, table in tables.items()}
+    ).encode()
     body = len(head).to_bytes(8) + head + graph.graph_def.SerializeToString(deterministic=True)
     with replacing(path) as temporary:
         temporary.write_bytes(hashlib.sha256(body).digest() + body)

@@ -41,7 +41,9 @@ def unit_scales(channels: int, dtype: str, epsilon: float) -> UnitScales:
     gamma = kind(1) / inverse
     exact = inverse * gamma == 1
     gamma, variance = gamma[exact], variance[exact]
-    fits = [_factors(np.full(channels, g), np.full(channels, v), epsilon) == 1 for g, v in zip(gamma, variance, strict=True)]
+    fits = [
+        _factors(np.full(channels, g), np.full(channels, v), epsilon) == 1 for g, v in zip(gamma, variance, strict=True)
+    ]
     return UnitScales(gamma, variance, np.stack(fits))
 
 

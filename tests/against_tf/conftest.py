@@ -1,6 +1,6 @@
 """The official network and the port, side by side: small configurations, the same variables and images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -38,6 +38,15 @@ class Sides:
     port: Layers
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Maps of a few pixels are slower on several threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def tf() -> Any:
     return tensorflow()
@@ -55,7 +64,9 @@ def build_official(source: Source) -> Callable[..., ReferenceGraph]:
     def build(config: Config, size: tuple[int, int], training: bool = False, dtype: str = "float64") -> ReferenceGraph:
         values = {name: value for name, value in asdict(config).items() if name in OFFICIAL_FIELDS}
         values["use_aux_head"] = config.aux_image_size is not None
-        hparams = tuple((name, float(value) if isinstance(value, float) else int(value)) for name, value in values.items())
+        hparams = tuple(
+            (name, float(value) if isinstance(value, float) else int(value)) for name, value in values.items()
+        )
         return reference_graph(source, GraphSpec("large", *size, dtype, training, config.num_classes, hparams))
 
     return build
@@ -70,7 +81,7 @@ def run_both(build_official: Callable[..., ReferenceGraph]) -> Callable[..., Sid
             config = replace(config, drop_path_keep_prob=1.0, dense_dropout_keep_prob=1.0)
         graph = build_official(config, size, training, dtype)
         variables, images = random_variables(graph), np.random.default_rng(1).uniform(-1, 1, (2, *size, 3))
-        with Reference(graph) as reference:
+        with Reference(graph, threads=1) as reference:
             reference.assign(variables)
             official = reference.run(images)
         model = PNASNet(config).to(getattr(torch, dtype)).train(training)
@@ -127,14 +138,16 @@ def assert_agree() -> Callable[[Sides, float], None]:
         assert sorted(sides.port) == sorted(sides.official)
         shapes = {name: array.shape for name, array in sides.port.items()}
         assert shapes == {name: array.shape for name, array in sides.official.items()}
-        far = {name: error for name in shapes if not (error := distance(sides.port[name], sides.official[name])) <= allowed}
+        far = {
+            name: error for name in shapes if not (error := distance(sides.port[name], sides.official[name])) <= allowed
+        }
         assert far == {}
-        norms = {name: np.linalg.norm(array) for name, array in sides.official.items()}
-        assert [name for name, norm in norms.items() if not norm > 0] == []
+        zeros = [name for name, array in sides.official.items() if not array.any()]
+        assert len(zeros) < 0.1 * len(shapes), "a network of zeros proves nothing"
 
     return check
 
 
 def distance(actual: np.ndarray, expected: np.ndarray) -> float:
-    """Relative L2."""
-    return float(np.linalg.norm(actual - expected) / np.linalg.norm(expected))
+    """Relative L2; where zeros are expected (as the second path of a reduction of one row gives), absolute."""
+    return float(np.linalg.norm(actual - expected) / (np.linalg.norm(expected) or 1.0))

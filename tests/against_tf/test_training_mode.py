@@ -10,7 +10,7 @@ import pytest
 from pnasnet_torch import Config
 
 SMALL = Config(num_cells=6, num_conv_filters=8, stem_multiplier=0.25, num_classes=7)
-SIZES = [pytest.param((67, 67), id="1x1"), pytest.param((70, 131), id="1x2"), pytest.param((131, 100), id="2x1")]
+SIZES = [pytest.param((67, 67), id="1x1"), pytest.param((70, 131), id="1x2")]
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_every_layer_agrees_with_batch_statistics(
 
 
 def test_the_bounded_network_agrees_too(run_training: Callable[..., Any], assert_agree: Callable[..., None]) -> None:
-    assert_agree(run_training((67, 67), use_bounded_activation=True), 1e-9)
+    assert_agree(run_training((131, 100), use_bounded_activation=True), 1e-9)
 
 
 def test_both_have_the_same_variables(run_training: Callable[..., Any]) -> None:
@@ -37,8 +37,9 @@ def test_both_have_the_same_variables(run_training: Callable[..., Any]) -> None:
     assert len(sides.graph.variables) == len(sides.model.state_dict())
 
 
-def test_batch_statistics_differ_from_the_moving_ones(run_both: Callable[..., Any]) -> None:
-    """Otherwise the tests above would not see which of them are used."""
-    training = run_both(replace(SMALL, aux_image_size=(67, 67)), (67, 67), training=True).official
-    evaluation = run_both(SMALL, (67, 67)).official
-    assert np.linalg.norm(training["conv0_bn"] - evaluation["conv0_bn"]) > 0.1 * np.linalg.norm(training["conv0_bn"])
+def test_statistics_are_the_batchs_own(run_training: Callable[..., Any]) -> None:
+    """The mean of a normalised batch is beta, which the random moving statistics would not give."""
+    sides = run_training((67, 67))
+    beta = sides.model.state_dict()["conv0_bn.bias"].numpy()
+    np.testing.assert_allclose(sides.official["conv0_bn"].mean((0, 1, 2)), beta, rtol=1e-9)
+    np.testing.assert_allclose(sides.port["conv0_bn"].mean((0, 1, 2)), beta, rtol=1e-9)
