@@ -15,8 +15,8 @@ from tf_reference.errors import InputError
 def convert(prefix: Path, target: Path) -> str:
     """Writes the checkpoint's variables to `target`, whole or not at all; returns the variant that they are of.
 
-    Raises InputError or WeightsError if the checkpoint is not sound, does not fit the network exactly, or if the target's
-    format is unknown.
+    Raises InputError or WeightsError if the checkpoint is not sound, does not fit the network exactly, or if the
+    target's format is unknown.
     """
     if target.suffix not in FORMATS:
         raise WeightsError(f"{target}: unknown format {target.suffix!r}: expected one of {', '.join(FORMATS)}")

@@ -41,7 +41,8 @@ def header(options: Options) -> list[str]:
     return [
         "parity: " + ", ".join(f"{name} {_version(name)}" for name in FRAMEWORKS),
         f"parity: {_cpu()}, {options.threads} threads, oneDNN off in TensorFlow, TF32 off, deterministic algorithms",
-        f"parity: {', '.join(map(str, options.networks))} against {options.reference}; checkpoint {_checkpoint(options)}",
+        f"parity: {', '.join(map(str, options.networks))} against {options.reference}",
+        f"parity: checkpoint {_checkpoint(options)}",
         f"parity: images (SHA-256) {hashes}",
     ]
 

@@ -1,9 +1,9 @@
 """The integer network: weights and images for which neither framework rounds anywhere, so both must agree bit for bit.
 
-Kernels are sparse with values -1, 0 and 1; a batch norm has integers for beta and mean, and pairs of gamma and variance
-that multiply by exactly -1 or 1. So every value is an integer, and exact as long as it fits the format: 24 bits in
-float32, 53 in float64. What limits the density is growth with depth. Kernels with as many +1 as -1 grow least: they take
-differences, which also keeps channels from dying in the ReLUs.
+Kernels are sparse with values -1, 0 and 1; a batch norm has integers for beta and mean, and pairs of gamma and
+variance that multiply by exactly -1 or 1. So every value is an integer, and exact as long as it fits the format: 24
+bits in float32, 53 in float64. What limits the density is growth with depth. Kernels with as many +1 as -1 grow least:
+they take differences, which also keeps channels from dying in the ReLUs.
 
 The mean over the map is no integer, but one correctly rounded quotient of integers on both sides. A last layer that
 takes one such value for each class, times a large power of two, rounds only when it adds the bias; it takes more where
@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-# Values other than zero in each kernel of a depthwise convolution, and of any other one, at the least; up to which area
-# of the last map (pixels), over which the mean sums. Large at 331 (area 121) reaches 2^21.9 of 2^24 in float32, 2^51.8 of
-# 2^53 in float64: there is no room for the next denser pair.
+# Values other than zero in each kernel of a depthwise convolution, and of any other one, at the least; up to which
+# area of the last map (pixels), over which the mean sums. Large at 331 (area 121) reaches 2^21.9 of 2^24 in float32,
+# 2^51.8 of 2^53 in float64: there is no room for the next denser pair.
 DENSITY = {"float32": ((400, (2, 1)), (math.inf, (1, 1))), "float64": ((200, (4, 2)), (math.inf, (2, 2)))}
 LOGITS_SCALE = 2.0**20
 IMAGE_RANGE = 2

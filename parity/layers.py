@@ -44,9 +44,10 @@ def layer_modules(model: "nn.Module") -> "dict[str, nn.Module]":
     """The port's layers by name: every module without children that changes values in evaluation."""
     from torch import nn
 
+    from pnasnet_torch.cell import Scope
     from pnasnet_torch.operations import DropPath
 
-    no_layers = (nn.Dropout, nn.Flatten, nn.Sequential, DropPath)
+    no_layers = (nn.Dropout, nn.Flatten, Scope, DropPath)
     modules = model.named_modules()
     return {
         name: module for name, module in modules if not any(module.children()) and not isinstance(module, no_layers)

@@ -41,14 +41,14 @@ def generate_cases(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("gate")
     if marker is None:
         return
-    cases = {}
+    found: dict[str, Case] = {}
     for gate in marker.args:
         for network in metafunc.config.stash[OPTIONS].networks:
             layers = port_layers(network.variant)
             names = [*dict.fromkeys(map(block, layers)), WHOLE] if marker.kwargs.get("blocks") else layers
             prefix = f"{network}-{gate.removeprefix('exact-')}-" if gate.startswith("exact") else f"{network}-"
-            cases |= {prefix + name: Case(gate, network, name) for name in names}
-    metafunc.parametrize("case", cases.values(), ids=cases.keys())
+            found |= {prefix + name: Case(gate, network, name) for name in names}
+    metafunc.parametrize("case", found.values(), ids=found.keys())
 
 
 def cases(items: Iterable[pytest.Item]) -> list[Case]:
@@ -78,7 +78,7 @@ def check_selection(session: pytest.Session) -> None:
 
 def selection(items: Iterable[pytest.Item]) -> "Selection":
     """The names that the items ask for, by gate and network."""
-    names = defaultdict(set)
+    names: defaultdict[tuple[str, Network], set[str]] = defaultdict(set)
     for case in cases(items):
         names[case.gate, case.network].add(case.name)
     return {key: frozenset(group) for key, group in names.items()}

@@ -21,11 +21,11 @@ class Float64Policy:
 class Float32Policy:
     """Allowed distance from the float64 truth, as a multiple of TensorFlow's own float32 distance from it.
 
-    Of the layer as L2, of the largest element, and, where channels have `channel_values` or more, of each channel as L2. Where few values carry TensorFlow's distance,
-    its size is a matter of chance: then up to exp(chance / sqrt(effective number of values)) times is allowed, which for
-    more than 1,300 values (layer) or 130 (channel) is less than the plain factor. To each comes `floor` units of rounding
-    of the truth's own norm, a channel's share of it, or its largest element: where TensorFlow is exact by chance (a ReLU
-    that cuts the noise), the port may still round.
+    Of the layer as L2, of the largest element, and, where channels have `channel_values` or more, of each channel as
+    L2. Where few values carry TensorFlow's distance, its size is a matter of chance: then up to exp(chance /
+    sqrt(effective number of values)) times is allowed, which for more than 1,300 values (layer) or 130 (channel) is
+    less than the plain factor. To each comes `floor` units of rounding of the truth's own norm, a channel's share of
+    it, or its largest element: where TensorFlow is exact by chance (a ReLU that cuts the noise), the port may round.
     """
 
     layer: float = 1.25

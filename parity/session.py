@@ -118,7 +118,7 @@ class ParitySession:
         return variables, exact.exact_images(network.height, network.width, dtype, self.options.seed)
 
     def _values(self, network: Network) -> dict[tuple[str, Network], Results]:
-        """The float64 and the float32 gate, which share the float64 truth; of several images the worst result counts."""
+        """The float64 and the float32 gate, which share their truth; of several images the worst result counts."""
         layers = {gate: self._selected(gate, network) for gate in ("float64", "float32")}
         variables = self.variables(network)
         ports = {gate: Port(network, gate, variables) for gate in layers}

@@ -1,16 +1,24 @@
 """The PNASNet-5 cell: modules named after the official scopes, and one forward that executes the genotype."""
 
 import re
-from collections import OrderedDict
 
 from torch import Tensor, nn
 
 from pnasnet_torch.genotype import PNASNET_5, CellPlan, Config, Operand
-from pnasnet_torch.operations import Add, BatchNorm, Clip, Concat, DropPath, SameConv2d, SameMaxPool2d
-from pnasnet_torch.operations import SeparableConv2d, Subsample
+from pnasnet_torch.operations import (
+    Add,
+    BatchNorm,
+    Clip,
+    Concat,
+    DropPath,
+    SameConv2d,
+    SameMaxPool2d,
+    SeparableConv2d,
+    Subsample,
+)
 
 
-class Scope(nn.Sequential):
+class Scope(nn.Module):
     """Modules in the order of execution, added under the names that TensorFlow gives in one variable scope."""
 
     def add(self, name: str, module: nn.Module) -> None:
@@ -28,17 +36,24 @@ class Scope(nn.Sequential):
     def run(self, path: tuple[str, ...], x: Tensor) -> Tensor:
         """The modules called `path` alone, one after the other."""
         for name in path:
-            x = self._modules[name](x)
+            x = getattr(self, name)(x)
         return x
+
+
+class Branch(Scope):
+    """A scope whose modules simply follow each other; without any, the identity."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.run(tuple(self._modules), x)
 
 
 def activation(bounded: bool) -> nn.Module:
     return nn.ReLU6() if bounded else nn.ReLU()
 
 
-def make_branch(operand: Operand, channels: int, filters: int, stride: int, bounded: bool) -> Scope:
+def make_branch(operand: Operand, channels: int, filters: int, stride: int, bounded: bool) -> Branch:
     """The official `_apply_conv_operation`, drop path apart, on a state of `channels`."""
-    branch = Scope()
+    branch = Branch()
     if operand.operation == "separable":
         _add_separable(branch, operand.kernel, channels, filters, stride, bounded)
     elif operand.operation == "max_pool":
@@ -59,7 +74,7 @@ def make_branch(operand: Operand, channels: int, filters: int, stride: int, boun
     return branch
 
 
-def _add_separable(branch: Scope, kernel: int, channels: int, filters: int, stride: int, bounded: bool) -> None:
+def _add_separable(branch: Branch, kernel: int, channels: int, filters: int, stride: int, bounded: bool) -> None:
     """The official `_stacked_separable_conv`: two layers, of which the first has the stride."""
     for name in (f"{kernel}x{kernel}_1", f"{kernel}x{kernel}_2"):
         branch.add_activation(bounded)
@@ -71,7 +86,7 @@ def _add_separable(branch: Scope, kernel: int, channels: int, filters: int, stri
 class Combination(nn.Module):
     """`comb_iter_N`: an operation on each of two states, and their sum. Drop path spares the operation `none`."""
 
-    def __init__(self, left: Scope, right: Scope, drop_path: DropPath, keeps_right: bool, bounded: bool) -> None:
+    def __init__(self, left: Branch, right: Branch, drop_path: DropPath, keeps_right: bool, bounded: bool) -> None:
         super().__init__()
         self.left, self.right, self.drop_path, self.keeps_right = left, right, drop_path, keeps_right
         self.combine = nn.ModuleDict({"add": Add()} | ({"relu6": nn.ReLU6()} if bounded else {}))
@@ -83,7 +98,7 @@ class Combination(nn.Module):
 
 
 class Cell(Scope):
-    """A cell as its plan says: both inputs brought to the cell's filters and size, five combinations, one concatenation.
+    """A cell as its plan says: both inputs brought to its filters and size, five combinations, one concatenation.
 
     forward takes `net` and `prev` (N, C, H, W) and, in training, the step that the drop-path schedule is at.
     """
@@ -92,7 +107,7 @@ class Cell(Scope):
         super().__init__()
         bounded, filters = config.use_bounded_activation, plan.filters
         prev = plan.prev or plan.net
-        self.reduces_prev = prev.halvings != plan.net.halvings
+        self.reduces_prev = plan.reduces_prev
         if self.reduces_prev:
             self._add_factorized_reduction(prev.channels, filters, bounded)
         elif plan.prev is not None and prev.channels != filters:
@@ -119,7 +134,7 @@ class Cell(Scope):
         self.final_path_bn = BatchNorm(filters)
 
     @staticmethod
-    def _branch(operand: Operand, channels: tuple[int, int], plan: CellPlan, bounded: bool) -> Scope:
+    def _branch(operand: Operand, channels: tuple[int, int], plan: CellPlan, bounded: bool) -> Branch:
         is_input = operand.state < 2
         operand_channels = channels[operand.state] if is_input else plan.filters
         stride = plan.stride if is_input else 1
@@ -136,5 +151,5 @@ class Cell(Scope):
     def forward(self, net: Tensor, prev: Tensor, step: int | Tensor | None = None) -> Tensor:
         states = [self.run(self.net_path, net), self._previous(prev)]
         for number, (left, right) in enumerate(PNASNET_5.combinations):
-            states.append(self._modules[f"comb_iter_{number}"](states[left.state], states[right.state], step))
+            states.append(getattr(self, f"comb_iter_{number}")(states[left.state], states[right.state], step))
         return self.cell_output["concat"](*(states[index] for index in PNASNET_5.outputs))

@@ -101,6 +101,11 @@ class CellPlan:
     depth: int
 
     @property
+    def reduces_prev(self) -> bool:
+        """Whether `prev` is larger than `net`, so that a factorized reduction halves it."""
+        return self.prev is not None and self.prev.halvings != self.net.halvings
+
+    @property
     def out(self) -> Features:
         return Features(len(PNASNET_5.outputs) * self.filters, self.net.halvings + (self.stride == 2))
 
@@ -128,6 +133,8 @@ def plan_cells(config: Config) -> tuple[tuple[CellPlan, int | None], ...]:
     Outputs are counted from 0, the first convolution's. Raises ValueError for a configuration that the official code
     cannot build either.
     """
+    if config.num_cells < 1 or config.num_classes < 0:
+        raise ValueError(f"num_cells {config.num_cells}, num_classes {config.num_classes}: expected at least 1 and 0")
     reductions = reduction_cells(config)
     outputs = [Features(stem_filters(config), 0)]
     plans: list[tuple[CellPlan, int | None]] = []
@@ -146,6 +153,8 @@ def plan_cells(config: Config) -> tuple[tuple[CellPlan, int | None], ...]:
         scope = f"cell_stem_{depth}" if number < 0 else f"cell_{number}"
         features = None if prev is None else outputs[prev]
         plan = CellPlan(scope, outputs[-1], features, int(config.num_conv_filters * scaling), stride, depth)
+        if plan.filters < 1 + plan.reduces_prev or outputs[0].channels < 1:
+            raise ValueError(f"{scope}: too few filters ({plan.filters}): raise num_conv_filters or stem_multiplier")
         if features is not None and plan.net.halvings - features.halvings > 1:
             raise ValueError(f"{scope}: its two inputs differ by more than one reduction; the official code fails too")
         plans.append((plan, prev))
@@ -159,7 +168,7 @@ def minimum_size(config: Config) -> tuple[int, int]:
     """The least image height and width (pixels).
 
     The official code finds out by the width alone whether a map was halved, so the width has to be more than one pixel
-    up to the last reduction; for the height, the first convolution's 3 pixels are enough.
+    before each reduction that another cell follows; for the height, the first convolution's 3 pixels are enough.
     """
-    halvings = 2 + len(set(reduction_cells(config)))
+    halvings = 2 + len(set(reduction_cells(config)) - {config.num_cells - 1})
     return 3, 2**halvings + 3

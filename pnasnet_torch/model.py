@@ -1,11 +1,21 @@
 """PNASNet-5: the stem, the cells and the heads. Module paths repeat the official variable scopes."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from pnasnet_torch.cell import Cell, Scope, activation
-from pnasnet_torch.genotype import Config, aux_cell, minimum_size, plan_cells, reduction_cells, stem_filters, variant
+from pnasnet_torch.cell import Branch, Cell, Scope, activation
+from pnasnet_torch.genotype import (
+    Config,
+    Features,
+    aux_cell,
+    minimum_size,
+    plan_cells,
+    reduction_cells,
+    stem_filters,
+    variant,
+)
 from pnasnet_torch.operations import BatchNorm, GlobalMean, SameConv2d
 
 AUX_PROJECTION, AUX_FILTERS = 128, 768
@@ -33,24 +43,31 @@ class PNASNet(nn.Module):
         self.conv0_bn = BatchNorm(stem_filters(config))
         for plan, _ in self.cell_plans:
             self.add_module(plan.scope, Cell(plan, config))
-        self.aux_scope = None
+        self.aux_scope = ""
         if config.aux_image_size is not None and config.num_classes:
-            self._add_aux_head(config, config.aux_image_size)
+            self.aux_scope = self._add_aux_head(config.aux_image_size)
         self.final_layer = FinalLayer(config, self.cell_plans[-1][0].out.channels)
 
-    def _add_aux_head(self, config: Config, image_size: tuple[int, int]) -> None:
-        number = aux_cell(config)
+    def _add_aux_head(self, image_size: tuple[int, int]) -> str:
+        """Adds the head and the activation before it, which the official code puts outside of all scopes."""
+        config, number = self.config, aux_cell(self.config)
         if number is None:
             raise ValueError(f"no place for an auxiliary head: reductions in cells {reduction_cells(config)}")
-        out = next(plan.out for plan, _ in self.cell_plans if plan.scope == f"cell_{number}")
-        rows, columns = (_aux_map_side(side, out.halvings) for side in image_size)
-        if min(rows, columns) < 1:
+        map_size = self._aux_map(image_size)
+        if min(map_size) < 1:
             raise ValueError(f"images of {image_size[0]}x{image_size[1]} pixels are too small for the auxiliary head")
-        self.aux_scope = f"aux_{number}"
-        activation_name = "relu6" if config.use_bounded_activation else "relu"
-        self.add_module(activation_name, activation(config.use_bounded_activation))
-        head = _aux_logits(out.channels, (rows, columns), config)
-        self.add_module(self.aux_scope, nn.ModuleDict({"aux_logits": head}))
+        self.add_module("relu6" if config.use_bounded_activation else "relu", activation(config.use_bounded_activation))
+        head = _aux_logits(self._aux_input().channels, map_size, config)
+        self.add_module(f"aux_{number}", nn.ModuleDict({"aux_logits": head}))
+        return f"aux_{number}"
+
+    def _aux_input(self) -> Features:
+        return next(plan.out for plan, _ in self.cell_plans if plan.scope == f"cell_{aux_cell(self.config)}")
+
+    def _aux_map(self, image_size: Sequence[int]) -> tuple[int, int]:
+        """The map that the auxiliary head's last convolution covers."""
+        rows, columns = (_aux_map_side(side, self._aux_input().halvings) for side in image_size)
+        return rows, columns
 
     def forward(self, images: Tensor, step: int | Tensor | None = None) -> Tensor | TrainingOutputs:
         """Logits (N, classes), or pooled features (N, channels) where `num_classes` is 0.
@@ -62,7 +79,7 @@ class PNASNet(nn.Module):
         outputs = [self.conv0_bn(self.conv0(images))]
         aux_logits = None
         for plan, prev in self.cell_plans:
-            cell = self._modules[plan.scope]
+            cell = getattr(self, plan.scope)
             outputs.append(cell(outputs[-1], outputs[-1 if prev is None else prev], step))
             if self.training and self.aux_scope and plan.scope == f"cell_{aux_cell(self.config)}":
                 aux_logits = self._aux_logits(outputs[-1])
@@ -70,12 +87,14 @@ class PNASNet(nn.Module):
         return logits if aux_logits is None else TrainingOutputs(logits, aux_logits)
 
     def predict(self, images: Tensor) -> Tensor:
-        """Probabilities (N, classes): the softmax of the logits."""
-        return self.final_layer.predictions(self(images))
+        """Probabilities (N, classes): the softmax of the logits. For evaluation mode."""
+        if not self.config.num_classes:
+            raise ValueError("a network without classes (num_classes 0) predicts nothing: it gives features")
+        return self.final_layer.predict(self(images))
 
     def _aux_logits(self, net: Tensor) -> Tensor:
-        relu = self._modules["relu6" if self.config.use_bounded_activation else "relu"]
-        return self._modules[self.aux_scope]["aux_logits"](relu(net))
+        relu = getattr(self, "relu6" if self.config.use_bounded_activation else "relu")
+        return getattr(self, self.aux_scope)["aux_logits"](relu(net))
 
     def _check(self, images: Tensor) -> None:
         height, width = minimum_size(self.config)
@@ -84,10 +103,14 @@ class PNASNet(nn.Module):
         if images.shape[2] < height or images.shape[3] < width:
             found = f"{images.shape[2]}x{images.shape[3]}"
             raise ValueError(f"images of {found} pixels are too small: this network needs at least {height}x{width}")
+        expected = self.config.aux_image_size
+        if self.training and expected is not None and self._aux_map(images.shape[2:]) != self._aux_map(expected):
+            found = f"{images.shape[2]}x{images.shape[3]}"
+            raise ValueError(f"the auxiliary head is for images of {expected[0]}x{expected[1]} pixels, found {found}")
 
 
 class FinalLayer(Scope):
-    """`final_layer`: activation, mean over the map, dropout, classes. `predictions` is for `PNASNet.predict` alone."""
+    """`final_layer`: activation, mean over the map, dropout, classes; `predict` is the softmax of its output."""
 
     def __init__(self, config: Config, channels: int) -> None:
         super().__init__()
@@ -103,9 +126,12 @@ class FinalLayer(Scope):
     def forward(self, net: Tensor) -> Tensor:
         return self.run(self.path, net)
 
+    def predict(self, logits: Tensor) -> Tensor:
+        return self.run(("predictions",), logits)
 
-def _aux_logits(channels: int, map_size: tuple[int, int], config: Config) -> Scope:
-    head = Scope()
+
+def _aux_logits(channels: int, map_size: tuple[int, int], config: Config) -> Branch:
+    head = Branch()
     head.add("avg_pool", nn.AvgPool2d(AUX_POOL, AUX_STRIDE))
     head.add_conv("proj", "aux_bn0", SameConv2d(channels, AUX_PROJECTION, 1), AUX_PROJECTION)
     head.add_activation(config.use_bounded_activation)

@@ -4,8 +4,7 @@ A parameter's path is its variable's scope: `cell_0.1x1.weight` is `cell_0/1x1/w
 change. Nothing is transposed until it fits: the axes follow from the variable's name and rank.
 """
 
-import os
-import tempfile
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +18,17 @@ from pnasnet_torch.model import PNASNet
 
 # For each kind of module: its parameter, the TensorFlow variable, and the variable's axes in the parameter's order
 # (HWIO to OIHW, HWC1 to C1HW, IO to OI).
-BATCH_NORM = {
+Rules = dict[str, tuple[str, tuple[int, ...]]]
+BATCH_NORM: Rules = {
     "weight": ("gamma", (0,)),
     "bias": ("beta", (0,)),
     "running_mean": ("moving_mean", (0,)),
     "running_var": ("moving_variance", (0,)),
 }
-CONV = {"weight": ("weights", (3, 2, 0, 1))}
-DEPTHWISE = {"weight": ("depthwise_weights", (2, 3, 0, 1))}
-POINTWISE = {"weight": ("pointwise_weights", (3, 2, 0, 1))}
-DENSE = {"weight": ("weights", (1, 0)), "bias": ("biases", (0,))}
+CONV: Rules = {"weight": ("weights", (3, 2, 0, 1))}
+DEPTHWISE: Rules = {"weight": ("depthwise_weights", (2, 3, 0, 1))}
+POINTWISE: Rules = {"weight": ("pointwise_weights", (3, 2, 0, 1))}
+DENSE: Rules = {"weight": ("weights", (1, 0)), "bias": ("biases", (0,))}
 # What a TensorFlow checkpoint may hold that is no part of the network.
 BOOKKEEPING = frozenset({"global_step"})
 
@@ -57,7 +57,7 @@ def variable_targets(model: nn.Module) -> dict[str, Target]:
     return targets
 
 
-def _rules(path: str, module: nn.Module) -> tuple[str, dict[str, tuple[str, tuple[int, ...]]]]:
+def _rules(path: str, module: nn.Module) -> tuple[str, Rules]:
     """The module's variable scope, and the rules for its kind."""
     scope, _, last = path.rpartition(".")
     if last in {"depthwise", "pointwise"}:
@@ -92,7 +92,7 @@ def load_tf_variables(model: nn.Module, variables: Mapping[str, np.ndarray]) -> 
 
 
 def tf_variables(model: nn.Module) -> dict[str, np.ndarray]:
-    """The model's parameters and buffers as TensorFlow variables: names, layouts and bits of the official checkpoint."""
+    """The model's parameters and buffers as TensorFlow variables: the official names and layouts, the same bits."""
     state = model.state_dict()
     return {
         name: np.ascontiguousarray(state[target.parameter].cpu().numpy().transpose(np.argsort(target.axes)))
@@ -146,13 +146,12 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     """Writes the model's state by parameter name to `path`: .h5, .safetensors or .pth; whole or not at all."""
     target = Path(path)
     _, write = _format(target)
-    handle, name = tempfile.mkstemp(dir=target.parent, suffix=target.suffix)
-    os.close(handle)
+    temporary = target.with_name(f".{uuid.uuid4().hex}{target.suffix}")
     try:
-        write(Path(name), {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()})
-        os.replace(name, target)
+        write(temporary, {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()})
+        temporary.replace(target)
     finally:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
@@ -165,16 +164,15 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     if not source.is_file():
         raise WeightsError(f"{source}: there is no such file")
     try:
-        arrays = {name: tensor for name, tensor in read(source).items()}
+        loaded = read(source)
+        arrays = {name: tensor.detach().numpy() for name, tensor in loaded.items()}
     except Exception as error:  # each format's library raises its own kinds
-        raise WeightsError(f"{source} is not a sound {source.suffix} file of weights: {error}") from error
+        raise WeightsError(f"{source} is not a sound {source.suffix} file of weights by name: {error}") from error
     state = model.state_dict()
-    _check(
-        f"weights in {source}", {k: tuple(t.shape) for k, t in state.items()}, {k: t.numpy() for k, t in arrays.items()}
-    )
+    _check(f"weights in {source}", {name: tuple(tensor.shape) for name, tensor in state.items()}, arrays)
     with torch.no_grad():
         for name, tensor in state.items():
-            tensor.copy_(arrays[name])
+            tensor.copy_(loaded[name])
 
 
 State = dict[str, Tensor]

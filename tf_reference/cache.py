@@ -1,7 +1,7 @@
 """The project's cache folder, and files that appear in it whole or not at all."""
 
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +19,9 @@ def cache_dir(name: str) -> Path:
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `target` that takes its place when the block ends well, and is removed when not."""
+    """Yields a temporary path beside `target` that takes its place when the block ends well, and is removed if not."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.stem, suffix=target.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = target.with_name(f".{uuid.uuid4().hex}{target.suffix}")
     try:
         yield temporary
         temporary.replace(target)

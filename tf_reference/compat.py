@@ -32,8 +32,8 @@ def tensorflow() -> ModuleType:
     tf = importlib.import_module("tensorflow")
     tf.get_logger().setLevel(logging.ERROR)
     # tf-slim's batch_norm asks for tf_keras.legacy_tf_layers, which no release of tf_keras has under that name.
-    normalization = importlib.import_module("tensorflow.python.layers.normalization")
-    normalization.normalization = importlib.import_module("tf_keras.src.legacy_tf_layers.normalization")
+    layers = importlib.import_module("tensorflow.python.layers.normalization")
+    setattr(layers, "normalization", importlib.import_module("tf_keras.src.legacy_tf_layers.normalization"))  # noqa: B010
     return tf
 
 

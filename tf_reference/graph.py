@@ -40,8 +40,8 @@ PLUMBING_TYPES |= {"SquaredDifference", "Squeeze", "StopGradient", "StridedSlice
 class GraphSpec:
     """Everything that shapes the official graph; sizes in pixels.
 
-    `training` builds the training form: batch statistics, drop path, dropout, and the auxiliary head, which the official
-    code has in no other form. `hparams` overrides values of the official configuration.
+    `training` builds the training form: batch statistics, drop path, dropout, and the auxiliary head, which the
+    official code has in no other form. `hparams` overrides values of the official configuration.
     """
 
     variant: str
@@ -108,10 +108,9 @@ def _key(source: Source, spec: GraphSpec) -> str:
 
 
 def _write(path: Path, graph: ReferenceGraph) -> None:
-    tables = {"layers": graph.layers, "variables": graph.variables}
-    head = json.dumps(
-        {name: {key: asdict(row) for key, row in table.items()} for name, table in tables.items()}
-    ).encode()
+    layers = {name: asdict(layer) for name, layer in graph.layers.items()}
+    variables = {name: asdict(variable) for name, variable in graph.variables.items()}
+    head = json.dumps({"layers": layers, "variables": variables}).encode()
     body = len(head).to_bytes(8) + head + graph.graph_def.SerializeToString(deterministic=True)
     with replacing(path) as temporary:
         temporary.write_bytes(hashlib.sha256(body).digest() + body)
@@ -175,7 +174,7 @@ def _layers(roots: Iterable[Any]) -> dict[str, Layer]:
         if operation.name not in operations:
             operations[operation.name] = operation
             open_ += [tensor.op for tensor in operation.inputs]
-    graph = open_ = next(iter(operations.values())).graph
+    graph = next(iter(operations.values())).graph
     order = [operation for operation in graph.get_operations() if operation.name in operations]
     names = {operation.name: name for operation in order if (name := layer_name(operation.type, operation.name))}
     names[IMAGES] = IMAGES
@@ -202,8 +201,8 @@ def layer_name(kind: str, path: str) -> str | None:
     """The layer's name by the operation's type and scopes alone, or None for an operation that is not a layer.
 
     A layer with weights is called by its variables' scope, any other by its operation: `cell_0/1x1/Conv2D` is
-    `cell_0.1x1`, `cell_0/Relu_1` is `cell_0.relu_1`. The two halves of a separable convolution, which share a scope, are
-    `depthwise` and `pointwise` below it. Raises InputError for an operation of an unknown kind.
+    `cell_0.1x1`, `cell_0/Relu_1` is `cell_0.relu_1`. The two halves of a separable convolution, which share a scope,
+    are `depthwise` and `pointwise` below it. Raises InputError for an operation of an unknown kind.
     """
     *scopes, last = path.split("/")
     if kind == "Placeholder":

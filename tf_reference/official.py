@@ -85,7 +85,7 @@ def official_wheel() -> Source:
 def _pinned() -> tuple[str, str, str]:
     match = re.search(r"^(\S+)==(\S+) --hash=sha256:(\w{64})$", REQUIREMENT.read_text(), re.MULTILINE)
     if match is None:
-        raise InputError(f"{REQUIREMENT} does not pin the official source: expected NAME==VERSION --hash=sha256:...")
+        raise InputError(f"{REQUIREMENT} does not pin the source: expected NAME==VERSION --hash=sha256:...")
     return match[1], match[2], match[3]
 
 
@@ -98,9 +98,8 @@ def _download(wheel: Path) -> None:
     command = _command(wheel.parent)
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode or not wheel.exists():
-        expected = _pinned()[2]
+        reason = (result.stderr or result.stdout).strip() or "pip saved another file name"
         raise InputError(
-            f"the official source is not in {wheel.parent} and could not be downloaded "
-            f"({(result.stderr or result.stdout).strip() or 'pip saved another file name'}). Put the wheel with SHA-256 "
-            f"{expected} there: {' '.join(command)}"
+            f"the official source is not in {wheel.parent} and could not be downloaded ({reason}). "
+            f"Put the wheel with SHA-256 {_pinned()[2]} there: {' '.join(command)}"
         )

@@ -1,7 +1,7 @@
 """A checkpoint that behaves like a trained one: seeded weights, batch norms calibrated on photographs.
 
-The released weights cannot be had everywhere. With plain random ones activations grow by a factor of five per cell; here
-each batch norm's moving statistics are those of real photographs, so values keep a natural scale at every depth.
+The released weights cannot be had everywhere. With plain random ones activations grow by a factor of five per cell;
+here each batch norm's moving statistics are those of photographs, so values keep a natural scale at every depth.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ CALIBRATION = (("drop_path_keep_prob", 1.0),)
 
 
 def synthetic_checkpoint(source: Source, variant: str, image_size: int, seed: int, photographs: Sequence[Path]) -> Path:
-    """The prefix of the checkpoint for `variant`, `seed` and calibration `photographs`, made if it is not cached yet."""
+    """The prefix of the checkpoint for `variant`, `seed` and calibration `photographs`; made if not in the cache."""
     content = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*photographs, Path(__file__))]
     key = hashlib.sha256(json.dumps([variant, image_size, seed, content, source.fingerprint]).encode()).hexdigest()
     prefix = cache_dir("checkpoints") / f"{variant}-seed{seed}-{key[:16]}.ckpt"

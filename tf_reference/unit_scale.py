@@ -1,9 +1,9 @@
 """Pairs of gamma and variance with which a batch norm multiplies by exactly 1, on TensorFlow and in exact rounding.
 
-Gamma 1 and variance 1 - epsilon would be the obvious pair. But TensorFlow computes rsqrt in float32 from the processor's
-approximate instruction: on some, rsqrt(1) is 1 - 2^-23 inside a vector and 1 in the channels left over behind the last
-whole one. So candidates are drawn for which correct rounding gives 1, and TensorFlow itself is asked, channel by
-channel, for which of them it gives 1 too.
+Gamma 1 and variance 1 - epsilon would be the obvious pair. But TensorFlow computes rsqrt in float32 from an
+approximate instruction of the processor: on some, rsqrt(1) is 1 - 2^-23 inside a vector and 1 in the channels left over
+behind the last whole one. So candidates are drawn for which correct rounding gives 1, and TensorFlow itself is asked,
+channel by channel, for which of them it gives 1 too.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class UnitScales:
 
 @cache
 def unit_scales(channels: int, dtype: str, epsilon: float) -> UnitScales:
-    """The pairs for a batch norm of so many channels: fused in float32, unfused in float64, as the official code has it."""
+    """The pairs for a batch norm of so many channels: fused in float32, unfused in float64, as in the official code."""
     kind = np.dtype(dtype).type
     variance = np.random.default_rng(channels).uniform(0.3, 3.0, CANDIDATES).astype(dtype)
     inverse = kind(1) / np.sqrt(variance + kind(epsilon))

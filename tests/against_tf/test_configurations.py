@@ -26,7 +26,7 @@ CASES = [
     pytest.param({"stem_multiplier": 0.0625, "num_cells": 2}, SIZE, id="stem-as-wide-as-its-cell"),
     pytest.param({"filter_scaling_rate": 1.0, "num_cells": 2}, SIZE, id="rate-1"),
     pytest.param({"filter_scaling_rate": 0.5, "num_cells": 2}, SIZE, id="rate-below-1"),
-    pytest.param({"num_cells": 6, "skip_reduction_layer_input": False}, SIZE, id="no-skip"),
+    pytest.param({"num_cells": 5, "skip_reduction_layer_input": False}, SIZE, id="no-skip"),
     pytest.param({"use_bounded_activation": True}, SIZE, id="bounded"),
     pytest.param(
         {

@@ -48,7 +48,12 @@ def test_an_altered_wheel_is_refused(own_wheel: Path) -> None:
     with pytest.raises(InputError, match="not the official source") as caught:
         find()
     found = subprocess.run(["sha256sum", own_wheel], capture_output=True, text=True).stdout.split()[0]
-    for part in (str(own_wheel), PINNED, found, f"pip download --quiet --no-deps --require-hashes --requirement {REQUIREMENT}"):
+    for part in (
+        str(own_wheel),
+        PINNED,
+        found,
+        f"pip download --quiet --no-deps --require-hashes --requirement {REQUIREMENT}",
+    ):
         assert part in str(caught.value)
 
 
@@ -136,7 +141,9 @@ def test_a_module_of_the_users_survives(name: str, fresh: Source, monkeypatch: p
 def test_a_failed_import_leaves_nothing_either(fresh: Source, tf: Any) -> None:
     """The message gives the source, the module and the reason."""
     path = list(sys.path)
-    with pytest.raises(InputError, match=r"nets\.nothing cannot be imported: No module named 'nets\.nothing'") as caught:
+    with pytest.raises(
+        InputError, match=r"nets\.nothing cannot be imported: No module named 'nets\.nothing'"
+    ) as caught:
         fresh.load("nets.nothing")
     assert str(fresh.root) in str(caught.value)
     assert sys.path == path

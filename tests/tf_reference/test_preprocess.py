@@ -80,9 +80,7 @@ def spoil(kind: str, photograph: Path, path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text", "empty", "truncated", "header", "missing", "folder"])
-def test_a_file_that_is_no_image_is_named(
-    kind: str, source: Source, photographs: list[Path], tmp_path: Path
-) -> None:
+def test_a_file_that_is_no_image_is_named(kind: str, source: Source, photographs: list[Path], tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     spoil(kind, photographs[0], path)
     message = "cannot be read" if kind in {"missing", "folder"} else "not a sound JPEG or PNG image"

@@ -1,0 +1,62 @@
+"""`pytest parity -k cell_5` against the work that it cannot do without, in turn, and the cost of building a graph.
+
+The irreducible work: importing both frameworks, loading both models, and one bare forward of each to cell_5, in each
+dtype, of each default network. Usage: python benchmarks/cell_5.py [--runs N]
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+BARE = [sys.executable, __file__, "--bare"]
+SUITE = [sys.executable, "-m", "pytest", "parity", "-q", "-k", "cell_5"]
+
+
+def bare() -> None:
+    """The irreducible work, in this process."""
+
+    from parity.capture import capture
+    from parity.layers import Network, parse_size, port_layers
+    from parity.options import DEFAULT_IMAGES, DEFAULT_SIZES, PHOTOGRAPHS, Options
+    from parity.port import Port
+    from parity.session import ParitySession
+    from tf_reference.preprocess import load_images
+
+    networks = [Network(name, *parse_size(size)) for name, sizes in DEFAULT_SIZES.items() for size in sizes]
+    session = ParitySession(Options((), None, (PHOTOGRAPHS / DEFAULT_IMAGES[0],), "official", 0, 2, ()), {})
+    for network in networks:
+        last = [name for name in port_layers(network.variant) if name.startswith("cell_5.")][-1]
+        variables = session.variables(network)
+        images = load_images(session.source, session.options.images, network.height, network.width)
+        for dtype in ("float64", "float32"):
+            with session.official(network, dtype, [last], variables) as reference:
+                reference.run(images)
+            capture(Port(network, dtype, variables).model, images, [last], lambda *_: None)
+
+
+def seconds(command: Sequence[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="pairs of runs (default: 3)")
+    parser.add_argument("--bare", action="store_true", help="only do the irreducible work")
+    options = parser.parse_args()
+    if options.bare:
+        bare()
+        return
+    seconds(SUITE)
+    pairs = [(seconds(SUITE), seconds(BARE)) for _ in range(options.runs)]
+    for suite, irreducible in pairs:
+        print(f"suite {suite:.1f} s, irreducible {irreducible:.1f} s, ratio {suite / irreducible:.2f}")
+    print(f"median ratio {statistics.median(suite / irreducible for suite, irreducible in pairs):.2f}")
+
+
+if __name__ == "__main__":
+    main()

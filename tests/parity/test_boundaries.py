@@ -1,0 +1,52 @@
+"""Collecting tests and showing help import no TensorFlow; what only judges imports no framework at all."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FRAMEWORKS = {"keras", "tensorflow", "tf_keras", "tf_slim", "torch"}
+NETWORKS = {"pnasnet_torch", "tf_reference"}
+CHECK = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print(*sorted({name.split(".")[0] for name in sys.modules}))
+"""
+
+
+def imported(*modules: str, folder: Path = ROOT) -> set[str]:
+    """All top-level modules that are loaded once `modules` are imported."""
+    command = [sys.executable, "-c", CHECK, *modules]
+    return set(subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True).stdout.split())
+
+
+def test_what_judges_imports_no_framework_and_no_network() -> None:
+    loaded = imported("parity.layers", "parity.metrics", "parity.policy", "parity.result", "parity.compare")
+    assert {"numpy", "parity"} <= loaded
+    assert not loaded & (FRAMEWORKS | NETWORKS | {"pytest"})
+
+
+def test_what_pytest_loads_at_its_start_imports_no_tensorflow() -> None:
+    loaded = imported("conftest", "parity.plugin", "parity.options", "parity.environment")
+    assert {"conftest", "parity", "pytest"} <= loaded
+    assert not loaded & (FRAMEWORKS - {"torch"})
+
+
+def test_the_tests_of_parity_import_no_tensorflow() -> None:
+    names = [f"parity.{path.stem}" for path in sorted((ROOT / "parity").glob("test_*.py"))]
+    assert len(names) >= 4
+    assert not imported(*names) & (FRAMEWORKS - {"torch"})
+
+
+@pytest.mark.parametrize("name", sorted(FRAMEWORKS | NETWORKS))
+def test_a_planted_import_is_found(name: str, tmp_path: Path) -> None:
+    """The check sees an import below an import, of a part of a package."""
+    (tmp_path / "planted.py").write_text("import planted_deep")
+    (tmp_path / "planted_deep.py").write_text(f"import {name}.part")
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").touch()
+    (tmp_path / name / "part.py").touch()
+    assert imported("planted", folder=tmp_path) & (FRAMEWORKS | NETWORKS) == {name}

@@ -1,0 +1,256 @@
+"""For each gate: what passes, and for each of its checks a planted fault that it catches."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from parity import compare, metrics
+from parity.policy import FLOAT32
+from parity.result import Check, LayerResult
+
+# Channels of 400 values, 200,000 in all: enough for the plain factors.
+SHAPE = (1, 20, 20, 500)
+SPOT = (0, 7, 11, 17)
+NOISE = 1e-3
+Gate = Callable[[np.ndarray, np.ndarray], LayerResult]
+
+
+def float64(actual: np.ndarray, expected: np.ndarray) -> LayerResult:
+    return compare.float64("mobile-224", "cell_5.1x1", actual, expected)
+
+
+def exact(actual: np.ndarray, expected: np.ndarray) -> LayerResult:
+    return compare.exact("mobile-224", "cell_5.1x1", actual, expected)
+
+
+def float32(actual: np.ndarray, truth: np.ndarray) -> LayerResult:
+    """By the measure of a TensorFlow that is off by NOISE, drawn once."""
+    official = metrics.distance(noise(), np.zeros(SHAPE))
+    return compare.float32("mobile-224", "cell_5.1x1", actual, truth, official)
+
+
+GATES = pytest.mark.parametrize(
+    ("gate", "dtype"),
+    [(float64, "float64"), (float32, "float32"), (exact, "float32"), (exact, "float64")],
+    ids=["float64", "float32", "exact-float32", "exact-float64"],
+)
+
+
+def truth() -> np.ndarray:
+    """Float64 values that float32 holds as well."""
+    return np.random.default_rng(0).normal(size=SHAPE).astype(np.float32).astype(np.float64)
+
+
+def noise() -> np.ndarray:
+    return np.random.default_rng(1).normal(scale=NOISE, size=SHAPE)
+
+
+def expected_by(gate: Gate, dtype: str) -> np.ndarray:
+    """The official values as the gate takes them: the float32 gate is given the float64 truth."""
+    return truth() if gate is float32 else truth().astype(dtype)
+
+
+def failing(result: LayerResult) -> list[str]:
+    return [check.name for check in result.checks if not check]
+
+
+@GATES
+def test_equal_values_pass(gate: Gate, dtype: str) -> None:
+    result = gate(truth().astype(dtype), expected_by(gate, dtype))
+    assert result
+    assert result.checks
+    assert result.element is None
+
+
+@GATES
+@pytest.mark.parametrize("shape", [(1, 20, 500, 20), (20, 20, 500), (2, 20, 20, 250), (200000,), (0, 20, 20, 500)])
+def test_another_shape_fails(gate: Gate, dtype: str, shape: tuple[int, ...]) -> None:
+    """Both shapes are named; nothing is broadcast, reshaped or transposed until it fits."""
+    result = gate(np.ones(shape, dtype), expected_by(gate, dtype))
+    assert not result
+    assert str(shape) in result.problem
+    assert str(SHAPE) in result.problem
+
+
+@GATES
+@pytest.mark.parametrize("other", ["float16", "float32", "float64", "int64"])
+def test_another_dtype_fails(gate: Gate, dtype: str, other: str) -> None:
+    """Both dtypes are named."""
+    result = gate(truth().astype(other), expected_by(gate, dtype))
+    assert bool(result) == (other == dtype)
+    if other != dtype:
+        assert other in result.problem
+        assert dtype in result.problem
+
+
+@GATES
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
+@pytest.mark.parametrize("side", ["port", "official", "both"])
+def test_a_value_that_is_not_finite_fails(gate: Gate, dtype: str, value: float, side: str) -> None:
+    """On either side, and on both: its side, value, index and how many there are."""
+    actual, expected = truth().astype(dtype), expected_by(gate, dtype)
+    for array in {"port": [actual], "official": [expected], "both": [actual, expected]}[side]:
+        array[SPOT] = value
+        array[0, 19, 19, 499] = value
+    result = gate(actual, expected)
+    assert not result
+    for part in ("official network" if side == "official" else "port", str(value), "[0, 7, 11, 17]", "2 in all"):
+        assert part in result.problem
+
+
+@GATES
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.5])
+def test_a_constant_reference_fails(gate: Gate, dtype: str, value: float) -> None:
+    """Even where the port has the same values: nothing can be concluded from them."""
+    same = np.full(SHAPE, value)
+    assert "all the same" in gate(same.astype(dtype), same if gate is float32 else same.astype(dtype)).problem
+    assert not gate(truth().astype(dtype), same if gate is float32 else same.astype(dtype))
+
+
+@GATES
+def test_an_empty_layer_fails(gate: Gate, dtype: str) -> None:
+    empty = np.ones((0, 20, 20, 500))
+    result = gate(empty.astype(dtype), empty if gate is float32 else empty.astype(dtype))
+    assert not result
+    assert result.problem
+
+
+@GATES
+def test_height_and_width_exchanged_fails(gate: Gate, dtype: str) -> None:
+    """On a square map the shapes agree, and only the values tell."""
+    actual = truth().transpose(0, 2, 1, 3).copy().astype(dtype)
+    result = gate(actual, expected_by(gate, dtype))
+    assert not result
+    assert not result.problem
+    assert result.element
+
+
+@GATES
+def test_a_single_value_takes_the_place_of_its_neighbour(gate: Gate, dtype: str) -> None:
+    """Two elements exchanged fail, though mean, norm and histogram stay what they were."""
+    actual = truth().astype(dtype)
+    actual[0, 0, 0, [0, 1]] = actual[0, 0, 0, [1, 0]]
+    assert not gate(actual, expected_by(gate, dtype))
+
+
+@pytest.mark.parametrize(("off", "passes"), [(0.9e-9, True), (2e-9, False)])
+def test_float64_one_element_off(off: float, passes: bool) -> None:
+    """One part in 1e9 of the layer's largest is allowed; of 200,000 elements the one that is off is named."""
+    actual, expected = truth(), truth()
+    actual[SPOT] += off * np.abs(expected).max()
+    result = float64(actual, expected)
+    assert bool(result) == passes
+    if not passes:
+        assert failing(result) == ["largest difference / largest value"]
+        assert result.element
+        assert (result.element.index, result.element.exceeding, result.element.size) == (SPOT, 1, expected.size)
+        assert (result.element.actual, result.element.expected) == (actual[SPOT], expected[SPOT])
+
+
+@pytest.mark.parametrize(("off", "passes"), [(0.9e-10, True), (2e-10, False)])
+def test_float64_the_whole_layer_off(off: float, passes: bool) -> None:
+    """A factor that no single element shows is seen in the relative L2."""
+    result = float64(truth() * (1 + off), truth())
+    assert bool(result) == passes
+    assert failing(result) == ([] if passes else ["relative L2"])
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e-6, 1e6, 1e20])
+def test_float64_does_not_depend_on_the_scale(scale: float) -> None:
+    """There is no absolute tolerance that small values could hide behind."""
+    assert float64(truth() * (1 + 0.9e-10) * scale, truth() * scale)
+    assert not float64(truth() * (1 + 2e-10) * scale, truth() * scale)
+
+
+@pytest.mark.parametrize(("factor", "passes"), [(0.0, True), (1.0, True), (1.2, True), (1.3, False), (-1.3, False)])
+def test_float32_the_whole_layer_further_off(factor: float, passes: bool) -> None:
+    """Up to 1.25 times TensorFlow's own distance, in whichever direction."""
+    result = float32((truth() + factor * noise()).astype(np.float32), truth())
+    assert bool(result) == passes
+    assert failing(result) == ([] if passes else ["L2 distance from float64"])
+
+
+def test_float32_the_port_as_tensorflow_passes() -> None:
+    """The very values of TensorFlow come to 1 / 1.25 of the limit."""
+    values = (truth() + noise()).astype(np.float32)
+    result = compare.float32("mobile-224", "conv0", values, truth(), metrics.distance(values, truth()))
+    assert result
+    assert result.margin == pytest.approx(1 / FLOAT32.layer, rel=1e-3)
+
+
+def test_float32_one_bad_channel() -> None:
+    """One channel among 500 that is 2.4 times as far off as TensorFlow is seen in no other figure."""
+    off = noise()
+    off[..., 17] *= 2.4
+    assert failing(float32((truth() + off).astype(np.float32), truth())) == ["L2 distance of channel 17 from float64"]
+    off[..., 17] *= 1.8 / 2.4
+    assert float32((truth() + off).astype(np.float32), truth())
+
+
+def test_float32_one_bad_element() -> None:
+    """One element among 200,000 is seen, and named, where it is over twice as far off as TensorFlow's worst."""
+    actual = (truth() + noise()).astype(np.float32)
+    actual[SPOT] = truth()[SPOT] + 2.5 * np.abs(noise()).max()
+    result = float32(actual, truth())
+    assert failing(result) == ["largest distance from float64"]
+    assert result.element
+    assert (result.element.index, result.element.exceeding) == (SPOT, 1)
+    assert result.element.actual == actual[SPOT]
+
+
+@pytest.mark.parametrize(("values", "judged"), [(99, False), (100, True)])
+def test_float32_judges_channels_of_100_values_or_more(values: int, judged: bool) -> None:
+    """In smaller ones the distance is a matter of chance."""
+    expected, off = truth().reshape(-1, 500)[:values], np.sign(noise()).reshape(-1, 500)[:values] * NOISE
+    actual = (expected + off * np.where(np.arange(500) == 17, 2.4, 0.1)).astype(np.float32)
+    result = compare.float32("mobile-224", "conv0", actual, expected, metrics.distance(off, np.zeros_like(off)))
+    assert ("L2 distance of channel 17 from float64" in failing(result)) == judged
+    assert len(result.checks) == 2 + judged
+
+
+@pytest.mark.parametrize(("units", "passes"), [(0, True), (6, True), (10, False)])
+def test_float32_where_tensorflow_is_exact(units: int, passes: bool) -> None:
+    """Only the floor of 8 units of rounding is left, for each of the three checks."""
+    signs = np.sign(truth())
+    actual = (signs * (1 + units * 2.0**-24)).astype(np.float32)
+    result = compare.float32("mobile-224", "conv0", actual, signs, metrics.distance(signs, signs))
+    assert bool(result) == passes
+    assert len(failing(result)) == (0 if passes else 3)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
+def test_float32_where_tensorflow_is_not_finite(value: float) -> None:
+    """A TensorFlow that overflowed is no licence for the port."""
+    values = (truth() + noise()).astype(np.float32)
+    official = values.copy()
+    official[SPOT] = value
+    assert not compare.float32("mobile-224", "conv0", values, truth(), metrics.distance(official, truth()))
+
+
+def test_float32_names_the_distance_of_tensorflow() -> None:
+    """A reader sees by what measure the port was judged."""
+    official = metrics.distance(noise(), np.zeros(SHAPE))
+    assert f"{official.l2:.4g}" in str(float32(truth().astype(np.float32), truth()))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("direction", [-np.inf, np.inf], ids=["down", "up"])
+def test_exact_one_unit_in_the_last_place(dtype: str, direction: float) -> None:
+    """One element that is off by one unit fails, with its index, both values and the counts."""
+    expected = np.random.default_rng(0).integers(-5, 5, (2, 6, 6, 4)).astype(dtype)
+    actual = expected.copy()
+    actual[1, 2, 3, 0] = np.nextafter(expected[1, 2, 3, 0], np.array(direction, dtype))
+    result = exact(actual, expected)
+    assert result.checks == (Check("elements that differ", 1, 0),)
+    assert result.gate == f"exact-{dtype}"
+    assert result.element
+    assert (result.element.index, result.element.exceeding, result.element.size) == ((1, 2, 3, 0), 1, 288)
+    assert (result.element.actual, result.element.expected) == (actual[1, 2, 3, 0], expected[1, 2, 3, 0])
+    assert result.element.actual != result.element.expected
+
+
+def test_exact_takes_negative_zero_for_zero() -> None:
+    expected = np.array([[0.0, 1.0, -0.0]])
+    assert exact(np.array([[-0.0, 1.0, 0.0]]), expected)

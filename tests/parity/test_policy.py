@@ -1,0 +1,58 @@
+"""What the gates allow is frozen, and changes only on purpose."""
+
+from dataclasses import FrozenInstanceError, asdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parity.policy import FLOAT32, FLOAT64, GATES, Float32Policy, Float64Policy
+
+PLAIN = st.sampled_from([1.25, 2.0])
+EFFECTIVE = st.floats(1, 1e9) | st.just(np.inf)
+
+
+def test_the_constants_are_the_calibrated_ones() -> None:
+    """Whoever changes one repeats the calibration of docs/calibration.md, and then changes it here as well."""
+    assert asdict(FLOAT64) == {"relative_l2": 1e-10, "relative_largest": 1e-9}
+    factors = {"layer": 1.25, "channel": 2.0, "largest": 2.0, "chance": 8.0}
+    assert asdict(FLOAT32) == factors | {"channel_values": 100, "floor": 8 * 2.0**-24}
+
+
+def test_the_gates_are_ordered_from_the_strongest_on() -> None:
+    assert GATES == ("structure", "exact-float32", "exact-float64", "float64", "float32")
+
+
+@pytest.mark.parametrize("policy", [FLOAT64, FLOAT32], ids=["float64", "float32"])
+def test_a_policy_is_frozen(policy: Float64Policy | Float32Policy) -> None:
+    for name in asdict(policy):
+        with pytest.raises(FrozenInstanceError):
+            setattr(policy, name, 1e9)
+
+
+@given(PLAIN, EFFECTIVE)
+def test_the_factor_is_never_below_the_plain_one(plain: float, effective: float) -> None:
+    assert float(FLOAT32.factor(plain, effective)) >= plain
+
+
+@given(PLAIN, EFFECTIVE, EFFECTIVE)
+def test_fewer_values_never_allow_less(plain: float, one: float, other: float) -> None:
+    few, many = sorted((one, other))
+    assert float(FLOAT32.factor(plain, few)) >= float(FLOAT32.factor(plain, many))
+
+
+@pytest.mark.parametrize(
+    ("plain", "many", "few"),
+    [pytest.param(FLOAT32.layer, 1300, 1270, id="layer"), pytest.param(FLOAT32.channel, 134, 132, id="channel")],
+)
+def test_the_factor_is_plain_for_many_values(plain: float, many: int, few: int) -> None:
+    """Where chance stops to count: from 1,300 values on for a layer, from 134 on for a channel."""
+    assert FLOAT32.factor(plain, np.array([many, 1e6, np.inf])).tolist() == [plain] * 3
+    assert float(FLOAT32.factor(plain, few)) > plain
+
+
+@pytest.mark.parametrize(("effective", "factor"), [(1, np.e**8), (4, np.e**4), (64, np.e)])
+def test_the_factor_for_few_values(effective: int, factor: float) -> None:
+    """exp(8 / sqrt(effective number of values))."""
+    assert float(FLOAT32.factor(FLOAT32.layer, effective)) == pytest.approx(factor)

@@ -1,0 +1,263 @@
+"""Layers are named by type and scope alone, their graph is TensorFlow's, and the cache never gives another one."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tf_reference import graph as graph_module
+from tf_reference.errors import InputError
+from tf_reference.graph import IMAGES, GraphSpec, ReferenceGraph, layer_name, reference_graph
+from tf_reference.official import Source
+
+NAMES = [
+    ("Conv2D", "conv0/Conv2D", "conv0"),
+    ("Conv2D", "cell_0/1x1/Conv2D", "cell_0.1x1"),
+    ("FusedBatchNormV3", "cell_0/beginning_bn/FusedBatchNormV3", "cell_0.beginning_bn"),
+    ("AddV2", "cell_0/beginning_bn/batchnorm/add_1", "cell_0.beginning_bn"),
+    ("AddV2", "cell_0/beginning_bn/batchnorm/add", None),
+    ("Mul", "cell_0/beginning_bn/batchnorm/mul_1", None),
+    ("Rsqrt", "cell_0/beginning_bn/batchnorm/Rsqrt", None),
+    ("Mean", "conv0_bn/moments/mean", None),
+    ("Mean", "final_layer/Mean", "final_layer.mean"),
+    ("Relu", "cell_0/Relu", "cell_0.relu"),
+    ("Relu", "cell_0/Relu_1", "cell_0.relu_1"),
+    ("Relu6", "cell_0/Relu6", "cell_0.relu6"),
+    ("Relu6", "cell_0/Relu6_1", "cell_0.relu6_1"),
+    ("Relu", "Relu", "relu"),
+    (
+        "DepthwiseConv2dNative",
+        "cell_0/left/separable_3x3_1/separable_conv2d/depthwise",
+        "cell_0.left.separable_3x3_1.depthwise",
+    ),
+    ("Conv2D", "cell_0/left/separable_3x3_1/separable_conv2d", "cell_0.left.separable_3x3_1.pointwise"),
+    ("MaxPool", "cell_0/left/MaxPool2D/MaxPool", "cell_0.left.max_pool"),
+    ("AvgPool", "cell_0/AvgPool", "cell_0.avg_pool"),
+    ("AvgPool", "cell_0/AvgPool_1", "cell_0.avg_pool_1"),
+    ("AvgPool", "aux/aux_logits/AvgPool2D/AvgPool", "aux.aux_logits.avg_pool"),
+    ("AddV2", "cell_0/comb_iter_0/combine/add", "cell_0.comb_iter_0.combine.add"),
+    ("AddV2", "cell_0/comb_iter_0/left/drop_path/add", None),
+    ("ConcatV2", "cell_0/cell_output/concat", "cell_0.cell_output.concat"),
+    ("ConcatV2", "cell_0/concat", "cell_0.concat"),
+    ("Minimum", "cell_0/1x1/clip_by_value/Minimum", None),
+    ("Maximum", "cell_0/clip_by_value", "cell_0.clip_by_value"),
+    ("MatMul", "final_layer/FC/MatMul", None),
+    ("BiasAdd", "final_layer/FC/BiasAdd", "final_layer.FC"),
+    ("Softmax", "final_layer/predictions", "final_layer.predictions"),
+    ("Placeholder", "images", None),
+    ("Const", "cell_0/Const", None),
+    ("VarHandleOp", "conv0/weights", None),
+]
+CELL = "cell_0.comb_iter_{}.combine.add"
+INPUTS = {
+    "conv0": (IMAGES,),
+    "conv0_bn": ("conv0",),
+    "cell_0.relu": ("cell_stem_0.cell_output.concat",),
+    "cell_0.relu_1": ("cell_stem_1.cell_output.concat",),
+    "cell_0.avg_pool_1": ("cell_0.relu",),
+    "cell_0.concat": ("cell_0.path1_conv", "cell_0.path2_conv"),
+    "cell_0.comb_iter_0.left.separable_5x5_1.pointwise": ("cell_0.comb_iter_0.left.separable_5x5_1.depthwise",),
+    "cell_0.comb_iter_0.combine.add": ("cell_0.comb_iter_0.left.bn_sep_5x5_2", "cell_0.comb_iter_0.right.max_pool"),
+    "cell_0.comb_iter_2.combine.add": ("cell_0.comb_iter_2.left.bn_sep_5x5_2", "cell_0.comb_iter_2.right.bn_sep_3x3_2"),
+    "cell_0.comb_iter_3.left.relu": ("cell_0.comb_iter_2.combine.add",),
+    "cell_0.comb_iter_4.combine.add": ("cell_0.comb_iter_4.left.bn_sep_3x3_2", "cell_0.beginning_bn"),
+    "cell_0.cell_output.concat": tuple(CELL.format(i) for i in range(5)),
+    "final_layer.FC": ("final_layer.mean",),
+    "final_layer.predictions": ("final_layer.FC",),
+}
+# Another value for every field of a spec.
+CHANGES: dict[str, Any] = {
+    "variant": "mobile",
+    "height": 65,
+    "width": 65,
+    "dtype": "float32",
+    "training": True,
+    "num_classes": 8,
+    "hparams": (("num_cells", 4),),
+}
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "one byte": lambda content: content[:1],
+    "truncated": lambda content: content[:-1],
+    "flipped in the checksum": lambda content: bytes([content[0] ^ 1]) + content[1:],
+    "flipped in the middle": lambda content: content[:5000] + bytes([content[5000] ^ 1]) + content[5001:],
+    "flipped at the end": lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+    "longer": lambda content: content + b"\0",
+}
+
+
+@pytest.mark.parametrize(("kind", "path", "name"), NAMES, ids=[f"{kind}-{path}" for kind, path, _ in NAMES])
+def test_layer_name(kind: str, path: str, name: str | None) -> None:
+    assert layer_name(kind, path) == name
+
+
+@pytest.mark.parametrize("kind", ["Sigmoid", "Conv3D", "FusedBatchNorm", "conv2d", ""])
+def test_an_operation_of_an_unknown_kind_is_an_error(kind: str) -> None:
+    with pytest.raises(InputError, match=f"unknown kind: {kind} cell_0/batchnorm/new"):
+        layer_name(kind, "cell_0/batchnorm/new")
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_inputs_are_the_layers_that_feed_it(name: str, graph: ReferenceGraph) -> None:
+    assert graph.layers[name].inputs == INPUTS[name]
+
+
+def test_layers_come_after_their_inputs(graph: ReferenceGraph) -> None:
+    known = {IMAGES}
+    for name, layer in graph.layers.items():
+        assert layer.name == name
+        assert layer.inputs
+        assert set(layer.inputs) <= known
+        known.add(name)
+
+
+def test_every_layer_is_used(graph: ReferenceGraph) -> None:
+    """But for the predictions, and cells' outputs that no cell takes."""
+    used = {name for layer in graph.layers.values() for name in layer.inputs}
+    assert graph.layers.keys() - used == {"final_layer.predictions"}
+    assert list(graph.layers)[-1] == "final_layer.predictions"
+
+
+def test_every_layer_is_of_the_spec_s_type_and_open_in_its_batch(graph: ReferenceGraph) -> None:
+    assert {layer.dtype for layer in graph.layers.values()} == {"float64"}
+    assert {layer.shape[0] for layer in graph.layers.values()} == {None}
+    assert all(None not in layer.shape[1:] for layer in graph.layers.values())
+
+
+def test_every_variable_belongs_to_a_layer(graph: ReferenceGraph) -> None:
+    halves = {name.rpartition(".")[0] for name in graph.layers if name.endswith((".depthwise", ".pointwise"))}
+    scopes = {name.rpartition("/")[0].replace("/", ".") for name in graph.variables}
+    assert scopes <= graph.layers.keys() | halves
+    assert graph.variables["conv0/weights"].shape == (3, 3, 3, 8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("variant", "size", "layers"), [("large", 331, 915), ("mobile", 224, 726)])
+def test_the_released_networks(variant: str, size: int, layers: int, source: Source) -> None:
+    """In float32 a batch norm is one fused operation."""
+    graph = reference_graph(source, GraphSpec(variant, size, size))
+    assert len(graph.layers) == layers
+    assert graph.layers["final_layer.predictions"].shape == (None, 1001)
+    kinds = {layer.kind for layer in graph.layers.values()}
+    assert "FusedBatchNormV3" in kinds
+    assert {layer.dtype for layer in graph.layers.values()} == {"float32"}
+    assert not any(name.startswith("aux_") for name in graph.layers)
+
+
+@pytest.fixture(scope="module")
+def training_graph(source: Source, small: GraphSpec) -> ReferenceGraph:
+    """With an image that is not square."""
+    return reference_graph(source, replace(small, height=128, width=161, dtype="float32", training=True))
+
+
+def test_the_training_graph_has_the_auxiliary_head(training_graph: ReferenceGraph, graph: ReferenceGraph) -> None:
+    """And all layers and variables of the evaluation graph besides."""
+    more = training_graph.variables.keys() - graph.variables.keys()
+    assert more
+    assert all(name.startswith("aux_") for name in more)
+    assert graph.variables.keys() <= training_graph.variables.keys()
+    assert {name for name in training_graph.layers if name.endswith("aux_logits.FC")}
+
+
+def test_height_comes_before_width(training_graph: ReferenceGraph) -> None:
+    """The first convolution, of 3x3 and stride 2, adds no border; everything behind it does."""
+    assert training_graph.layers["conv0"].shape == (None, 63, 80, 8)
+    assert training_graph.layers["cell_0.comb_iter_0.left.relu"].shape == (None, 16, 20, 8)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"height": 2}, {"hparams": (("skip_reduction_layer_input", 0), ("num_cells", 3))}],
+    ids=["too-small", "two-reductions-without-skip"],
+)
+def test_what_the_official_code_cannot_build_is_an_input_error(
+    change: dict[str, Any], source: Source, small: GraphSpec, empty_cache: Path
+) -> None:
+    with pytest.raises(InputError, match="the official code cannot build GraphSpec"):
+        reference_graph(source, replace(small, **change))
+    assert not any((empty_cache / "graphs").iterdir())
+
+
+def test_an_unknown_hyper_parameter_is_an_error(source: Source, small: GraphSpec, empty_cache: Path) -> None:
+    with pytest.raises(KeyError, match="no hyper-parameter 'num_sells'.*num_cells"):
+        reference_graph(source, replace(small, hparams=(("num_sells", 3),)))
+
+
+@pytest.fixture
+def builds(graph: ReferenceGraph, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[GraphSpec]:
+    """What was built rather than taken from the cache; to save time, always the small network."""
+    built: list[GraphSpec] = []
+
+    def build(source: Source, spec: GraphSpec) -> ReferenceGraph:
+        built.append(spec)
+        return replace(graph, spec=spec)
+
+    monkeypatch.setattr(graph_module, "_build", build)
+    return built
+
+
+def entry(cache: Path) -> Path:
+    (path,) = (cache / "graphs").iterdir()
+    return path
+
+
+def test_a_second_call_builds_nothing_and_gives_the_same(
+    builds: list[GraphSpec], source: Source, small: GraphSpec, graph: ReferenceGraph
+) -> None:
+    first, second = reference_graph(source, small), reference_graph(source, small)
+    assert builds == [small]
+    assert first == second == graph
+    assert list(second.layers) == list(graph.layers)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_entry_is_built_anew(
+    damage: str,
+    builds: list[GraphSpec],
+    source: Source,
+    small: GraphSpec,
+    empty_cache: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With a warning that names the file; afterwards the entry is as it was."""
+    reference_graph(source, small)
+    path, content = entry(empty_cache), entry(empty_cache).read_bytes()
+    path.write_bytes(DAMAGES[damage](content))
+    graph = reference_graph(source, small)
+    assert builds == [small, small]
+    assert graph == reference_graph(source, small)
+    assert (entry(empty_cache), path.read_bytes()) == (path, content)
+    assert f"{path} is damaged" in caplog.text
+
+
+def test_each_field_is_changed_once() -> None:
+    assert list(CHANGES) == [field.name for field in fields(GraphSpec)]
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_another_spec_is_another_entry(
+    name: str, builds: list[GraphSpec], source: Source, small: GraphSpec, empty_cache: Path
+) -> None:
+    other = replace(small, **{name: CHANGES[name]})
+    assert [reference_graph(source, spec).spec for spec in (small, other, small, other)] == [small, other, small, other]
+    assert builds == [small, other]
+    assert len(list((empty_cache / "graphs").iterdir())) == 2
+
+
+def test_another_source_is_another_entry(builds: list[GraphSpec], source: Source, small: GraphSpec) -> None:
+    for fingerprint in (source.fingerprint, "another", source.fingerprint):
+        reference_graph(Source(source.root, fingerprint), small)
+    assert builds == [small, small]
+
+
+@pytest.mark.parametrize("package", ["tensorflow", "tf-slim", "tf-keras"])
+def test_another_version_below_is_another_entry(
+    package: str, builds: list[GraphSpec], source: Source, small: GraphSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference_graph(source, small)
+    found = graph_module.importlib.metadata.version
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "0" if name == package else found(name))
+    reference_graph(source, small)
+    assert builds == [small, small]

@@ -1,0 +1,162 @@
+"""Every style of the official source's history is the same network."""
+
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tf_reference.errors import InputError
+from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
+from tf_reference.official import Source, find
+
+Layers = dict[str, np.ndarray]
+Substitutions = list[tuple[str, str]]
+IMPORT = r"^import tensorflow as tf$"
+CONTRIB = "".join(
+    f"\nfrom tensorflow.contrib import {name} as contrib_{name}" for name in ("framework", "layers", "slim", "training")
+)
+SLIM = "import tensorflow.compat.v1 as tf\nimport tf_slim as slim"
+NO_ALIAS = (r"^slim = tf\.contrib\.slim$", "")
+TO_SLIM = (r"tf\.contrib\.(framework|layers)\.", "slim.")
+# What was a name of TF1 is spelt out, and takes its arguments by the names of TF2.
+TO_COMPAT: Substitutions = [
+    (r"tf\.(logging|summary|train|variable_scope)\b", r"tf.compat.v1.\1"),
+    (r"tf\.random_uniform\(\s*noise_shape", "tf.random.uniform(shape=noise_shape"),
+    (r"tf\.pad\(net, pad_arr\)", "tf.pad(tensor=net, paddings=pad_arr)"),
+    (r"tf\.shape\(net\)", "tf.shape(input=net)"),
+    (r"tf\.reduce_mean\(x, ", "tf.reduce_mean(input_tensor=x, axis="),
+]
+# Each style: what to replace in the pinned files (their own style is the first), and what the result then holds.
+STYLES: dict[str, tuple[Substitutions, list[str]]] = {
+    "contrib-as-attribute": ([], ["slim = tf.contrib.slim", "tf.contrib.training.HParams", "@tf.contrib.framework"]),
+    "contrib-imported": (
+        [(IMPORT, rf"import tensorflow as tf{CONTRIB}"), (r"tf\.contrib\.(\w+)", r"contrib_\1"), *TO_COMPAT],
+        [
+            "slim = contrib_slim",
+            "contrib_training.HParams",
+            "contrib_layers.l2",
+            "@contrib_framework",
+            "tf.compat.v1.var",
+        ],
+    ),
+    "tf-slim": (
+        [
+            (IMPORT, f"{SLIM}\ntf.disable_v2_behavior()"),
+            NO_ALIAS,
+            TO_SLIM,
+            (r"tf\.contrib\.training", "slim.training"),
+        ],
+        ["slim.training.HParams", "arg_scope = slim.arg_scope", "@slim.add_arg_scope", "slim.l2_reg", "slim.flatten"],
+    ),
+    "tf-slim-and-contrib": (
+        [
+            (IMPORT, f"{SLIM}\nfrom tensorflow.contrib import training as contrib_training"),
+            NO_ALIAS,
+            TO_SLIM,
+            (r"tf\.contrib\.training", "contrib_training"),
+        ],
+        ["contrib_training.HParams", "import tf_slim as slim", "slim.variance_scaling_initializer", "tf.logging"],
+    ),
+}
+
+
+@pytest.fixture
+def checkout(source: Source, empty_cache: Path, tmp_path: Path) -> Callable[[Substitutions], Path]:
+    """Makes a checkout's research/slim with the pinned networks, text replaced in them."""
+
+    def make(substitutions: Substitutions) -> Path:
+        root = tmp_path / "models/research/slim"
+        with zipfile.ZipFile(source.root) as wheel:
+            names = [
+                name for name in wheel.namelist() if re.fullmatch(r"nets/(nasnet/)?(__init__|p?nasnet\w*)\.py", name)
+            ]
+            wheel.extractall(root, [name for name in names if not name.endswith("_test.py")])
+        for path in root.glob("nets/nasnet/*.py"):
+            text = path.read_text()
+            for pattern, replacement in substitutions:
+                text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
+            path.write_text(text)
+        return root
+
+    return make
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_style_builds_the_same_network(
+    style: str,
+    checkout: Callable[..., Path],
+    small: GraphSpec,
+    graph: ReferenceGraph,
+    run: Callable[..., Layers],
+    expected: Layers,
+    tf: Any,
+) -> None:
+    """The same layers and variables, and the same values for the same weights, bit for bit."""
+    substitutions, parts = STYLES[style]
+    root = checkout(substitutions)
+    text = "".join(path.read_text() for path in sorted(root.glob("nets/nasnet/*.py")))
+    assert [part for part in parts if part not in text] == []
+    assert ("tf.contrib" in text) == (style == "contrib-as-attribute")
+    found = reference_graph(find(f"slim:{root}"), small)
+    assert (found.layers, found.variables) == (graph.layers, graph.variables)
+    assert {name: array.tobytes() for name, array in run(found).items()} == {
+        name: array.tobytes() for name, array in expected.items()
+    }
+    assert tf.executing_eagerly()
+
+
+def test_every_substitution_replaces_something(source: Source) -> None:
+    with zipfile.ZipFile(source.root) as wheel:
+        text = "".join(wheel.read(f"nets/nasnet/{name}.py").decode() for name in ("pnasnet", "nasnet", "nasnet_utils"))
+    patterns = {pattern for substitutions, _ in STYLES.values() for pattern, _ in substitutions}
+    assert [pattern for pattern in patterns if not re.search(pattern, text, re.MULTILINE)] == []
+
+
+def test_a_checkout_that_was_altered_is_another_network(
+    checkout: Callable[..., Path],
+    small: GraphSpec,
+    graph: ReferenceGraph,
+    run: Callable[..., Layers],
+    expected: Layers,
+) -> None:
+    """Its layers and variables are the same; the values tell."""
+    altered = find(f"slim:{checkout([(r'batch_norm_epsilon=0.001', 'batch_norm_epsilon=0.002')])}")
+    found = reference_graph(altered, small)
+    assert (found.layers.keys(), found.variables.keys()) == (graph.layers.keys(), graph.variables.keys())
+    values = run(found)
+    assert values["conv0"].tobytes() == expected["conv0"].tobytes()
+    assert not np.allclose(values["conv0_bn"], expected["conv0_bn"], rtol=1e-5)
+
+
+def test_the_fingerprint_is_that_of_the_three_files(checkout: Callable[..., Path]) -> None:
+    root = checkout([])
+    before = find(f"slim:{root}").fingerprint
+    (root / "nets/other.py").write_text("VALUE = 1\n")
+    assert find(f"slim:{root}").fingerprint == before
+    for name in ("pnasnet", "nasnet", "nasnet_utils"):
+        path = root / f"nets/nasnet/{name}.py"
+        text = path.read_text()
+        path.write_text(f"{text}# changed\n")
+        assert find(f"slim:{root}").fingerprint != before
+        path.write_text(text)
+
+
+def test_the_checkout_s_own_files_are_imported(checkout: Callable[..., Path], source: Source) -> None:
+    root = checkout([])
+    module = find(f"slim:{root}").load("nets.nasnet.pnasnet")
+    assert module.__file__ == str(root / "nets/nasnet/pnasnet.py")
+    assert module.nasnet_utils.__file__ == str(root / "nets/nasnet/nasnet_utils.py")
+    assert str(source.root) in str(source.load("nets.nasnet.pnasnet").__file__)
+
+
+@pytest.mark.parametrize("line", ["import nothing_like_this", "from tensorflow.contrib import rnn"])
+def test_what_a_checkout_needs_and_lacks_is_named(line: str, checkout: Callable[..., Path]) -> None:
+    root = checkout([(IMPORT, f"import tensorflow as tf\n{line}")])
+    with pytest.raises(InputError, match=r"nets\.nasnet\.pnasnet cannot be imported") as caught:
+        find(f"slim:{root}").load("nets.nasnet.pnasnet")
+    assert str(root) in str(caught.value)
+    assert line.split()[-1] in str(caught.value)
