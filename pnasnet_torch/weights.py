@@ -200,9 +200,10 @@ def _read_safetensors(path: Path) -> State:
 
 
 def _write_safetensors(path: Path, state: State) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    save_file(state, path)
+    # Not save_file, which makes files that their owner alone can read.
+    path.write_bytes(save(state))
 
 
 def _read_pth(path: Path) -> State:

@@ -9,12 +9,32 @@ import importlib
 import logging
 import os
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
 from typing import Any
+
+# What TensorFlow's C++ code writes before its log level can be set: lines with one of these.
+START_UP_NOISE = (b"absl::InitializeLog", b"cudart_stub", b"cuda_", b"cpu_feature_guard", b"AVX", b"oneDNN custom")
+
+
+@contextmanager
+def _without(noise: tuple[bytes, ...]) -> Iterator[None]:
+    """Keeps lines with any of `noise` off the process's standard error; all others appear when the block ends."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as buffer:
+        os.dup2(buffer.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            buffer.seek(0)
+            os.write(2, b"".join(line for line in buffer if not any(part in line for part in noise)))
 
 
 @cache
@@ -29,7 +49,8 @@ def tensorflow() -> ModuleType:
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-    tf = importlib.import_module("tensorflow")
+    with _without(START_UP_NOISE):
+        tf = importlib.import_module("tensorflow")
     tf.get_logger().setLevel(logging.ERROR)
     # tf-slim's batch_norm asks for tf_keras.legacy_tf_layers, which no release of tf_keras has under that name.
     layers = importlib.import_module("tensorflow.python.layers.normalization")

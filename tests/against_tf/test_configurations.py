@@ -60,7 +60,6 @@ def test_bounded_activations_reach_their_bounds(run_both: Callable[..., Any]) ->
     assert min(np.min(array) for array in layers) == -6
 
 
-UNCLEAR = pytest.mark.xfail(reason="the port fails deep inside torch, with a message about something else")
 INVALID = [
     pytest.param(
         {"num_cells": 2, "skip_reduction_layer_input": False}, "skip_reduction", id="no-skip-and-reduction-first"
@@ -68,10 +67,10 @@ INVALID = [
     pytest.param(
         {"skip_reduction_layer_input": False}, "more than one reduction", id="no-skip-and-neighbouring-reductions"
     ),
-    pytest.param({"num_conv_filters": 3}, "filters", id="no-filters-in-the-stem", marks=UNCLEAR),
-    pytest.param({"num_conv_filters": 0}, "filters", id="no-filters", marks=UNCLEAR),
-    pytest.param({"stem_multiplier": 0.01}, "filters|stem_multiplier", id="no-stem-filters", marks=UNCLEAR),
-    pytest.param({"num_classes": -1}, "num_classes", id="negative-classes", marks=UNCLEAR),
+    pytest.param({"num_conv_filters": 3}, "filters", id="no-filters-in-the-stem"),
+    pytest.param({"num_conv_filters": 0}, "filters", id="no-filters"),
+    pytest.param({"stem_multiplier": 0.01}, "filters|stem_multiplier", id="no-stem-filters"),
+    pytest.param({"num_classes": -1}, "num_classes", id="negative-classes"),
 ]
 
 

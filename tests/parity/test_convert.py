@@ -86,7 +86,12 @@ def test_a_checkpoint_that_does_not_fit(
     broken["conv0_bn/beta"] = np.full_like(variables["conv0_bn/beta"], np.nan)
     checkpoint.write(tmp_path / "broken.ckpt", broken)
     said = fails(tmp_path / "broken.ckpt", tmp_path / "broken.pth", capsys)
-    for part in ("3 problems", "missing: cell_5/1x1/weights", "left over: cell_5/1x1/biases", "not finite: conv0_bn/beta"):
+    for part in (
+        "3 problems",
+        "missing: cell_5/1x1/weights",
+        "left over: cell_5/1x1/biases",
+        "not finite: conv0_bn/beta",
+    ):
         assert part in said
 
 

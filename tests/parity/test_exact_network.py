@@ -1,6 +1,6 @@
 """The integer network: it stays exact, and everything in it matters to some layer's digest."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -34,21 +34,27 @@ def run(model: PNASNet, size: int, dtype: str) -> tuple[Inputs, dict[str, Tensor
     """What enters and what leaves each layer."""
     inputs: Inputs = {}
     outputs: dict[str, Tensor] = {}
-    for name, module in layer_modules(model).items():
-        module.register_forward_hook(
-            lambda _m, i, o, name=name: (inputs.update({name: i}), outputs.update({name: o}))[2:]  # type: ignore[misc]
-        )
+
+    def hook_for(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def hook(_module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
+            inputs[name], outputs[name] = arguments, output
+
+        return hook
+
+    handles = [module.register_forward_hook(hook_for(name)) for name, module in layer_modules(model).items()]
     images = torch.from_numpy(exact.exact_images(size, size, dtype, 0)).permute(0, 3, 1, 2)
     with torch.inference_mode():
         model.predict(images)
+    for handle in handles:
+        handle.remove()
     return inputs, outputs
 
 
 @pytest.fixture(scope="module", params=["float32", "float64"])
-def mobile(request: pytest.FixtureRequest) -> Iterator[tuple[PNASNet, Inputs, dict[str, Tensor]]]:
+def mobile(request: pytest.FixtureRequest) -> tuple[PNASNet, Inputs, dict[str, Tensor]]:
     """Mobile at 224 pixels with integer weights."""
     model = exact_port("mobile", request.param)
-    yield model, *run(model, 224, request.param)
+    return model, *run(model, 224, request.param)
 
 
 def digest(tensor: Tensor) -> str:

@@ -43,9 +43,7 @@ def test_each_layer_is_judged(tiny: PNASNet, images_nhwc: np.ndarray, official_g
     assert {name: result.layer for name, result in results.items()} == {name: name for name in LAYERS}
 
 
-def test_a_layer_that_is_never_reported_fails(
-    tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf
-) -> None:
+def test_a_layer_that_is_never_reported_fails(tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf) -> None:
     """One that the port lacks, and one that it has and does not run."""
     tiny.add_module("idle", nn.ReLU())
     layers = frozenset({"conv0", "idle", "cell_99.1x1"})

@@ -88,7 +88,7 @@ def test_reductions_are_spaced_evenly_and_rounded_down(
         pytest.param(Config(), 19, id="large"),
         pytest.param(Config(num_reduction_layers=1), 11, id="one-reduction"),
         pytest.param(Config(num_reduction_layers=3), 35, id="three-reductions"),
-        pytest.param(Config(num_cells=2, num_reduction_layers=3), 19, id="two-reductions-in-one-cell"),
+        pytest.param(Config(num_cells=2, num_reduction_layers=3), 11, id="a-reduction-in-the-last-cell"),
     ],
 )
 def test_minimum_size_doubles_with_each_reduction(config: Config, width: int) -> None:

@@ -48,7 +48,12 @@ def graph(source: Source, small: GraphSpec) -> ReferenceGraph:
 
 @pytest.fixture(scope="session")
 def variables(graph: ReferenceGraph) -> Layers:
-    """A random value for every variable of the small network, float64; each has a stream of its own."""
+    """A random value for every variable of the small network, float64."""
+    return random_values(graph)
+
+
+def random_values(graph: ReferenceGraph) -> Layers:
+    """Each has a stream of its own, so they do not depend on the order of the variables."""
     return {name: random_value(name, variable.shape) for name, variable in graph.variables.items()}
 
 
@@ -68,12 +73,12 @@ def images() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def run(variables: Layers, images: np.ndarray) -> Callable[[ReferenceGraph], Layers]:
-    """Every layer of a graph of the small configuration, on one thread."""
+def run(images: np.ndarray) -> Callable[[ReferenceGraph], Layers]:
+    """Every layer of a graph for images of the small network's size, with random variables, on one thread."""
 
     def run(graph: ReferenceGraph) -> Layers:
         with Reference(graph, threads=1) as reference:
-            reference.assign(variables)
+            reference.assign(random_values(graph))
             return reference.run(images)
 
     return run

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,12 @@ VALUES: Values = {
     "conv0/weights": RNG.normal(size=(3, 3, 3, 8)).astype(np.float32),
     "conv0_bn/beta": np.array([0.0, -0.0, 1e-45, 3.4e38, -1.1754944e-38], np.float32),
     "doubles": RNG.normal(size=(2, 5)),
-    "scalar": np.float32(0.1).reshape(()),
+    "scalar": np.array(0.1, np.float32),
 }
 SHAPES = {name: array.shape for name, array in VALUES.items()}
+FUNCTIONS = [checkpoint.read, checkpoint.fingerprint, checkpoint.locate]
+TEXT = b"no checkpoint\n"
+FOREIGN = {"empty": b"", "text": TEXT, "long-text": TEXT * 1000, "hdf5": b"\x89HDF\r\n\x1a\n" + bytes(500)}
 VERSIONS = pytest.mark.parametrize("version", [1, 2], ids=["V1", "V2"])
 
 
@@ -73,18 +77,17 @@ def test_the_prefix_may_be_text(version: int, tmp_path: Path) -> None:
 
 @VERSIONS
 def test_the_global_step_is_left_aside(version: int, tmp_path: Path) -> None:
-    checkpoint.write(tmp_path / "model.ckpt", VALUES | {"global_step": np.int64(7).reshape(())}, version)
+    checkpoint.write(tmp_path / "model.ckpt", VALUES | {"global_step": np.array(7)}, version)
     variables = checkpoint.read(tmp_path / "model.ckpt")
     assert variables.keys() == VALUES.keys()
     checkpoint.check("model.ckpt", variables, SHAPES)
 
 
 @pytest.mark.parametrize("name", ["model.ckp", "model", "model.ckpt-1"])
-@pytest.mark.parametrize(
-    "function", [checkpoint.read, checkpoint.fingerprint, checkpoint.locate], ids=lambda f: f.__name__
-)
-def test_a_missing_checkpoint_is_named_with_its_neighbours(name: str, function: object, v2: Path) -> None:
-    assert callable(function)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_missing_checkpoint_is_named_with_its_neighbours(
+    name: str, function: Callable[[Path], object], v2: Path
+) -> None:
     with pytest.raises(InputError, match="there is no checkpoint") as caught:
         function(v2.with_name(name))
     assert str(v2.with_name(name)) in str(caught.value)
@@ -162,9 +165,7 @@ def test_a_flipped_bit_in_a_v1_file_is_found(position: float, v1: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.ckpt", "model.ckpt.index"])
-@pytest.mark.parametrize(
-    "content", [b"", b"no checkpoint\n", b"no checkpoint\n" * 1000, b"\x89HDF\r\n\x1a\n" + bytes(500)]
-)
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
 def test_a_foreign_file_is_no_checkpoint(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     assert_unsound(tmp_path / "model.ckpt")

@@ -36,7 +36,8 @@ def test_equals_the_formula_bit_for_bit(
     height: int, width: int, source: Source, photographs: list[Path], by_formula: Callable[..., np.ndarray]
 ) -> None:
     pixels = load_images(source, photographs, height, width)
-    assert (pixels.shape, pixels.dtype) == ((2, height, width, 3), np.float32)
+    assert pixels.shape == (2, height, width, 3)
+    assert pixels.dtype == np.float32
     assert -1 <= pixels.min() < -0.5 < 0.5 < pixels.max() <= 1
     expected = np.concatenate([by_formula(path, height, width) for path in photographs])
     assert pixels.tobytes() == expected.tobytes()

@@ -29,7 +29,8 @@ def reference(graph: ReferenceGraph, variables: Layers) -> Iterator[Reference]:
 def test_every_layer_comes_as_the_graph_describes_it(expected: Layers, graph: ReferenceGraph) -> None:
     assert list(expected) == list(graph.layers)
     for name, layer in graph.layers.items():
-        assert (expected[name].shape, expected[name].dtype) == ((3, *layer.shape[1:]), layer.dtype)
+        assert expected[name].shape == (3, *layer.shape[1:])
+        assert expected[name].dtype == layer.dtype
         assert np.isfinite(expected[name]).all()
     assert sum(array.std() > 0.01 for array in expected.values()) > 0.9 * len(expected)
 
@@ -42,9 +43,8 @@ def test_a_subset_has_the_same_values_bit_for_bit(
         reference.assign(variables)
         found = reference.run(images)
     assert list(found) == names
-    assert {name: array.tobytes() for name, array in found.items()} == {
-        name: expected[name].tobytes() for name in names
-    }
+    for name in names:
+        assert found[name].tobytes() == expected[name].tobytes()
 
 
 def test_only_the_variables_upstream_are_needed(graph: ReferenceGraph, variables: Layers, images: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tf_reference.official import Source, find
 
 Layers = dict[str, np.ndarray]
 Substitutions = list[tuple[str, str]]
+NETWORKS = r"nets/__init__\.py|nets/nasnet/(__init__|pnasnet|nasnet|nasnet_utils)\.py"
 IMPORT = r"^import tensorflow as tf$"
 CONTRIB = "".join(
     f"\nfrom tensorflow.contrib import {name} as contrib_{name}" for name in ("framework", "layers", "slim", "training")
@@ -35,13 +37,7 @@ STYLES: dict[str, tuple[Substitutions, list[str]]] = {
     "contrib-as-attribute": ([], ["slim = tf.contrib.slim", "tf.contrib.training.HParams", "@tf.contrib.framework"]),
     "contrib-imported": (
         [(IMPORT, rf"import tensorflow as tf{CONTRIB}"), (r"tf\.contrib\.(\w+)", r"contrib_\1"), *TO_COMPAT],
-        [
-            "slim = contrib_slim",
-            "contrib_training.HParams",
-            "contrib_layers.l2",
-            "@contrib_framework",
-            "tf.compat.v1.var",
-        ],
+        ["slim = contrib_slim", "contrib_training.HParams", "contrib_layers.l2", "@contrib_framework", "v1.logging"],
     ),
     "tf-slim": (
         [
@@ -64,6 +60,30 @@ STYLES: dict[str, tuple[Substitutions, list[str]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def tiny(small: GraphSpec) -> GraphSpec:
+    """One cell behind the stem's two: every operation of the network."""
+    return replace(small, hparams=(*small.hparams, ("num_cells", 1)))
+
+
+@pytest.fixture(scope="module")
+def training(tiny: GraphSpec) -> GraphSpec:
+    """With drop path, dropout and the auxiliary head, which needs a larger image and a second cell."""
+    hparams = (*tiny.hparams, ("num_cells", 2))
+    return replace(tiny, height=128, width=128, dtype="float32", training=True, hparams=hparams)
+
+
+@pytest.fixture(scope="module")
+def graphs(source: Source, tiny: GraphSpec, training: GraphSpec) -> tuple[ReferenceGraph, ReferenceGraph]:
+    """The pinned source's, for evaluation and for training."""
+    return reference_graph(source, tiny), reference_graph(source, training)
+
+
+@pytest.fixture(scope="module")
+def expected(graphs: tuple[ReferenceGraph, ReferenceGraph], run: Callable[[ReferenceGraph], Layers]) -> Layers:
+    return run(graphs[0])
+
+
 @pytest.fixture
 def checkout(source: Source, empty_cache: Path, tmp_path: Path) -> Callable[[Substitutions], Path]:
     """Makes a checkout's research/slim with the pinned networks, text replaced in them."""
@@ -71,10 +91,7 @@ def checkout(source: Source, empty_cache: Path, tmp_path: Path) -> Callable[[Sub
     def make(substitutions: Substitutions) -> Path:
         root = tmp_path / "models/research/slim"
         with zipfile.ZipFile(source.root) as wheel:
-            names = [
-                name for name in wheel.namelist() if re.fullmatch(r"nets/(nasnet/)?(__init__|p?nasnet\w*)\.py", name)
-            ]
-            wheel.extractall(root, [name for name in names if not name.endswith("_test.py")])
+            wheel.extractall(root, [name for name in wheel.namelist() if re.fullmatch(NETWORKS, name)])
         for path in root.glob("nets/nasnet/*.py"):
             text = path.read_text()
             for pattern, replacement in substitutions:
@@ -86,27 +103,47 @@ def checkout(source: Source, empty_cache: Path, tmp_path: Path) -> Callable[[Sub
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_every_style_builds_the_same_network(
+def test_every_style_gives_the_same_values(
     style: str,
-    checkout: Callable[..., Path],
-    small: GraphSpec,
-    graph: ReferenceGraph,
-    run: Callable[..., Layers],
+    graphs: tuple[ReferenceGraph, ReferenceGraph],
     expected: Layers,
-    tf: Any,
+    checkout: Callable[..., Path],
+    run: Callable[..., Layers],
 ) -> None:
     """The same layers and variables, and the same values for the same weights, bit for bit."""
+    found = reference_graph(find(f"slim:{checkout(STYLES[style][0])}"), graphs[0].spec)
+    assert (found.layers, found.variables) == (graphs[0].layers, graphs[0].variables)
+    values = run(found)
+    assert values.keys() == expected.keys()
+    assert [name for name in values if values[name].tobytes() != expected[name].tobytes()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", ["contrib-imported", "tf-slim"])
+def test_a_style_trains_the_same_network(
+    style: str, graphs: tuple[ReferenceGraph, ReferenceGraph], checkout: Callable[..., Path]
+) -> None:
+    """Of the other two, one is the pinned source's own and one is made of parts of these."""
+    found = reference_graph(find(f"slim:{checkout(STYLES[style][0])}"), graphs[1].spec)
+    assert (found.layers, found.variables) == (graphs[1].layers, graphs[1].variables)
+    assert any(name.startswith("aux_") for name in found.variables)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_style_is_what_it_is_called(style: str, checkout: Callable[..., Path]) -> None:
     substitutions, parts = STYLES[style]
-    root = checkout(substitutions)
-    text = "".join(path.read_text() for path in sorted(root.glob("nets/nasnet/*.py")))
+    text = "".join(path.read_text() for path in sorted(checkout(substitutions).glob("nets/nasnet/*.py")))
     assert [part for part in parts if part not in text] == []
     assert ("tf.contrib" in text) == (style == "contrib-as-attribute")
-    found = reference_graph(find(f"slim:{root}"), small)
-    assert (found.layers, found.variables) == (graph.layers, graph.variables)
-    assert {name: array.tobytes() for name, array in run(found).items()} == {
-        name: array.tobytes() for name, array in expected.items()
-    }
+
+
+def test_tensorflow_2_behaviour_stays_switched_on(checkout: Callable[..., Path], tf: Any) -> None:
+    """Though the newest style switches it off for the whole process."""
+    root = checkout(STYLES["tf-slim"][0])
+    assert "tf.disable_v2_behavior()" in (root / "nets/nasnet/pnasnet.py").read_text()
+    find(f"slim:{root}").load("nets.nasnet.pnasnet")
     assert tf.executing_eagerly()
+    assert tf.compat.v1.resource_variables_enabled()
 
 
 def test_every_substitution_replaces_something(source: Source) -> None:
@@ -117,16 +154,15 @@ def test_every_substitution_replaces_something(source: Source) -> None:
 
 
 def test_a_checkout_that_was_altered_is_another_network(
-    checkout: Callable[..., Path],
-    small: GraphSpec,
-    graph: ReferenceGraph,
-    run: Callable[..., Layers],
+    graphs: tuple[ReferenceGraph, ReferenceGraph],
     expected: Layers,
+    checkout: Callable[..., Path],
+    run: Callable[..., Layers],
 ) -> None:
     """Its layers and variables are the same; the values tell."""
     altered = find(f"slim:{checkout([(r'batch_norm_epsilon=0.001', 'batch_norm_epsilon=0.002')])}")
-    found = reference_graph(altered, small)
-    assert (found.layers.keys(), found.variables.keys()) == (graph.layers.keys(), graph.variables.keys())
+    found = reference_graph(altered, graphs[0].spec)
+    assert (found.layers.keys(), found.variables) == (graphs[0].layers.keys(), graphs[0].variables)
     values = run(found)
     assert values["conv0"].tobytes() == expected["conv0"].tobytes()
     assert not np.allclose(values["conv0_bn"], expected["conv0_bn"], rtol=1e-5)

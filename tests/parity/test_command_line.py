@@ -1,0 +1,178 @@
+"""`pytest parity` as a user starts it: what is on the screen, and the exit code."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity.layers import port_layers
+from tf_reference import checkpoint
+
+ROOT = Path(__file__).parents[2]
+USAGE_ERROR = int(pytest.ExitCode.USAGE_ERROR)
+ONE_LAYER = ("--variant=mobile", "-k", "test_float64 and conv0_bn")
+# As a plugin, it tells at the end what was imported.
+SPY = """
+import sys
+def pytest_unconfigure():
+    print("imported:", *({"parity", "tensorflow", "tf_keras", "tf_slim"} & sys.modules.keys()))
+"""
+# As a plugin, it hides TensorFlow, as where it is not installed.
+HIDE = """
+import importlib.util, sys
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name in {"tensorflow", "tf_slim"} else find(name, *more)
+sys.modules["tensorflow"] = None
+"""
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs `pytest parity` with arguments from the root: the exit code and all that it says, without a traceback."""
+
+    def run(*arguments: str, plugin: str = "") -> tuple[int, str]:
+        (tmp_path / "extra_plugin.py").write_text(plugin)
+        path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+        command = [sys.executable, "-m", "pytest", "-p", "extra_plugin", "parity", *arguments]
+        environment = os.environ | {"PYTHONPATH": path, "COLUMNS": "200"}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        said = done.stdout + done.stderr
+        assert "Traceback (most recent call last)" not in said
+        assert "INTERNALERROR" not in said
+        return done.returncode, said
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["--variant=tiny"], "ERROR: --variant tiny: expected large or mobile", id="variant"),
+        pytest.param(["--image-size=0"], "ERROR: --image-size: not an image size: '0': expected a side", id="size"),
+    ],
+)
+def test_a_bad_option_ends_the_run(run: Run, arguments: list[str], said: str) -> None:
+    """With pytest's code for usage errors and one message."""
+    code, output = run(*arguments)
+    assert code == USAGE_ERROR
+    assert said in output
+
+
+@pytest.mark.slow
+def test_an_empty_selection_ends_the_run(run: Run) -> None:
+    """Nothing passes because nothing was selected; what -k takes is shown by examples that exist."""
+    code, output = run("-k", "no_such_layer")
+    assert code == USAGE_ERROR
+    hint = re.search(r"ERROR: none of 1\d,\d{3} cases is selected: -k takes .* cell_5, (\S+) or float32;", output)
+    assert hint
+    assert hint[1] in port_layers("large")
+
+
+@pytest.mark.slow
+def test_collecting_imports_no_tensorflow(run: Run) -> None:
+    """Over 12,000 items: every layer of each network by each gate, the strongest gate first."""
+    code, output = run("--collect-only", "-q", plugin=SPY)
+    assert code == 0
+    assert "imported: parity\n" in output
+    items = re.findall(r"^parity/test_(\w+)\.py::", output, re.MULTILINE)
+    assert len(items) > 12_000
+    assert list(dict.fromkeys(items)) == ["structure", "exact", "float64", "float32"]
+
+
+@pytest.mark.slow
+def test_a_keyword_selects_a_cell_of_a_network(run: Run) -> None:
+    """`mobile and cell_5` is that cell's layers by all gates, and the cell as a whole."""
+    code, output = run("--collect-only", "-q", "-k", "mobile and cell_5")
+    assert code == 0
+    cases = re.findall(r"^parity/\S+\[(\S+)\]$", output, re.MULTILINE)
+    assert len(cases) > 300
+    assert all(re.fullmatch(r"mobile-224-(float(32|64)-)?cell_5(\..*)?", case) for case in cases)
+    assert "mobile-224-cell_5" in cases
+
+
+def test_help_lists_every_option(run: Run) -> None:
+    code, output = run("--help", plugin=SPY)
+    assert code == 0
+    assert "imported: parity\n" in output
+    group = output.partition("parity of PNASNet-5 in PyTorch")[2].partition("\n\n")[0]
+    for option in ("variant", "image-size", "checkpoint", "images", "reference", "seed", "threads"):
+        assert re.search(rf"^  --{option}=", group, re.MULTILINE), option
+
+
+@pytest.mark.slow
+def test_without_tensorflow_it_says_what_to_install(run: Run) -> None:
+    code, output = run("-k", "mobile and conv0", plugin=HIDE)
+    assert code == USAGE_ERROR
+    assert "needs tensorflow, tf_slim: python -m pip install 'pnasnet-parity[parity]'" in output
+
+
+@pytest.mark.slow
+def test_a_file_that_is_no_image_is_named(run: Run, tmp_path: Path) -> None:
+    text = tmp_path / "text.jpg"
+    text.write_text("no image")
+    code, output = run(*ONE_LAYER, f"--images={text}")
+    assert code == USAGE_ERROR
+    assert f"{text} is not a sound JPEG or PNG image" in output
+
+
+def truncated(synthetic: Path, prefix: Path) -> list[str]:
+    """The first half of the data, under a whole index."""
+    shutil.copy(f"{synthetic}.index", f"{prefix}.index")
+    data = Path(f"{synthetic}.data-00000-of-00001").read_bytes()
+    Path(f"{prefix}.data-00000-of-00001").write_bytes(data[: len(data) // 2])
+    return ["is not a sound TensorFlow checkpoint", "(variable ", "truncated"]
+
+
+def with_a_nan(synthetic: Path, prefix: Path) -> list[str]:
+    """One value of one variable."""
+    variables = checkpoint.read(synthetic)
+    variables["cell_5/1x1/weights"][0, 0, 3, 7] = np.nan
+    checkpoint.write(prefix, variables)
+    return ["(1 problems)", "not finite: cell_5/1x1/weights: nan at (0, 0, 3, 7)"]
+
+
+def with_another_variable(synthetic: Path, prefix: Path) -> list[str]:
+    """One variable under another name: one is missing, and one is left over."""
+    variables = checkpoint.read(synthetic)
+    variables["cell_5/1x1/kernel"] = variables.pop("cell_5/1x1/weights")
+    checkpoint.write(prefix, variables)
+    return ["(2 problems)", "missing: cell_5/1x1/weights (", "left over: cell_5/1x1/kernel ("]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spoil", [truncated, with_a_nan, with_another_variable])
+def test_a_checkpoint_that_is_not_sound_ends_the_run(
+    run: Run, synthetic: Path, tmp_path: Path, spoil: Callable[[Path, Path], list[str]]
+) -> None:
+    """The file and the variable are named, even where the selected layer does not depend on it."""
+    prefix = tmp_path / "broken.ckpt"
+    said = spoil(synthetic, prefix)
+    code, output = run(*ONE_LAYER, f"--checkpoint={prefix}")
+    assert code == USAGE_ERROR
+    for part in (str(prefix), *said):
+        assert part in output
+
+
+@pytest.mark.slow
+def test_a_run_tells_what_was_compared(run: Run) -> None:
+    """Versions, machine, settings, network, weights and images; at the end the counts of each gate."""
+    code, output = run("--variant=mobile", "--threads=2", "-k", "mobile and conv0")
+    assert code == 0
+    for pattern in (
+        r"torch \d+\.\d+\S*, tensorflow 2\.\d+\.\d+, tf-slim 1\.1\.0, tf-keras \S+, numpy \S+",
+        r"parity: .+, 2 threads, oneDNN off in TensorFlow, TF32 off, deterministic algorithms",
+        r"parity: mobile-224 against official",
+        r"parity: .*checkpoint synthetic, seed 0",
+        r"parity: images \(SHA-256\) chelsea\.jpg [0-9a-f]{12}, coffee\.jpg [0-9a-f]{12}",
+        r"12 passed, 3633 deselected",
+    ):
+        assert re.search(pattern, output), pattern
+    for gate in ("structure", "exact-float32", "exact-float64", "float64", "float32"):
+        assert f"parity: mobile-224 {gate}: 2 compared, 0 failed" in output
