@@ -88,7 +88,8 @@ def load_tf_variables(model: nn.Module, variables: Mapping[str, np.ndarray]) -> 
     _check("TensorFlow variables", variable_shapes(model), arrays)
     with torch.no_grad():
         for name, target in targets.items():
-            state[target.parameter].copy_(torch.from_numpy(np.ascontiguousarray(arrays[name].transpose(target.axes))))
+            array = torch.from_numpy(np.require(arrays[name], requirements="W"))
+            state[target.parameter].copy_(array.permute(target.axes))
 
 
 def tf_variables(model: nn.Module) -> dict[str, np.ndarray]:

@@ -36,7 +36,7 @@ def _load(source: Source, module: str) -> ModuleType:
     with official_names(str(source.root), PACKAGES):
         try:
             return importlib.import_module(module)
-        except ImportError as error:
+        except (ImportError, AttributeError, SyntaxError) as error:  # a name that TensorFlow 1 had, a damaged file
             raise InputError(f"{source.root}: {module} cannot be imported: {error}") from error
 
 

@@ -23,7 +23,8 @@ from tf_reference.run import Reference
 log = logging.getLogger(__name__)
 
 # Gain of the last layer: different photographs shall give clearly different logits.
-LOGITS_GAIN = 4.0
+LOGITS_GAIN = 12.0
+FEATURES = "final_layer.mean"
 # Drop path would make the calibration random; dropout sits behind the last batch norm.
 CALIBRATION = (("drop_path_keep_prob", 1.0),)
 
@@ -52,6 +53,11 @@ def synthetic_variables(
         for layer, (mean, variance) in reference.moments(images).items():
             scope = layer.replace(".", "/")
             variables[f"{scope}/moving_mean"], variables[f"{scope}/moving_variance"] = mean, variance
+    with Reference(graph, [FEATURES]) as reference:
+        reference.assign(variables)
+        average = reference.run(images)[FEATURES].mean(axis=0)
+    # What all photographs have in common shall not decide the class.
+    variables["final_layer/FC/biases"] -= average @ variables["final_layer/FC/weights"]
     return {name: array for name, array in variables.items() if aux_head or not name.startswith("aux_")}
 
 

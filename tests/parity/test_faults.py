@@ -1,7 +1,7 @@
 """Faults planted in the port: each is caught, and the first layer that fails is the one at fault."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -79,9 +79,14 @@ def fault(layer: str) -> Callable[[Fault], Fault]:
     return register
 
 
+def part(model: PNASNet, path: str) -> Any:
+    """The module at `path`, of whatever kind it is there."""
+    return model.get_submodule(path)
+
+
 def replace(model: PNASNet, layer: str, function: Callable[..., Tensor]) -> None:
     """Makes `layer` compute `function`."""
-    model.get_submodule(layer).forward = function  # type: ignore[method-assign]
+    part(model, layer).forward = function
 
 
 STRIDED = "cell_4.comb_iter_1.left.separable_7x7_1.depthwise"
@@ -91,7 +96,7 @@ BN = "cell_2.comb_iter_2.right.bn_sep_3x3_1"
 
 @fault("cell_stem_1.comb_iter_1.left.separable_7x7_1.depthwise")
 def symmetric_padding_on_an_even_map(model: PNASNet) -> None:
-    conv = model.get_submodule("cell_stem_1.comb_iter_1.left.separable_7x7_1.depthwise")
+    conv = part(model, "cell_stem_1.comb_iter_1.left.separable_7x7_1.depthwise")
     replace(
         model,
         "cell_stem_1.comb_iter_1.left.separable_7x7_1.depthwise",
@@ -121,48 +126,48 @@ def relu6_for_relu(model: PNASNet) -> None:
 
 @fault(BN)
 def epsilon_of_pytorch(model: PNASNet) -> None:
-    model.get_submodule(BN).eps = 1e-5
+    part(model, BN).eps = 1e-5
 
 
 @fault(BN)
 def gamma_and_beta_swapped(model: PNASNet) -> None:
-    bn = model.get_submodule(BN)
+    bn = part(model, BN)
     bn.weight.data, bn.bias.data = bn.bias.data, bn.weight.data
 
 
 @fault(BN)
 def mean_of_the_next_channel(model: PNASNet) -> None:
-    bn = model.get_submodule(BN)
+    bn = part(model, BN)
     bn.running_mean = bn.running_mean.roll(1)
 
 
 @fault("cell_0.comb_iter_2.left.separable_5x5_2.depthwise")
 def kernel_transposed(model: PNASNet) -> None:
-    weight = model.get_submodule("cell_0.comb_iter_2.left.separable_5x5_2.depthwise").weight
+    weight = part(model, "cell_0.comb_iter_2.left.separable_5x5_2.depthwise").weight
     weight.data = weight.data.transpose(2, 3).contiguous()
 
 
 @fault("cell_0.comb_iter_2.left.separable_5x5_2.depthwise")
 def kernel_flipped(model: PNASNet) -> None:
-    weight = model.get_submodule("cell_0.comb_iter_2.left.separable_5x5_2.depthwise").weight
+    weight = part(model, "cell_0.comb_iter_2.left.separable_5x5_2.depthwise").weight
     weight.data = weight.data.flip(2)
 
 
 @fault("cell_5.1x1")
 def input_channels_permuted(model: PNASNet) -> None:
-    weight = model.get_submodule("cell_5.1x1").weight
+    weight = part(model, "cell_5.1x1").weight
     weight.data = weight.data.roll(1, dims=1)
 
 
 @fault("cell_6.comb_iter_0.left.separable_5x5_1.pointwise")
 def weights_of_two_layers_exchanged(model: PNASNet) -> None:
-    one, two = (model.get_submodule(f"cell_6.comb_iter_0.left.separable_5x5_{n}.pointwise").weight for n in (1, 2))
+    one, two = (part(model, f"cell_6.comb_iter_0.left.separable_5x5_{n}.pointwise").weight for n in (1, 2))
     one.data, two.data = two.data, one.data
 
 
 @fault("cell_7.path1_conv")
 def reduction_paths_swapped(model: PNASNet) -> None:
-    cell = model.get_submodule("cell_7")
+    cell = part(model, "cell_7")
     cell.path1_conv.weight.data, cell.path2_conv.weight.data = cell.path2_conv.weight.data, cell.path1_conv.weight.data
 
 
@@ -183,9 +188,9 @@ def a_branch_dropped(model: PNASNet) -> None:
 
 @fault("cell_1.relu")
 def hidden_states_reversed(model: PNASNet) -> None:
-    cell = model.get_submodule("cell_1")
+    cell = part(model, "cell_1")
     forward = cell.forward
-    cell.forward = lambda net, prev, step=None: forward(prev, net, step)  # type: ignore[method-assign]
+    cell.forward = lambda net, prev, step=None: forward(prev, net, step)
 
 
 @fault("final_layer.mean")
@@ -195,12 +200,12 @@ def mean_over_the_batch_too(model: PNASNet) -> None:
 
 @fault("final_layer.FC")
 def dropout_in_evaluation(model: PNASNet) -> None:
-    model.get_submodule("final_layer.dropout").train()
+    part(model, "final_layer.dropout").train()
 
 
 @fault("final_layer.FC")
 def classes_off_by_one(model: PNASNet) -> None:
-    layer = model.get_submodule("final_layer.FC")
+    layer = part(model, "final_layer.FC")
     layer.weight.data, layer.bias.data = layer.weight.data.roll(1, 0), layer.bias.data.roll(1, 0)
 
 
@@ -211,29 +216,29 @@ def blue_before_red(model: PNASNet) -> None:
 
 @fault("cell_2.comb_iter_0.left.separable_5x5_1.pointwise")
 def one_weight_wrong_by_a_thousandth(model: PNASNet) -> None:
-    weight = model.get_submodule("cell_2.comb_iter_0.left.separable_5x5_1.pointwise").weight
+    weight = part(model, "cell_2.comb_iter_0.left.separable_5x5_1.pointwise").weight
     weight.data.flatten()[weight.data.flatten().abs().argmax()] *= 1.001
 
 
 @fault("cell_stem_0.1x1")
 def weights_through_float16(model: PNASNet) -> None:
-    weight = model.get_submodule("cell_stem_0.1x1").weight
+    weight = part(model, "cell_stem_0.1x1").weight
     weight.data = weight.data.half().double()
 
 
 @fault("cell_2.comb_iter_0.left.separable_5x5_1.pointwise")
 def not_a_number(model: PNASNet) -> None:
-    model.get_submodule("cell_2.comb_iter_0.left.separable_5x5_1.pointwise").weight.data[0, 0] = torch.nan
+    part(model, "cell_2.comb_iter_0.left.separable_5x5_1.pointwise").weight.data[0, 0] = torch.nan
 
 
 @fault("cell_5.comb_iter_1.left.relu")
 def a_layer_that_is_not_reported(model: PNASNet) -> None:
-    model.get_submodule("cell_5.comb_iter_1").left._modules["relu"] = nn.Identity()
+    part(model, "cell_5.comb_iter_1").left._modules["relu"] = nn.Identity()
 
 
 @fault("cell_6.beginning_bn")
 def batch_statistics_in_evaluation(model: PNASNet) -> None:
-    model.get_submodule("cell_6.beginning_bn").train()
+    part(model, "cell_6.beginning_bn").train()
 
 
 # What one of the two gates cannot see: small integers are the same in float16; a mean over a batch of one is none.

@@ -13,7 +13,7 @@ from tf_reference.official import Source
 from tf_reference.preprocess import load_images
 
 SIZES = [(331, 331), (224, 224), (97, 130)]
-# TensorFlow draws uint8 PNGs and JPEGs of any mode in three channels.
+# Colour, grey, and colour with transparency.
 MODES = ["RGB", "L", "RGBA"]
 
 
