@@ -22,6 +22,8 @@ def capture(
     A layer that the port does not have, or does not reach, is not reported. Raises RuntimeError if one runs twice.
     """
     wanted = set(layers)
+    if not wanted:
+        return
     seen: set[str] = set()
 
     def hook_for(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:

@@ -36,7 +36,7 @@ def float64(network: str, layer: str, actual: np.ndarray, truth: np.ndarray) -> 
     found = metrics.distance(actual, truth)
     norm, largest = metrics.norm(truth), metrics.largest(truth)
     checks = (
-        Check("relative L2", found.l2 / norm, FLOAT64.relative_l2),
+        Check("relative L2", found.l2 / norm if norm else float("inf"), FLOAT64.relative_l2),
         Check("largest difference / largest value", found.largest / largest, FLOAT64.relative_largest),
     )
     element = None if all(checks) else _element(actual, truth, found, FLOAT64.relative_largest * largest)

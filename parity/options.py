@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +37,7 @@ class Options:
 
     def command(self, node: str) -> str:
         """The command that runs one test with these options again."""
-        return " ".join(["pytest", f"'{node}'", *self.arguments])
+        return shlex.join(["pytest", node, *self.arguments])
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -131,7 +132,7 @@ def _checkpoint(config: pytest.Config, variants: list[str]) -> Path | None:
     prefix = config.getoption("checkpoint")
     if prefix is None:
         return None
-    if len(set(variants)) != 1 or not config.getoption("variant"):
+    if len(set(variants)) != 1:
         raise pytest.UsageError(
             "--checkpoint holds the weights of one network: say which, with --variant large or mobile"
         )
@@ -150,7 +151,7 @@ def _images(config: pytest.Config) -> tuple[Path, ...]:
     files: list[Path] = [] if given else [PHOTOGRAPHS / name for name in DEFAULT_IMAGES]
     for path in given:
         if path.is_dir():
-            found = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+            found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES)
             if not found:
                 raise pytest.UsageError(
                     f"--images {path}: this folder holds no file {' or '.join(sorted(IMAGE_SUFFIXES))}"

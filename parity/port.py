@@ -45,6 +45,8 @@ class Port:
                 own_errors.append(error)
                 raise
 
+        if not layers:
+            return results
         problem = "the port does not report this layer"
         try:
             capture(self.model, images_nhwc, common, report)

@@ -1,5 +1,6 @@
 """Frozen results that judge and render themselves."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -75,5 +76,6 @@ class LayerResult:
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as plain data, with the verdict and the margin."""
-        return asdict(self) | {"passed": bool(self), "margin": self.margin}
+        """The result as plain data, with the verdict and the margin (None where there is no number for it)."""
+        margin = self.margin if math.isfinite(self.margin) else None
+        return asdict(self) | {"passed": bool(self), "margin": margin}

@@ -21,6 +21,8 @@ def locate(prefix: str | Path) -> Path:
     Raises InputError if there is none, or if a part of a V2 checkpoint was given for the whole.
     """
     path = Path(prefix)
+    if path.is_dir() or not path.name:
+        raise InputError(f"{path} is a folder: give the prefix that the checkpoint's files in it share, as model.ckpt")
     if part := PART_OF_V2.fullmatch(str(path)):
         raise InputError(f"{path} is one part of a checkpoint: give the prefix that its files share, {part[1]}")
     index = path.with_name(path.name + ".index")

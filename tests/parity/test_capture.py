@@ -72,7 +72,6 @@ def test_nothing_runs_after_the_last_layer(tiny: PNASNet, images_nhwc: np.ndarra
     assert "final_layer.predictions" not in order
 
 
-@pytest.mark.xfail(reason="the whole port runs for a gate without a selected layer")
 def test_nothing_runs_where_nothing_is_asked_for(tiny: PNASNet, images_nhwc: np.ndarray) -> None:
     counts = runs(tiny)
     assert collect(tiny, images_nhwc, []) == {}

@@ -118,7 +118,6 @@ def test_a_missing_checkpoint_names_those_that_are_near(prefix: Path) -> None:
     assert str(prefix) in str(caught.value)
 
 
-@pytest.mark.xfail(reason="pathlib's error ends pytest with a traceback")
 @pytest.mark.parametrize("value", ["", ".", "/"], ids=["empty", "here", "root"])
 def test_a_folder_is_no_checkpoint(value: str) -> None:
     """As an unset variable in a shell gives it."""
@@ -144,7 +143,6 @@ def test_images_are_files_and_folders_of_them(tmp_path: Path) -> None:
     assert len(set(options.image_hashes)) == 3
 
 
-@pytest.mark.xfail(reason="a folder is taken for an image, and reading it ends pytest with a traceback")
 def test_a_folder_called_like_an_image_is_none(tmp_path: Path) -> None:
     (tmp_path / "album.jpg").mkdir()
     (tmp_path / "a.jpg").touch()
@@ -175,7 +173,6 @@ def test_a_command_without_options_is_short() -> None:
     assert parse().command("parity/test_exact.py") == "pytest 'parity/test_exact.py'"
 
 
-@pytest.mark.xfail(reason="the options are not quoted")
 def test_a_command_can_be_pasted(tmp_path: Path) -> None:
     """A path with a space reaches pytest as one argument."""
     image = tmp_path / "my cat.jpg"
