@@ -26,7 +26,9 @@ def bare() -> None:
     from tf_reference.preprocess import load_images
 
     networks = [Network(name, *parse_size(size)) for name, sizes in DEFAULT_SIZES.items() for size in sizes]
-    session = ParitySession(Options((), None, (PHOTOGRAPHS / DEFAULT_IMAGES[0],), "official", 0, 2, ()), {})
+    session = ParitySession(
+        Options(tuple(networks), None, (PHOTOGRAPHS / DEFAULT_IMAGES[0],), "official", 0, 2, ()), {}
+    )
     for network in networks:
         last = [name for name in port_layers(network.variant) if name.startswith("cell_5.")][-1]
         variables = session.variables(network)

@@ -21,7 +21,10 @@ IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 @dataclass(frozen=True)
 class Options:
-    """What a run compares: networks, weights, images, the reference, and on how many threads."""
+    """What a run compares: networks, weights, images, the reference, and on how many threads.
+
+    Without `images` the networks take the photographs that come with parity in turn, one each.
+    """
 
     networks: tuple[Network, ...]
     checkpoint: Path | None
@@ -31,9 +34,16 @@ class Options:
     threads: int
     arguments: tuple[str, ...]
 
+    def images_of(self, network: Network) -> tuple[Path, ...]:
+        """The images that `network` is run on."""
+        turn = self.networks.index(network) % len(DEFAULT_IMAGES)
+        return self.images or (PHOTOGRAPHS / DEFAULT_IMAGES[turn],)
+
     @cached_property
-    def image_hashes(self) -> tuple[str, ...]:
-        return tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in self.images)
+    def image_hashes(self) -> dict[str, str]:
+        """SHA-256 of every image of the run, by name."""
+        paths = [path for network in self.networks for path in self.images_of(network)]
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
     def command(self, node: str) -> str:
         """The command that runs one test with these options again."""
@@ -64,7 +74,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--images",
         action="append",
         metavar="PATH",
-        help="a JPEG or PNG file, or a folder of them; repeatable (default: two photographs that come with parity)",
+        help="a JPEG or PNG file, or a folder of them; repeatable "
+        "(default: each network takes one of two photographs that come with parity)",
     )
     group.addoption(
         "--reference",
@@ -148,7 +159,7 @@ def _checkpoint(config: pytest.Config, variants: list[str]) -> Path | None:
 
 def _images(config: pytest.Config) -> tuple[Path, ...]:
     given = [Path(path) for path in config.getoption("images") or []]
-    files: list[Path] = [] if given else [PHOTOGRAPHS / name for name in DEFAULT_IMAGES]
+    files: list[Path] = []
     for path in given:
         if path.is_dir():
             found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES)

@@ -65,7 +65,8 @@ def test_the_defaults() -> None:
     """Both networks at the sizes that are known, two photographs, the official source, a synthetic checkpoint."""
     options = parse()
     assert list(map(str, options.networks)) == ["large-331", "large-323", "mobile-224"]
-    assert [path.name for path in options.images] == ["chelsea.jpg", "coffee.jpg"]
+    names = [path.name for network in options.networks for path in options.images_of(network)]
+    assert names == ["chelsea.jpg", "coffee.jpg", "chelsea.jpg"]
     assert (options.checkpoint, options.reference, options.seed) == (None, "official", 0)
     assert options.threads >= 1
     assert options.arguments == ()
@@ -170,7 +171,7 @@ def test_a_command_repeats_the_options(prefix: Path, slim: Path) -> None:
 
 
 def test_a_command_without_options_is_short() -> None:
-    assert parse().command("parity/test_exact.py") == "pytest 'parity/test_exact.py'"
+    assert parse().command("parity/test_exact.py") == "pytest parity/test_exact.py"
 
 
 def test_a_command_can_be_pasted(tmp_path: Path) -> None:
