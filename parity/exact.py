@@ -39,9 +39,10 @@ def exact_images(height: int, width: int, dtype: str, seed: int) -> np.ndarray:
 def exact_variables(
     shapes: Mapping[str, tuple[int, ...]], dtype: str, map_area: int, seed: int, unit_scales: UnitScaleChoice
 ) -> dict[str, np.ndarray]:
-    """Weights of the integer network by TensorFlow name; `map_area` is the number of pixels that the last mean is over.
+    """Weights of the integer network by TensorFlow name, exact in `dtype`.
 
-    `unit_scales` chooses gamma and variance for a batch norm of so many channels, such that it multiplies by 1.
+    `map_area` is the number of pixels that the last mean is over. `unit_scales` chooses gamma and
+    variance for a batch norm of so many channels, such that it multiplies by 1.
     """
     variables = {name: _values(name, shape, dtype, map_area, seed) for name, shape in shapes.items()}
     for name in shapes:
@@ -50,7 +51,8 @@ def exact_variables(
             rng = _generator(scope, seed)
             gamma, variables[f"{scope}/moving_variance"] = unit_scales(shapes[name][0], rng)
             variables[name] = gamma * rng.choice([-1, 1], gamma.shape)
-    return {name: array.astype(dtype) for name, array in variables.items()}
+    # Kernels stay float32, which holds their integers in half the memory; whoever runs them converts.
+    return {name: array if array.ndim > 1 else array.astype(dtype) for name, array in variables.items()}
 
 
 def _generator(name: str, seed: int) -> np.random.Generator:
@@ -86,7 +88,7 @@ def _kernels(rng: np.random.Generator, inputs: int, outputs: int, density: int, 
     columns = np.arange(outputs)[:, None]
     rows = rng.permutation(inputs)[(columns * count + np.arange(count)) % inputs]
     signs = rng.permuted(np.tile(np.resize([1, -1], count), (outputs, 1)), axis=1)
-    kernels = np.zeros((inputs, outputs))
+    kernels = np.zeros((inputs, outputs), np.float32)
     kernels[rows, columns] = signs * rng.choice([-1, 1], (outputs, 1))
     return kernels
 
