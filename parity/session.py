@@ -48,7 +48,7 @@ class ParitySession:
         self._results: dict[tuple[str, Network], Results] = {}
         self._checkpoint: tuple[Path, Variables] | None = None
         pin_torch(options.threads)
-        # What was loaded and collected so far stays; without it, the garbage collector is ten times faster.
+        # What was loaded and collected so far stays: the garbage collector need not walk it after each network.
         gc.freeze()
 
     def result(self, gate: str, network: Network, name: str) -> LayerResult:

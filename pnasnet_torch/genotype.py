@@ -127,14 +127,26 @@ def aux_cell(config: Config) -> int | None:
     return reductions[1] - 1 if len(reductions) > 1 and reductions[1] > 0 else None
 
 
+def _check(config: Config) -> None:
+    """Raises ValueError, naming the hyper-parameter and what it may be, for one outside its range."""
+    at_least = {"num_cells": 1, "num_classes": 0, "num_reduction_layers": 0, "total_training_steps": 1}
+    for name, least in at_least.items():
+        if getattr(config, name) < least:
+            raise ValueError(f"{name} {getattr(config, name)}: expected at least {least}")
+    for name in ("dense_dropout_keep_prob", "drop_path_keep_prob"):
+        if not 0 < getattr(config, name) <= 1:
+            raise ValueError(f"{name} {getattr(config, name)}: expected more than 0 and at most 1")
+    if config.filter_scaling_rate <= 0:
+        raise ValueError(f"filter_scaling_rate {config.filter_scaling_rate}: expected more than 0")
+
+
 def plan_cells(config: Config) -> tuple[tuple[CellPlan, int | None], ...]:
     """All cells in order, each with the index of the output that is its `prev`.
 
     Outputs are counted from 0, the first convolution's. Raises ValueError for a configuration that the official code
     cannot build either.
     """
-    if config.num_cells < 1 or config.num_classes < 0:
-        raise ValueError(f"num_cells {config.num_cells}, num_classes {config.num_classes}: expected at least 1 and 0")
+    _check(config)
     reductions = reduction_cells(config)
     outputs = [Features(stem_filters(config), 0)]
     plans: list[tuple[CellPlan, int | None]] = []

@@ -90,7 +90,10 @@ class PNASNet(nn.Module):
         """Probabilities (N, classes): the softmax of the logits. For evaluation mode."""
         if not self.config.num_classes:
             raise ValueError("a network without classes (num_classes 0) predicts nothing: it gives features")
-        return self.final_layer.predict(self(images))
+        logits = self(images)
+        if isinstance(logits, TrainingOutputs):
+            raise ValueError("predict is for evaluation mode: call eval() first")
+        return self.final_layer.predict(logits)
 
     def _aux_logits(self, net: Tensor) -> Tensor:
         relu = getattr(self, "relu6" if self.config.use_bounded_activation else "relu")

@@ -151,3 +151,20 @@ UNSOUND = [
 def test_unsound_configuration_is_refused(config: Config, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PNASNet(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_cells", -1),
+        ("num_classes", -1),
+        ("num_reduction_layers", -1),
+        ("total_training_steps", 0),
+        ("drop_path_keep_prob", 2.0),
+        ("dense_dropout_keep_prob", 0.0),
+        ("filter_scaling_rate", 0.0),
+    ],
+)
+def test_a_hyper_parameter_outside_its_range_is_named(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"{name} {value}: expected"):
+        plan_cells(replace(Config(), **{name: value}))  # type: ignore[arg-type]

@@ -221,6 +221,12 @@ def test_predict_without_classes_is_refused(small: Config, images: Tensor) -> No
         PNASNet(replace(small, num_classes=0)).eval().predict(images)
 
 
+def test_predict_in_training_with_an_auxiliary_head_is_refused(aux_config: Config) -> None:
+    model = PNASNet(aux_config).train()
+    with pytest.raises(ValueError, match=r"eval\(\)"):
+        model.predict(torch.rand(2, 3, *AUX_SIZE))
+
+
 @pytest.mark.parametrize("size", [(224, 224), (64, 64)], ids=["larger", "smaller"])
 def test_training_at_a_size_that_the_auxiliary_head_does_not_fit_is_refused(
     aux_config: Config, size: tuple[int, int]
