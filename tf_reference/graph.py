@@ -33,7 +33,7 @@ LAYER_TYPES |= {"Relu", "Relu6", "Softmax"}
 # of clipping, of a dense layer, of dropout and drop path. Anything else that is met is an error: nothing is overlooked.
 PLUMBING_TYPES = {"AddV2", "Cast", "Const", "Floor", "GreaterEqual", "Identity", "MatMul", "Maximum", "Minimum", "Mul"}
 PLUMBING_TYPES |= {"Pack", "Pad", "RandomUniform", "ReadVariableOp", "RealDiv", "Reshape", "Rsqrt", "SelectV2", "Shape"}
-PLUMBING_TYPES |= {"SquaredDifference", "Squeeze", "StopGradient", "StridedSlice", "Sub", "VarHandleOp"}
+PLUMBING_TYPES |= {"Split", "SquaredDifference", "Squeeze", "StopGradient", "StridedSlice", "Sub", "VarHandleOp"}
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,8 @@ def _build(source: Source, spec: GraphSpec) -> ReferenceGraph:
     v1 = tf.compat.v1
     pnasnet = source.load("nets.nasnet.pnasnet")
     arg_scope = source.load("nets.nasnet.nasnet_utils").arg_scope
+    if not hasattr(pnasnet, f"build_pnasnet_{spec.variant}"):  # the first revisions had Large alone
+        raise InputError(f"{source.root}: this revision of the official source has no PNASNet-5 {spec.variant}")
     config = getattr(pnasnet, f"{spec.variant}_imagenet_config")()
     for name, value in spec.hparams:
         config.set_hparam(name, value)
@@ -223,5 +225,7 @@ def layer_name(kind: str, path: str) -> str | None:
         return ".".join([*scopes[:-1], "depthwise"])
     if kind in {"Conv2D", "FusedBatchNormV3", "BiasAdd"}:
         return ".".join(scopes)
+    # A pool is called AvgPool, AvgPool2D, or AvgPool in a scope AvgPool2D, as the source's revision spells its call.
     scopes = [scope for scope in scopes if scope not in {"MaxPool2D", "AvgPool2D"}]
+    last = last.replace("Pool2D", "Pool")
     return ".".join([*scopes, re.sub("(?<=[a-z])(?=[A-Z])", "_", last).lower()])

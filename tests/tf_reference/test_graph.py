@@ -37,6 +37,7 @@ NAMES = [
     ("MaxPool", "cell_0/left/MaxPool2D/MaxPool", "cell_0.left.max_pool"),
     ("AvgPool", "cell_0/AvgPool", "cell_0.avg_pool"),
     ("AvgPool", "cell_0/AvgPool_1", "cell_0.avg_pool_1"),
+    ("AvgPool", "cell_0/AvgPool2D_1", "cell_0.avg_pool_1"),
     ("AvgPool", "aux/aux_logits/AvgPool2D/AvgPool", "aux.aux_logits.avg_pool"),
     ("AddV2", "cell_0/comb_iter_0/combine/add", "cell_0.comb_iter_0.combine.add"),
     ("AddV2", "cell_0/comb_iter_0/left/drop_path/add", None),

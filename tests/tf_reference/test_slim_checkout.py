@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tf_reference.errors import InputError
-from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
+from tf_reference.graph import GraphSpec, Layer, ReferenceGraph, Variable, reference_graph
 from tf_reference.official import Source, find
 
 Layers = dict[str, np.ndarray]
@@ -29,15 +29,20 @@ TO_COMPAT: Substitutions = [
     (r"tf\.(logging|summary|train|variable_scope)\b", r"tf.compat.v1.\1"),
     (r"tf\.random_uniform\(\s*noise_shape", "tf.random.uniform(shape=noise_shape"),
     (r"tf\.pad\(net, pad_arr\)", "tf.pad(tensor=net, paddings=pad_arr)"),
+    (r"tf\.nn\.avg_pool\(", "tf.compat.v2.nn.avg_pool2d("),
     (r"tf\.shape\(net\)", "tf.shape(input=net)"),
     (r"tf\.reduce_mean\(x, ", "tf.reduce_mean(input_tensor=x, axis="),
 ]
 # Each style: what to replace in the pinned files (their own style is the first), and what the result then holds.
 STYLES: dict[str, tuple[Substitutions, list[str]]] = {
+    "first-release": (
+        [(r"net = \[net\]", "net = tf.split(axis=get_channel_index(), num_or_size_splits=1, value=net)")],
+        ["slim = tf.contrib.slim", "net = tf.split("],
+    ),
     "contrib-as-attribute": ([], ["slim = tf.contrib.slim", "tf.contrib.training.HParams", "@tf.contrib.framework"]),
     "contrib-imported": (
         [(IMPORT, rf"import tensorflow as tf{CONTRIB}"), (r"tf\.contrib\.(\w+)", r"contrib_\1"), *TO_COMPAT],
-        ["slim = contrib_slim", "contrib_training.HParams", "contrib_layers.l2", "@contrib_framework", "v1.logging"],
+        ["slim = contrib_slim", "contrib_layers.l2", "@contrib_framework", "v1.logging", "v2.nn.avg_pool2d"],
     ),
     "tf-slim": (
         [
@@ -102,6 +107,11 @@ def checkout(source: Source, empty_cache: Path, tmp_path: Path) -> Callable[[Sub
     return make
 
 
+def parts(graph: ReferenceGraph) -> tuple[list[Layer], dict[str, Variable]]:
+    """Layers in their order, and variables; a tensor is called after its call, which each revision spells its way."""
+    return [replace(layer, tensor="") for layer in graph.layers.values()], graph.variables
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_every_style_gives_the_same_values(
     style: str,
@@ -112,7 +122,7 @@ def test_every_style_gives_the_same_values(
 ) -> None:
     """The same layers and variables, and the same values for the same weights, bit for bit."""
     found = reference_graph(find(f"slim:{checkout(STYLES[style][0])}"), graphs[0].spec)
-    assert (found.layers, found.variables) == (graphs[0].layers, graphs[0].variables)
+    assert parts(found) == parts(graphs[0])
     values = run(found)
     assert values.keys() == expected.keys()
     assert [name for name in values if values[name].tobytes() != expected[name].tobytes()] == []
@@ -123,9 +133,9 @@ def test_every_style_gives_the_same_values(
 def test_a_style_trains_the_same_network(
     style: str, graphs: tuple[ReferenceGraph, ReferenceGraph], checkout: Callable[..., Path]
 ) -> None:
-    """Of the other two, one is the pinned source's own and one is made of parts of these."""
+    """Of the others, two are the pinned source's own and one is made of parts of these."""
     found = reference_graph(find(f"slim:{checkout(STYLES[style][0])}"), graphs[1].spec)
-    assert (found.layers, found.variables) == (graphs[1].layers, graphs[1].variables)
+    assert parts(found) == parts(graphs[1])
     assert any(name.startswith("aux_") for name in found.variables)
 
 
@@ -134,7 +144,7 @@ def test_every_style_is_what_it_is_called(style: str, checkout: Callable[..., Pa
     substitutions, parts = STYLES[style]
     text = "".join(path.read_text() for path in sorted(checkout(substitutions).glob("nets/nasnet/*.py")))
     assert [part for part in parts if part not in text] == []
-    assert ("tf.contrib" in text) == (style == "contrib-as-attribute")
+    assert ("tf.contrib" in text) == (style in {"contrib-as-attribute", "first-release"})
 
 
 def test_tensorflow_2_behaviour_stays_switched_on(checkout: Callable[..., Path], tf: Any) -> None:
@@ -166,6 +176,13 @@ def test_a_checkout_that_was_altered_is_another_network(
     values = run(found)
     assert values["conv0"].tobytes() == expected["conv0"].tobytes()
     assert not np.allclose(values["conv0_bn"], expected["conv0_bn"], rtol=1e-5)
+
+
+def test_a_revision_before_mobile_says_so(checkout: Callable[..., Path], small: GraphSpec) -> None:
+    root = checkout([("build_pnasnet_mobile", "build_another")])
+    with pytest.raises(InputError, match=r"this revision of the official source has no PNASNet-5 mobile") as caught:
+        reference_graph(find(f"slim:{root}"), replace(small, variant="mobile"))
+    assert str(root) in str(caught.value)
 
 
 def test_the_fingerprint_is_that_of_the_three_files(checkout: Callable[..., Path]) -> None:
