@@ -1,5 +1,8 @@
 """pytest's hooks and fixtures; each delegates to parity/."""
 
+from collections.abc import Iterator
+from contextlib import closing
+
 import pytest
 
 from parity import environment, options, plugin
@@ -22,8 +25,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     plugin.generate_cases(metafunc)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    plugin.sort_by_gate(items)
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    plugin.sort_items(items, config.stash[plugin.OPTIONS])
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -41,10 +44,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def parity_session(request: pytest.FixtureRequest) -> object:
-    return plugin.make_session(request.session)
+def parity_session(request: pytest.FixtureRequest) -> Iterator[object]:
+    with closing(plugin.make_session(request.session)) as session:
+        yield session
 
 
 @pytest.fixture
 def verdict(request: pytest.FixtureRequest, case: plugin.Case) -> LayerResult:
-    return plugin.judge(request.getfixturevalue("parity_session"), case)
+    return plugin.judge(request.getfixturevalue("parity_session"), case, request.session)

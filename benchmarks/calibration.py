@@ -16,9 +16,11 @@ from parity.layers import Network, parse_size, port_layers
 from parity.metrics import Distance
 from parity.options import DEFAULT_IMAGES, PHOTOGRAPHS, Options
 from parity.policy import FLOAT32
-from parity.port import Port
-from parity.session import ParitySession
+from parity.session import ParitySession, Variables
+from pnasnet_torch import variant
+from pnasnet_torch.weights import from_tf_variables
 from tf_reference.preprocess import load_images
+from tf_reference.run import Reference
 
 BINS = (0, 3, 10, 20, 50, 100, 300, 1000, 10_000, np.inf)
 VARIATIONS = {"2 threads": (2, False), "1 thread": (1, False), "channels_last": (2, True)}
@@ -33,21 +35,27 @@ def samples(network: Network, seed: int) -> Samples:
     variables = session.variables(network)
     found: Samples = {"layer": [], "largest": [], "channel": []}
     for image in load_images(session.source, options.images, network.height, network.width):
-        with session.official(network, "float64", layers, variables) as reference:
-            truth = reference.run(image[None])
-        with session.official(network, "float32", layers, variables) as reference:
-            values = reference.run(image[None])
-            official = {layer: metrics.distance(values.pop(layer), truth[layer]) for layer in layers}
+        truth = official_values(session, network, "float64", variables, image[None])
+        values = official_values(session, network, "float32", variables, image[None])
+        official = {layer: metrics.distance(values.pop(layer), truth[layer]) for layer in layers}
         for threads, channels_last in VARIATIONS.values():
             torch.set_num_threads(threads)
-            port = Port(network, "float32", variables)
-            port.model.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+            model = from_tf_variables(variant(network.variant).config, variables)
+            model.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
 
             def report(layer: str, actual: np.ndarray) -> None:
                 add(found, metrics.distance(actual, truth[layer]), official[layer], truth[layer])  # noqa: B023
 
-            capture(port.model, image[None], layers, report)
+            capture(model, image[None], layers, report)
     return found
+
+
+def official_values(
+    session: ParitySession, network: Network, dtype: str, variables: Variables, images_nhwc: np.ndarray
+) -> dict[str, np.ndarray]:
+    with Reference(session.graph(network, dtype)) as reference:
+        reference.assign(variables)
+        return reference.run(images_nhwc)
 
 
 def add(found: Samples, port: Distance, official: Distance, truth: np.ndarray) -> None:

@@ -5,6 +5,7 @@ dtype, of each default network. Usage: python benchmarks/cell_5.py [--runs N]
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -17,26 +18,31 @@ SUITE = [sys.executable, "-m", "pytest", "parity", "-q", "-k", "cell_5"]
 
 def bare() -> None:
     """The irreducible work, in this process."""
+    import torch
 
     from parity.capture import capture
     from parity.layers import Network, parse_size, port_layers
     from parity.options import DEFAULT_IMAGES, DEFAULT_SIZES, PHOTOGRAPHS, Options
-    from parity.port import Port
     from parity.session import ParitySession
+    from pnasnet_torch import variant
+    from pnasnet_torch.weights import from_tf_variables
     from tf_reference.preprocess import load_images
+    from tf_reference.run import Reference
 
     networks = [Network(name, *parse_size(size)) for name, sizes in DEFAULT_SIZES.items() for size in sizes]
-    session = ParitySession(
-        Options(tuple(networks), None, (PHOTOGRAPHS / DEFAULT_IMAGES[0],), "official", 0, 2, ()), {}
-    )
+    image = PHOTOGRAPHS / DEFAULT_IMAGES[0]
+    threads = os.cpu_count() or 1
+    session = ParitySession(Options(tuple(networks), None, (image,), "official", 0, threads, ()), {})
     for network in networks:
         last = [name for name in port_layers(network.variant) if name.startswith("cell_5.")][-1]
         variables = session.variables(network)
-        images = load_images(session.source, session.options.images, network.height, network.width)
+        images = load_images(session.source, [image], network.height, network.width)
         for dtype in ("float64", "float32"):
-            with session.official(network, dtype, [last], variables) as reference:
+            with Reference(session.graph(network, dtype), [last], threads) as reference:
+                reference.assign(variables)
                 reference.run(images)
-            capture(Port(network, dtype, variables).model, images, [last], lambda *_: None)
+            model = from_tf_variables(variant(network.variant).config, variables, getattr(torch, dtype))
+            capture(model, images, [last], lambda *_: None)
 
 
 def seconds(command: Sequence[str]) -> float:

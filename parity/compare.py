@@ -43,24 +43,32 @@ def float64(network: str, layer: str, actual: np.ndarray, truth: np.ndarray) -> 
     return LayerResult("float64", network, layer, checks, element=element)
 
 
-def float32(network: str, layer: str, actual: np.ndarray, truth: np.ndarray, official: Distance) -> LayerResult:
-    """The port in float32 against the float64 `truth`, by the measure of the `official` float32 distance from it."""
+def float32(
+    network: str, layer: str, actual: np.ndarray, truth: np.ndarray, official: Distance, independent: float
+) -> LayerResult:
+    """The port in float32 against the float64 `truth`, by the measure of the `official` float32 distance from it.
+
+    `independent` is by how many neighbourhoods of pixels the image is carried.
+    """
     if actual.shape != truth.shape or actual.dtype != np.float32:
         problem = f"the port has {actual.dtype} {actual.shape}, the official network float32 {truth.shape}"
         return LayerResult("float32", network, layer, problem=problem)
     if problem := finiteness(actual, truth):
         return LayerResult("float32", network, layer, problem=problem)
     found = metrics.distance(actual, truth)
+    channels = truth.shape[-1]
     norm, largest = metrics.norm(truth), metrics.largest(truth)
-    limit = float(FLOAT32.factor(FLOAT32.largest, official.effective)) * official.largest + FLOAT32.floor * largest
-    whole = float(FLOAT32.factor(FLOAT32.layer, official.effective)) * official.l2 + FLOAT32.floor * norm
+    effective = min(official.effective, independent * channels)
+    limit = float(FLOAT32.factor(FLOAT32.largest, effective)) * official.largest + FLOAT32.floor * largest
+    whole = float(FLOAT32.factor(FLOAT32.layer, effective)) * official.l2 + FLOAT32.floor * norm
     checks = [
         Check("L2 distance from float64", found.l2, whole),
         Check("largest distance from float64", found.largest, limit),
     ]
-    if truth.size // truth.shape[-1] >= FLOAT32.channel_values:
-        share = FLOAT32.floor * norm / np.sqrt(truth.shape[-1])
-        allowed = FLOAT32.factor(FLOAT32.channel, official.effective_by_channel) * official.by_channel + share
+    if truth.size // channels >= FLOAT32.channel_values:
+        share = FLOAT32.floor * norm / np.sqrt(channels)
+        effective_by_channel = np.minimum(official.effective_by_channel, independent)
+        allowed = FLOAT32.factor(FLOAT32.channel, effective_by_channel) * official.by_channel + share
         channel = int((found.by_channel / allowed).argmax())
         measured = float(found.by_channel[channel])
         checks.append(Check(f"L2 distance of channel {channel} from float64", measured, float(allowed[channel])))

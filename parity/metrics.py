@@ -47,6 +47,20 @@ def _effective(second: np.ndarray, fourth: np.ndarray) -> np.ndarray:
     return np.divide(np.square(second), fourth, out=none, where=fourth > 0)
 
 
+def independent_neighbourhoods(image: np.ndarray) -> float:
+    """By how many of its 3x3 neighbourhoods an image (H, W, C) is carried: (how many)^2 / sum of squared repetitions.
+
+    Equal ones are rounded alike in the first convolution and in much that follows. So one colour counts as one, however
+    large it is; in a photograph hardly any two are equal.
+    """
+    random = np.random.default_rng(0)
+    pixels = image.astype(np.float64) @ random.uniform(1, 2, image.shape[2])
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, (3, 3))
+    values = np.einsum("hwij,ij->hw", windows, random.uniform(1, 2, (3, 3)))
+    _, counts = np.unique(values.round(9), return_counts=True)  # alike but for the rounding of this sum
+    return float(values.size**2 / np.square(counts, dtype=np.float64).sum())
+
+
 def norm(truth: np.ndarray) -> float:
     """L2 norm in float64."""
     return float(np.sqrt(np.einsum("i,i->", truth.ravel(), truth.ravel(), dtype=np.float64)))

@@ -57,10 +57,17 @@ def cases(items: Iterable[pytest.Item]) -> list[Case]:
     return [params["case"] for params in specs if isinstance(params.get("case"), Case)]
 
 
-def sort_by_gate(items: list[pytest.Item]) -> None:
-    """The strongest gate first, so that the first failure is the most telling one."""
-    rank = {gate: number for number, gate in enumerate(GATES)}
-    items.sort(key=lambda item: rank[found[0].gate] if (found := cases([item])) else -1)
+def sort_items(items: list[pytest.Item], options: Options) -> None:
+    """One network after the other, as each takes much memory, and in each the strongest gate first.
+
+    So a network's first failure is its most telling one.
+    """
+
+    def key(item: pytest.Item) -> tuple[int, int]:
+        found = cases([item])
+        return (options.networks.index(found[0].network), GATES.index(found[0].gate)) if found else (-1, -1)
+
+    items.sort(key=key)
 
 
 def check_selection(session: pytest.Session) -> None:
@@ -105,9 +112,14 @@ def exit_on_bad_input() -> Iterator[None]:
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
-def judge(session: "ParitySession", case: Case) -> LayerResult:
+def judge(session: "ParitySession", case: Case, run: pytest.Session) -> LayerResult:
+    """The session's verdict. An error of its own is one for all cases behind it too, and ends the run."""
     with exit_on_bad_input():
-        return session.result(*case)
+        try:
+            return session.result(*case)
+        except Exception:
+            run.shouldfail = f"{case.network} {case.gate} could not be computed; nothing behind it was compared"
+            raise
 
 
 def raise_unless_passed(result: LayerResult, request: pytest.FixtureRequest) -> None:

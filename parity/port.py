@@ -1,7 +1,6 @@
-"""The port under test: built from the official variables, run layer by layer, and whatever goes wrong is its result."""
+"""The port under test: filled with the official variables, run layer by layer; whatever goes wrong is its result."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,24 +10,35 @@ from parity.capture import capture
 from parity.layers import Network
 from parity.result import LayerResult
 from pnasnet_torch import PNASNet, variant
-from pnasnet_torch.weights import from_tf_variables
+from pnasnet_torch.weights import empty_network, load_tf_variables
 from tf_reference.graph import ReferenceGraph
 
 Judge = Callable[[str, np.ndarray], LayerResult]
 
 
-@dataclass(frozen=True)
 class Port:
-    """The port of `network` in `dtype` with the official `variables`; made when it is first run."""
+    """The port of `network` in `dtype`; its model is made when it first runs."""
 
-    network: Network
-    dtype: str
-    variables: Mapping[str, np.ndarray]
+    def __init__(self, network: Network, dtype: str) -> None:
+        self.network = network
+        self.dtype = dtype
+        self._to_load: Mapping[str, np.ndarray] | None = None
 
     @cached_property
+    def _model(self) -> PNASNet:
+        return empty_network(variant(self.network.variant).config, getattr(torch, self.dtype))
+
+    @property
     def model(self) -> PNASNet:
-        config = variant(self.network.variant).config
-        return from_tf_variables(config, self.variables, getattr(torch, self.dtype))
+        """The model, filled with the weights that were given last."""
+        if self._to_load is not None:
+            load_tf_variables(self._model, self._to_load)
+            self._to_load = None
+        return self._model
+
+    def load(self, variables: Mapping[str, np.ndarray]) -> None:
+        """Takes the official variables; the model is filled with them when it is next used."""
+        self._to_load = variables
 
     def results(
         self, gate: str, layers: frozenset[str], graph: ReferenceGraph, images_nhwc: np.ndarray, judge: Judge
@@ -45,8 +55,6 @@ class Port:
                 own_errors.append(error)
                 raise
 
-        if not layers:
-            return results
         problem = "the port does not report this layer"
         try:
             capture(self.model, images_nhwc, common, report)

@@ -1,12 +1,13 @@
 """What one pytest run computes, once, for the layers that it selected.
 
 Values flow one way: weights and images into the official network, its layers out; then into the port, whose layers are
-judged in the hook as each arrives. So only the official network's activations are ever held.
+judged in the hook as each arrives. So only the official network's activations are ever held, and of one network at a
+time; what was built for it serves all gates.
 """
 
 import gc
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,13 @@ from parity import compare, exact, metrics, structure
 from parity.environment import pin_torch
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
-from parity.port import Port
+from parity.pair import Pair
 from parity.result import LayerResult
 from pnasnet_torch import variant
 from pnasnet_torch.operations import BATCH_NORM_EPSILON
 from tf_reference import checkpoint, official
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.preprocess import load_images
-from tf_reference.run import Reference
 from tf_reference.synthetic import synthetic_checkpoint
 from tf_reference.unit_scale import unit_scales
 
@@ -31,6 +31,8 @@ Selection = Mapping[tuple[str, Network], frozenset[str]]
 Variables = Mapping[str, np.ndarray]
 Results = dict[str, LayerResult]
 Step = Callable[[str], AbstractContextManager[object]]
+# The gates that run the networks in each dtype; the float32 gate measures both sides from the float64 values.
+GATES_IN = {"float64": ("exact-float64", "float64", "float32"), "float32": ("exact-float32", "float32")}
 
 
 def no_progress(_description: str) -> AbstractContextManager[object]:
@@ -38,7 +40,11 @@ def no_progress(_description: str) -> AbstractContextManager[object]:
 
 
 class ParitySession:
-    """Results by gate, network and name, computed for all selected names of a network when the first is asked for."""
+    """Results by gate, network and name, computed for all selected names of a network when the first is asked for.
+
+    What a network takes is kept until another one's turn, so ask for all gates of one before the next; close the
+    session after the last.
+    """
 
     def __init__(self, options: Options, selection: Selection, step: Step = no_progress) -> None:
         self.options = options
@@ -46,6 +52,9 @@ class ParitySession:
         self._selection = selection
         self._step = step
         self._results: dict[tuple[str, Network], Results] = {}
+        self._network: Network | None = None
+        self._graphs: dict[str, ReferenceGraph] = {}
+        self._pairs: dict[str, Pair] = {}
         self._checkpoint: tuple[Path, Variables] | None = None
         pin_torch(options.threads)
         # What was loaded and collected so far stays: the garbage collector need not walk it after each network.
@@ -55,7 +64,6 @@ class ParitySession:
         """The verdict of `gate` on the layer `name` (for the structure gate also on a block)."""
         if (gate, network) not in self._results:
             self._compute(gate, network)
-            gc.collect()
         return self._results[gate, network][name]
 
     def summary(self) -> list[str]:
@@ -68,6 +76,14 @@ class ParitySession:
                 nearest = f", nearest to the limit {worst.layer} at {worst.margin:.3g} of it" if worst.margin else ""
                 lines.append(f"parity: {network} {gate}: {len(results):,} compared, {failed:,} failed{nearest}")
         return lines
+
+    def close(self) -> None:
+        """Frees what the network whose turn it was took; results stay."""
+        for pair in self._pairs.values():
+            pair.close()
+        self._pairs.clear()
+        self._graphs.clear()
+        gc.collect()
 
     def _compute(self, gate: str, network: Network) -> None:
         if gate == "structure":
@@ -83,29 +99,36 @@ class ParitySession:
         return self._selection.get((gate, network), frozenset())
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
-        return reference_graph(self.source, GraphSpec(network.variant, network.height, network.width, dtype))
+        """The official graph; it is now `network`'s turn."""
+        if network != self._network:
+            self.close()
+            self._network = network
+        if dtype not in self._graphs:
+            spec = GraphSpec(network.variant, network.height, network.width, dtype)
+            self._graphs[dtype] = reference_graph(self.source, spec)
+        return self._graphs[dtype]
 
-    def official(self, network: Network, dtype: str, layers: Iterable[str], variables: Variables) -> Reference:
-        """The official network up to those of `layers` that it has, with its variables."""
+    def pair(self, network: Network, dtype: str) -> Pair:
+        """Both networks up to the layers that any gate was selected for; weights are to be loaded."""
         graph = self.graph(network, dtype)
-        reference = Reference(graph, [layer for layer in layers if layer in graph.layers], self.options.threads)
-        reference.assign(variables)
-        return reference
+        if dtype not in self._pairs:
+            layers = frozenset().union(*(self._selected(gate, network) for gate in GATES_IN[dtype]))
+            self._pairs[dtype] = Pair(network, graph, layers, self.options.threads)
+        return self._pairs[dtype]
 
     def _exact(self, gate: str, network: Network) -> Results:
         dtype, layers = gate.removeprefix("exact-"), self._selected(gate, network)
-        variables, images = self.exact_inputs(network, dtype)
-        with (
-            self._step(f"{network}: official network, integers in {dtype}"),
-            self.official(network, dtype, layers, variables) as reference,
-        ):
-            expected = reference.run(images)
+        with self._step(f"{network}: official network, integers in {dtype}"):
+            pair = self.pair(network, dtype)
+            variables, images = self.exact_inputs(network, dtype)
+            pair.load(variables)
+            expected = pair.official(images, layers)
 
         def judge(layer: str, actual: np.ndarray) -> LayerResult:
             return compare.exact(str(network), layer, actual, expected.pop(layer))
 
         with self._step(f"{network}: port, integers in {dtype}"):
-            return Port(network, dtype, variables).results(gate, layers, reference.graph, images, judge)
+            return pair.results(gate, layers, images, judge)
 
     def exact_inputs(self, network: Network, dtype: str) -> tuple[Variables, np.ndarray]:
         """The integer network's variables and images."""
@@ -123,50 +146,40 @@ class ParitySession:
         """The float64 and the float32 gate, which share their truth; of several images the worst result counts."""
         layers = {gate: self._selected(gate, network) for gate in ("float64", "float32")}
         variables = self.variables(network)
-        ports = {gate: Port(network, gate, variables) for gate in layers}
-        with ExitStack() as stack:
-            reference = {
-                gate: stack.enter_context(self.official(network, gate, wanted, variables))
-                for gate, wanted in (("float64", layers["float64"] | layers["float32"]), ("float32", layers["float32"]))
-                if wanted
-            }
-            worst: dict[tuple[str, Network], Results] = {(gate, network): {} for gate in layers}
-            for image in load_images(self.source, self.options.images_of(network), network.height, network.width):
-                for gate, results in self._image(network, image[None], layers, reference, ports).items():
-                    kept = worst[gate, network]
-                    kept |= {
-                        layer: max(kept.get(layer, new), new, key=lambda result: result.margin)
-                        for layer, new in results.items()
-                    }
-            return worst
+        pairs = {dtype: self.pair(network, dtype) for dtype in ("float64", *(["float32"] if layers["float32"] else []))}
+        for pair in pairs.values():
+            pair.load(variables)
+        worst: dict[tuple[str, Network], Results] = {(gate, network): {} for gate in layers}
+        for image in load_images(self.source, self.options.images_of(network), network.height, network.width):
+            for gate, results in self._image(network, image[None], layers, pairs).items():
+                kept = worst[gate, network]
+                for layer, new in results.items():
+                    kept[layer] = max(kept.get(layer, new), new, key=lambda result: result.margin)
+        return worst
 
     def _image(
-        self,
-        network: Network,
-        image: np.ndarray,
-        layers: Mapping[str, frozenset[str]],
-        reference: Mapping[str, Reference],
-        ports: Mapping[str, Port],
+        self, network: Network, image: np.ndarray, layers: Mapping[str, frozenset[str]], pairs: Mapping[str, Pair]
     ) -> dict[str, Results]:
         with self._step(f"{network}: official network in float64"):
-            truth = reference["float64"].run(image)
-        official = {}
-        if layers["float32"]:
-            with self._step(f"{network}: official network in float32"):
-                values = reference["float32"].run(image)
-                official = {layer: metrics.distance(values.pop(layer), truth[layer]) for layer in list(values)}
+            truth = pairs["float64"].official(image, layers["float64"] | layers["float32"])
 
         def float64(layer: str, actual: np.ndarray) -> LayerResult:
             return compare.float64(str(network), layer, actual, truth[layer])
 
-        def float32(layer: str, actual: np.ndarray) -> LayerResult:
-            return compare.float32(str(network), layer, actual, truth[layer], official[layer])
+        with self._step(f"{network}: port in float64"):
+            results = {"float64": pairs["float64"].results("float64", layers["float64"], image, float64)}
+        if not layers["float32"]:
+            return results
+        with self._step(f"{network}: official network in float32"):
+            values = pairs["float32"].official(image, layers["float32"])
+            official = {layer: metrics.distance(values.pop(layer), truth[layer]) for layer in list(values)}
+        independent = metrics.independent_neighbourhoods(image[0])
 
-        results: dict[str, Results] = {}
-        for gate, judge in (("float64", float64), ("float32", float32)):
-            with self._step(f"{network}: port in {gate}"):
-                results[gate] = ports[gate].results(gate, layers[gate], reference["float64"].graph, image, judge)
-        return results
+        def float32(layer: str, actual: np.ndarray) -> LayerResult:
+            return compare.float32(str(network), layer, actual, truth[layer], official[layer], independent)
+
+        with self._step(f"{network}: port in float32"):
+            return results | {"float32": pairs["float32"].results("float32", layers["float32"], image, float32)}
 
     def variables(self, network: Network) -> Variables:
         """The checkpoint's variables, checked against the official network; those read last are kept."""

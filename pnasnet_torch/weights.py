@@ -132,15 +132,20 @@ def variant_of(shapes: Mapping[str, tuple[int, ...]]) -> str:
     raise WeightsError(f"not the weights of PNASNet-5 {' or '.join(VARIANTS)}: conv0/weights is {found or 'missing'}")
 
 
+def empty_network(config: Config, dtype: torch.dtype = torch.float32) -> PNASNet:
+    """A network in evaluation mode whose weights are still to be loaded, made without first making random ones."""
+    with torch.device("meta"):
+        model = PNASNet(config).to(dtype)
+    return model.to_empty(device="cpu").eval()
+
+
 def from_tf_variables(
     config: Config, variables: Mapping[str, np.ndarray], dtype: torch.dtype = torch.float32
 ) -> PNASNet:
-    """A network in evaluation mode with these weights; as `load_tf_variables`, without first making random ones."""
-    with torch.device("meta"):
-        model = PNASNet(config).to(dtype)
-    model.to_empty(device="cpu")
+    """A network in evaluation mode with these weights; raises as `load_tf_variables`."""
+    model = empty_network(config, dtype)
     load_tf_variables(model, variables)
-    return model.eval()
+    return model
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:

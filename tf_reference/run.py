@@ -53,12 +53,15 @@ class Reference:
         feed = {variable.value: values[name].astype(dtype, copy=False) for name, variable in self.variables.items()}
         self._session.run([variable.assign for variable in self.variables.values()], feed)
 
-    def run(self, images_nhwc: np.ndarray) -> dict[str, np.ndarray]:
-        """Every requested layer's output for the images (N, H, W, 3), NHWC, by name, in the graph's dtype."""
+    def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        """The outputs of `layers` (default: all of the session's) for the images (N, H, W, 3), NHWC, by name.
+
+        In the graph's dtype. Each new set of layers takes TensorFlow a while to prepare.
+        """
         spec = self.graph.spec
         if images_nhwc.shape[1:] != (spec.height, spec.width, 3):
             raise InputError(f"expected images (N, {spec.height}, {spec.width}, 3), found {images_nhwc.shape}")
-        fetches = {name: self.graph.layers[name].tensor for name in self.layers}
+        fetches = {name: self.graph.layers[name].tensor for name in (self.layers if layers is None else layers)}
         result: dict[str, np.ndarray] = self._session.run(
             fetches, {f"{IMAGES}:0": images_nhwc.astype(spec.dtype, copy=False)}
         )

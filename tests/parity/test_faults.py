@@ -14,10 +14,11 @@ from parity.layers import Network, port_layers
 from parity.options import DEFAULT_IMAGES, PHOTOGRAPHS, Options
 from parity.port import Port
 from parity.result import LayerResult
-from parity.session import ParitySession
+from parity.session import ParitySession, Variables
 from pnasnet_torch import PNASNet
 from tf_reference.graph import ReferenceGraph
 from tf_reference.preprocess import load_images
+from tf_reference.run import Reference
 
 # Its maps are 31 pixels wide, then 16, 8, 4 and 2: odd and even ones are halved.
 NETWORK = Network("mobile", 64, 64)
@@ -28,13 +29,14 @@ class Case(NamedTuple):
 
     gate: str
     graph: ReferenceGraph
-    port: Port
+    variables: Variables
     images: np.ndarray
     truth: dict[str, np.ndarray]
 
     def first_failure(self, fault: "Callable[[PNASNet], None] | None") -> str | None:
         """The first layer, in the official order, that fails with `fault` in the port."""
-        port = Port(self.port.network, self.port.dtype, self.port.variables)
+        port = Port(NETWORK, self.graph.spec.dtype)
+        port.load(self.variables)
         if fault:
             fault(port.model)
         layers = frozenset(port_layers("mobile"))
@@ -59,9 +61,10 @@ def cases() -> dict[str, Case]:
     made = {}
     for (gate, dtype), (variables, images) in inputs.items():
         graph = session.graph(NETWORK, dtype)
-        with session.official(NETWORK, dtype, graph.layers, variables) as reference:
+        with Reference(graph) as reference:
+            reference.assign(variables)
             truth = reference.run(images)
-        made[gate] = Case(gate, graph, Port(NETWORK, dtype, variables), images, truth)
+        made[gate] = Case(gate, graph, variables, images, truth)
     return made
 
 

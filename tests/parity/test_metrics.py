@@ -135,3 +135,18 @@ def test_the_payload_of_not_a_number_counts(dtype: str, bits: int) -> None:
     nans = np.array([bits, bits + 1, bits + 1], unsigned).view(dtype)
     other = np.array([bits, bits, 0], unsigned).view(dtype)
     assert metrics.different_bits(nans, other).tolist() == [False, True, True]
+
+
+@given(hnp.arrays(np.float32, st.tuples(st.integers(3, 9), st.integers(3, 9), st.just(3)), elements=st.integers(-1, 1)))
+def test_independent_neighbourhoods_are_counted_by_their_repetitions(image: np.ndarray) -> None:
+    """(how many)^2 / sum of squared repetitions, as with every neighbourhood spelled out."""
+    windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3, 3)).reshape(-1, 27)
+    _, counts = np.unique(windows, axis=0, return_counts=True)
+    expected = len(windows) ** 2 / (counts.astype(float) ** 2).sum()
+    assert metrics.independent_neighbourhoods(image) == pytest.approx(expected)
+
+
+def test_one_colour_is_one_neighbourhood_and_noise_is_all() -> None:
+    noise = np.random.default_rng(0).uniform(-1, 1, (20, 30, 3)).astype(np.float32)
+    assert metrics.independent_neighbourhoods(np.full_like(noise, 0.3)) == 1
+    assert metrics.independent_neighbourhoods(noise) == 18 * 28

@@ -18,8 +18,8 @@ LAYERS = frozenset({"conv0", "cell_1.1x1", "cell_2.1x1", "final_layer.FC"})
 
 def port_of(model: PNASNet) -> Port:
     """A port whose model is there already."""
-    port = Port(Network("mobile", 24, 32), "float32", {})
-    vars(port)["model"] = model
+    port = Port(Network("mobile", 24, 32), "float32")
+    vars(port)["_model"] = model
     return port
 
 
@@ -89,7 +89,8 @@ def test_an_error_in_the_port_is_its_result(tiny: PNASNet, images_nhwc: np.ndarr
 
 def test_weights_that_do_not_fit_are_the_result_of_the_port(images_nhwc: np.ndarray, official_graph: GraphOf) -> None:
     """A port that cannot even be made fails in every layer."""
-    port = Port(Network("mobile", 24, 32), "float32", {"conv0/weights": np.ones((3, 3, 3, 32))})
+    port = Port(Network("mobile", 24, 32), "float32")
+    port.load({"conv0/weights": np.ones((3, 3, 3, 32))})
     results = port.results("float64", LAYERS, official_graph(LAYERS), images_nhwc, passing)
     assert results.keys() == LAYERS
     assert not any(results.values())
