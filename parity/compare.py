@@ -57,16 +57,17 @@ def float32(
         return LayerResult("float32", network, layer, problem=problem)
     found = metrics.distance(actual, truth)
     channels = truth.shape[-1]
+    floor = FLOAT32.floor_for(truth.size // channels)
     norm, largest = metrics.norm(truth), metrics.largest(truth)
     effective = min(official.effective, independent * channels)
-    limit = float(FLOAT32.factor(FLOAT32.largest, effective)) * official.largest + FLOAT32.floor * largest
-    whole = float(FLOAT32.factor(FLOAT32.layer, effective)) * official.l2 + FLOAT32.floor * norm
+    limit = float(FLOAT32.factor(FLOAT32.largest, effective)) * official.largest + floor * largest
+    whole = float(FLOAT32.factor(FLOAT32.layer, effective)) * official.l2 + floor * norm
     checks = [
         Check("L2 distance from float64", found.l2, whole),
         Check("largest distance from float64", found.largest, limit),
     ]
     if truth.size // channels >= FLOAT32.channel_values:
-        share = FLOAT32.floor * norm / np.sqrt(channels)
+        share = floor * norm / np.sqrt(channels)
         effective_by_channel = np.minimum(official.effective_by_channel, independent)
         allowed = FLOAT32.factor(FLOAT32.channel, effective_by_channel) * official.by_channel + share
         channel = int((found.by_channel / allowed).argmax())

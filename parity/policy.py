@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# The largest relative error of rounding to float32.
+UNIT = float(np.finfo(np.float32).eps) / 2
 # Strongest first.
 GATES = ("structure", "exact-float32", "exact-float64", "float64", "float32")
 
@@ -24,8 +26,9 @@ class Float32Policy:
     Of the layer as L2, of the largest element, and, where channels have `channel_values` or more, of each channel as
     L2. Where few values carry TensorFlow's distance, its size is a matter of chance: then up to exp(chance /
     sqrt(effective number of values)) times is allowed, which for more than 1,300 values (layer) or 130 (channel) is
-    less than the plain factor. To each comes `floor` units of rounding of the truth's own norm, a channel's share of
-    it, or its largest element: where TensorFlow is exact by chance (a ReLU that cuts the noise), the port may round.
+    less than the plain factor. To each comes `floor` times the truth's own norm, a channel's share of it, or its
+    largest element: where TensorFlow is exact by chance (a ReLU that cuts the noise), the port may round.
+    `floor_of_small_maps` takes its place for maps of fewer than `channel_values` pixels, which PyTorch sums otherwise.
     """
 
     layer: float = 1.25
@@ -33,11 +36,16 @@ class Float32Policy:
     channel_values: int = 100
     largest: float = 2.0
     chance: float = 8.0
-    floor: float = 8 * float(np.finfo(np.float32).eps) / 2
+    floor: float = 8 * UNIT
+    floor_of_small_maps: float = 64 * UNIT
 
     def factor(self, plain: float, effective: np.ndarray | float) -> np.ndarray:
         """`plain`, or what chance allows with so few effective values."""
         return np.maximum(plain, np.exp(self.chance / np.sqrt(effective)))
+
+    def floor_for(self, pixels: int) -> float:
+        """The floor for maps of so many pixels."""
+        return self.floor if pixels >= self.channel_values else self.floor_of_small_maps
 
 
 FLOAT64 = Float64Policy()

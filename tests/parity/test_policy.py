@@ -17,7 +17,8 @@ def test_the_constants_are_the_calibrated_ones() -> None:
     """Whoever changes one repeats the calibration of docs/calibration.md, and then changes it here as well."""
     assert asdict(FLOAT64) == {"relative_l2": 1e-10, "relative_largest": 1e-9}
     factors = {"layer": 1.25, "channel": 2.0, "largest": 2.0, "chance": 8.0}
-    assert asdict(FLOAT32) == factors | {"channel_values": 100, "floor": 8 * 2.0**-24}
+    floors = {"channel_values": 100, "floor": 8 * 2.0**-24, "floor_of_small_maps": 64 * 2.0**-24}
+    assert asdict(FLOAT32) == factors | floors
 
 
 def test_the_gates_are_ordered_from_the_strongest_on() -> None:
