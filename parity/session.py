@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from parity import compare, exact, metrics, structure
-from parity.environment import pin_torch
+from parity.environment import pin_torch, release_memory
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
 from parity.pair import Pair
@@ -83,7 +83,6 @@ class ParitySession:
             pair.close()
         self._pairs.clear()
         self._graphs.clear()
-        gc.collect()
 
     def _compute(self, gate: str, network: Network) -> None:
         if gate == "structure":
@@ -102,6 +101,8 @@ class ParitySession:
         """The official graph; it is now `network`'s turn."""
         if network != self._network:
             self.close()
+            gc.collect()
+            release_memory()
             self._network = network
         if dtype not in self._graphs:
             spec = GraphSpec(network.variant, network.height, network.width, dtype)
@@ -146,32 +147,37 @@ class ParitySession:
         """The float64 and the float32 gate, which share their truth; of several images the worst result counts."""
         layers = {gate: self._selected(gate, network) for gate in ("float64", "float32")}
         variables = self.variables(network)
-        pairs = {dtype: self.pair(network, dtype) for dtype in ("float64", *(["float32"] if layers["float32"] else []))}
-        for pair in pairs.values():
-            pair.load(variables)
+        for dtype in ("float64", *(["float32"] if layers["float32"] else [])):
+            self.pair(network, dtype).load(variables)
         worst: dict[tuple[str, Network], Results] = {(gate, network): {} for gate in layers}
-        for image in load_images(self.source, self.options.images_of(network), network.height, network.width):
-            for gate, results in self._image(network, image[None], layers, pairs).items():
+        images = load_images(self.source, self.options.images_of(network), network.height, network.width)
+        for number, image in enumerate(images, start=1):
+            for gate, results in self._image(network, image[None], layers, last=number == len(images)).items():
                 kept = worst[gate, network]
                 for layer, new in results.items():
                     kept[layer] = max(kept.get(layer, new), new, key=lambda result: result.margin)
         return worst
 
     def _image(
-        self, network: Network, image: np.ndarray, layers: Mapping[str, frozenset[str]], pairs: Mapping[str, Pair]
+        self, network: Network, image: np.ndarray, layers: Mapping[str, frozenset[str]], last: bool
     ) -> dict[str, Results]:
+        """Results by gate for one image (1, H, W, 3); behind the `last`, weights in float64 are needed no more."""
+        pair = self.pair(network, "float64")
         with self._step(f"{network}: official network in float64"):
-            truth = pairs["float64"].official(image, layers["float64"] | layers["float32"])
+            truth = pair.official(image, layers["float64"] | layers["float32"])
 
         def float64(layer: str, actual: np.ndarray) -> LayerResult:
             return compare.float64(str(network), layer, actual, truth[layer])
 
         with self._step(f"{network}: port in float64"):
-            results = {"float64": pairs["float64"].results("float64", layers["float64"], image, float64)}
+            results = {"float64": pair.results("float64", layers["float64"], image, float64)}
+        if last:
+            self._pairs.pop("float64").close()
         if not layers["float32"]:
             return results
+        pair = self.pair(network, "float32")
         with self._step(f"{network}: official network in float32"):
-            values = pairs["float32"].official(image, layers["float32"])
+            values = pair.official(image, layers["float32"])
             official = {layer: metrics.distance(values.pop(layer), truth[layer]) for layer in list(values)}
         independent = metrics.independent_neighbourhoods(image[0])
 
@@ -179,7 +185,7 @@ class ParitySession:
             return compare.float32(str(network), layer, actual, truth[layer], official[layer], independent)
 
         with self._step(f"{network}: port in float32"):
-            return results | {"float32": pairs["float32"].results("float32", layers["float32"], image, float32)}
+            return results | {"float32": pair.results("float32", layers["float32"], image, float32)}
 
     def variables(self, network: Network) -> Variables:
         """The checkpoint's variables, checked against the official network; those read last are kept."""

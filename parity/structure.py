@@ -1,6 +1,7 @@
 """The structure gate: both sides have the same layers and variables, with the same shapes and dtypes."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 
@@ -11,6 +12,8 @@ from pnasnet_torch.weights import variable_shapes
 from tf_reference.graph import ReferenceGraph
 
 GATE = "structure"
+# `layer` or `variable`, and its name.
+Part = tuple[str, str]
 LISTED = 20
 
 
@@ -22,10 +25,14 @@ def judge(network: Network, graph: ReferenceGraph, names: Iterable[str]) -> dict
         port, problem = {}, f"the port fails with {type(error).__name__}: {error}"
     official = {("layer", name): f"{layer.shape[1:]} {layer.dtype}" for name, layer in graph.layers.items()}
     official |= {("variable", name): str(variable.shape) for name, variable in graph.variables.items()}
-    return {name: _result(network, name, port, official, problem) for name in names}
+    keys_of: defaultdict[str, list[Part]] = defaultdict(list)
+    for key in {**official, **port}:
+        for name in {key[1], block(key[1]), WHOLE}:
+            keys_of[name].append(key)
+    return {name: _result(network, name, keys_of[name], port, official, problem) for name in names}
 
 
-def port_parts(network: Network) -> dict[tuple[str, str], str]:
+def port_parts(network: Network) -> dict[Part, str]:
     """The port's layers and variables with their shapes, from a forward without values (images N, C, H, W)."""
     with torch.device("meta"):
         model = PNASNet(variant(network.variant).config).eval()
@@ -50,11 +57,11 @@ def _describe(output: torch.Tensor) -> str:
 def _result(
     network: Network,
     name: str,
-    port: Mapping[tuple[str, str], str],
-    official: Mapping[tuple[str, str], str],
+    keys: Sequence[Part],
+    port: Mapping[Part, str],
+    official: Mapping[Part, str],
     problem: str,
 ) -> LayerResult:
-    keys = [key for key in {**official, **port} if name in (WHOLE, key[1], block(key[1]))]
     differences = [
         f"{kind} {part}: port {port.get((kind, part), 'has none')}, official {official.get((kind, part), 'has none')}"
         for kind, part in keys

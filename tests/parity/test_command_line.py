@@ -30,6 +30,14 @@ find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *more: None if name in {"tensorflow", "tf_slim"} else find(name, *more)
 sys.modules["tensorflow"] = None
 """
+# As a plugin, it makes the suite itself fail.
+BREAK = """
+def pytest_collection_finish():
+    from parity.session import ParitySession
+    def compute(self, gate, network):
+        raise RuntimeError("planted in the suite")
+    ParitySession._compute = compute
+"""
 Run = Callable[..., tuple[int, str]]
 
 
@@ -77,13 +85,15 @@ def test_an_empty_selection_ends_the_run(run: Run) -> None:
 
 @pytest.mark.slow
 def test_collecting_imports_no_tensorflow(run: Run) -> None:
-    """Over 12,000 items: every layer of each network by each gate, the strongest gate first."""
+    """Over 12,000 items: one network after the other, every layer of each by each gate, the strongest gate first."""
     code, output = run("--collect-only", "-q", plugin=SPY)
     assert code == 0
     assert "imported: parity\n" in output
     items = re.findall(r"^parity/test_(\w+)\.py::", output, re.MULTILINE)
     assert len(items) > 12_000
     assert list(dict.fromkeys(items)) == ["structure", "exact", "float64", "float32"]
+    networks = re.findall(r"\[(\w+-\d+)-", output)
+    assert networks == sorted(networks, key=["large-331", "large-323", "mobile-224"].index)
 
 
 @pytest.mark.slow
@@ -120,6 +130,15 @@ def test_a_file_that_is_no_image_is_named(run: Run, tmp_path: Path) -> None:
     code, output = run(*ONE_LAYER, f"--images={text}")
     assert code == USAGE_ERROR
     assert f"{text} is not a sound JPEG or PNG image" in output
+
+
+@pytest.mark.slow
+def test_an_error_of_the_suite_itself_ends_the_run(run: Run) -> None:
+    """It is shown once, and that nothing else was compared."""
+    code, output = run("-k", "mobile and conv0", plugin=BREAK)
+    assert code == int(pytest.ExitCode.TESTS_FAILED)
+    assert len(re.findall(r"^E +RuntimeError: planted in the suite$", output, re.MULTILINE)) == 1
+    assert "mobile-224 structure could not be computed; nothing behind it was compared" in output
 
 
 def truncated(synthetic: Path, prefix: Path) -> list[str]:
