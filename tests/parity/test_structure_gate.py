@@ -1,6 +1,7 @@
 """The structure gate catches each way in which two networks can have different parts."""
 
 from ast import literal_eval
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,17 +13,26 @@ from tf_reference.graph import GraphSpec, Layer, ReferenceGraph, Variable
 MOBILE = Network("mobile", 224, 224)
 LAYER, VARIABLE = "cell_5.comb_iter_0.left.separable_5x5_1.depthwise", "cell_5/1x1/weights"
 Parts = dict[tuple[str, str], str]
+PortParts = Callable[[Network], tuple[Parts, str]]
 
 
 @pytest.fixture(scope="module")
 def parts() -> Parts:
-    return structure.port_parts(MOBILE)
+    parts, failure = structure.port_parts(MOBILE)
+    assert not failure
+    return parts
+
+
+@pytest.fixture(scope="module")
+def port_parts() -> PortParts:
+    """The function itself, where the fixture `graph` has put the parts in its place."""
+    return structure.port_parts
 
 
 @pytest.fixture
-def graph(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> ReferenceGraph:
+def graph(parts: Parts, port_parts: PortParts, monkeypatch: pytest.MonkeyPatch) -> ReferenceGraph:
     """An official graph with just the parts of the port, which are found once only."""
-    monkeypatch.setattr(structure, "port_parts", lambda _network: parts)
+    monkeypatch.setattr(structure, "port_parts", lambda _network: (parts, ""))
     layers, variables = {}, {}
     for (kind, name), text in parts.items():
         if kind == "variable":
@@ -108,7 +118,7 @@ def test_a_name_on_neither_side(graph: ReferenceGraph) -> None:
 
 
 def test_nothing_passes_where_both_sides_are_empty(graph: ReferenceGraph, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(structure, "port_parts", lambda _network: {})
+    monkeypatch.setattr(structure, "port_parts", lambda _network: ({}, ""))
     empty = replace(graph, layers={}, variables={})
     assert failing(empty, "conv0") == {"conv0", LAYER, WHOLE}
 
@@ -132,10 +142,25 @@ def test_many_differences_are_counted(graph: ReferenceGraph) -> None:
     assert notes[-1] == "and 706 more"
 
 
-def test_a_port_that_cannot_run_fails_everywhere(graph: ReferenceGraph, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_network: Network) -> Parts:
-        raise ValueError("planted")
+def broken(*_: object) -> None:
+    raise ValueError("planted")
 
-    monkeypatch.setattr(structure, "port_parts", broken)
+
+def test_a_port_that_cannot_be_made_fails_everywhere(
+    graph: ReferenceGraph, port_parts: PortParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(structure, "port_parts", port_parts)
+    monkeypatch.setattr(structure, "PNASNet", broken)
     assert failing(graph) == {*graph.layers, *map(block, graph.layers), WHOLE}
     assert "the port fails with ValueError: planted" in str(structure.judge(MOBILE, graph, ["conv0"])["conv0"])
+
+
+def test_a_port_that_breaks_off_fails_from_there_on(
+    graph: ReferenceGraph, port_parts: PortParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each layer that was not reached says why; those before it pass."""
+    monkeypatch.setattr(structure, "port_parts", port_parts)
+    monkeypatch.setattr("pnasnet_torch.operations.GlobalMean.forward", broken)
+    late = {"final_layer.mean", "final_layer.FC", "final_layer.predictions"}
+    assert failing(graph) == {*late, "final_layer", WHOLE}
+    assert "ValueError: planted" in str(structure.judge(MOBILE, graph, late)["final_layer.FC"])
