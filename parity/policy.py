@@ -28,7 +28,7 @@ class Float32Policy:
     sqrt(effective number of values)) times is allowed, which for more than 1,300 values (layer) or 130 (channel) is
     less than the plain factor. To each comes `floor` times the truth's own norm, a channel's share of it, or its
     largest element: where TensorFlow is exact by chance (a ReLU that cuts the noise), the port may round.
-    `floor_of_small_maps` takes its place for maps of fewer than `channel_values` pixels, which PyTorch sums otherwise.
+    `floor_of_small_maps` takes its place for maps of fewer than `channel_values` pixels, where sound kernels differ more.
     """
 
     layer: float = 1.25
