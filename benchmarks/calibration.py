@@ -65,8 +65,10 @@ def add(found: Samples, port: Distance, official: Distance, truth: np.ndarray, i
     pixels = truth.size // channels
     floor = FLOAT32.floor_for(pixels)
 
-    def rows(measured: np.ndarray, own: np.ndarray, effective: np.ndarray, scale: float, plain: float) -> np.ndarray:
-        needed = (measured - FLOAT32.factor(plain, effective) * own) / scale / UNIT
+    def rows(
+        measured: np.ndarray, own: np.ndarray, effective: np.ndarray, scale: float, plain: float, average: float = 0
+    ) -> np.ndarray:
+        needed = (measured - np.maximum(FLOAT32.factor(plain, effective) * own, average)) / scale / UNIT
         return np.stack([(measured - floor * scale) / own, effective, np.full_like(own, pixels), needed], axis=1)
 
     if official.l2:
@@ -77,10 +79,9 @@ def add(found: Samples, port: Distance, official: Distance, truth: np.ndarray, i
     if pixels >= FLOAT32.channel_values:
         moved = official.by_channel > 0
         effective = np.minimum(official.effective_by_channel, independent)[moved]
-        share = norm / np.sqrt(channels)
-        found["channel"].append(
-            rows(port.by_channel[moved], official.by_channel[moved], effective, share, FLOAT32.channel)
-        )
+        share, average = norm / np.sqrt(channels), official.l2 / np.sqrt(channels)
+        measured, own = port.by_channel[moved], official.by_channel[moved]
+        found["channel"].append(rows(measured, own, effective, share, FLOAT32.channel, average))
 
 
 def main() -> None:

@@ -67,9 +67,10 @@ def float32(
         Check("largest distance from float64", found.largest, limit),
     ]
     if truth.size // channels >= FLOAT32.channel_values:
-        share = floor * norm / np.sqrt(channels)
+        average, share = official.l2 / np.sqrt(channels), floor * norm / np.sqrt(channels)
         effective_by_channel = np.minimum(official.effective_by_channel, independent)
-        allowed = FLOAT32.factor(FLOAT32.channel, effective_by_channel) * official.by_channel + share
+        own = FLOAT32.factor(FLOAT32.channel, effective_by_channel) * official.by_channel
+        allowed = np.maximum(own, average) + share
         channel = int((found.by_channel / allowed).argmax())
         measured = float(found.by_channel[channel])
         checks.append(Check(f"L2 distance of channel {channel} from float64", measured, float(allowed[channel])))

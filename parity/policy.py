@@ -26,9 +26,11 @@ class Float32Policy:
     Of the layer as L2, of the largest element, and, where channels have `channel_values` or more, of each channel as
     L2. Where few values carry TensorFlow's distance, its size is a matter of chance: then up to exp(chance /
     sqrt(effective number of values)) times is allowed, which for more than 2,900 values (layer) or 300 (channel) is
-    less than the plain factor. To each comes `floor` times the truth's own norm, a channel's share of it, or its
-    largest element: where TensorFlow is exact by chance (a ReLU that cuts the noise), the port may round.
-    `floor_of_small_maps` takes its place for maps of fewer than `channel_values` pixels, where kernels differ more.
+    less than the plain factor. A channel may also be as far off as TensorFlow's channels are on average: one in which
+    a ReLU left a single value, and TensorFlow not even that, is measured by its neighbours. To each comes `floor`
+    times the truth's own norm, a channel's share of it, or its largest element: where TensorFlow is exact by chance (a
+    ReLU that cuts the noise), the port may round. `floor_of_small_maps` takes its place for maps of fewer than
+    `channel_values` pixels, where kernels differ more.
     """
 
     layer: float = 1.25

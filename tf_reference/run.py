@@ -9,7 +9,8 @@ import numpy as np
 
 from tf_reference.compat import tensorflow
 from tf_reference.errors import InputError
-from tf_reference.graph import IMAGES, ReferenceGraph
+from tf_reference.graph import ReferenceGraph
+from tf_reference.layers import IMAGES
 
 
 class Reference:

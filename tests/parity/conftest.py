@@ -11,7 +11,8 @@ from hypothesis import settings
 from parity.options import PHOTOGRAPHS
 from pnasnet_torch import Config, PNASNet
 from tf_reference import official
-from tf_reference.graph import GraphSpec, Layer, ReferenceGraph
+from tf_reference.graph import GraphSpec, ReferenceGraph
+from tf_reference.layers import Layer
 from tf_reference.synthetic import synthetic_checkpoint
 
 # A first call into a framework takes longer than hypothesis allows one example.

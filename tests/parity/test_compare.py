@@ -232,6 +232,18 @@ def test_float32_where_tensorflow_is_not_finite(value: float) -> None:
     assert not compare.float32("mobile-224", "conv0", values, truth(), metrics.distance(official, truth()), np.inf)
 
 
+@pytest.mark.parametrize(("off", "passes"), [(0.9, True), (1.2, False)])
+def test_float32_where_tensorflow_is_lucky_in_a_channel(off: float, passes: bool) -> None:
+    """Then the port may be as far off there as TensorFlow is in its channels on average."""
+    lucky, port = noise(), noise()
+    lucky[..., 17] *= 0.01
+    port[..., 17] *= off
+    official = metrics.distance(lucky, np.zeros(SHAPE))
+    result = compare.float32("mobile-224", "conv0", (truth() + port).astype(np.float32), truth(), official, np.inf)
+    assert bool(result) == passes
+    assert failing(result) == ([] if passes else ["L2 distance of channel 17 from float64"])
+
+
 @pytest.mark.parametrize(("independent", "passes"), [(np.inf, False), (300, False), (144, True)])
 def test_float32_of_an_image_that_is_mostly_one_colour(independent: float, passes: bool) -> None:
     """What rounding does to the colour decides whole channels: they may be further off."""

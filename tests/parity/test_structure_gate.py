@@ -8,7 +8,8 @@ import pytest
 
 from parity import structure
 from parity.layers import WHOLE, Network, block
-from tf_reference.graph import GraphSpec, Layer, ReferenceGraph, Variable
+from tf_reference.graph import GraphSpec, ReferenceGraph, Variable
+from tf_reference.layers import Layer
 
 MOBILE = Network("mobile", 224, 224)
 LAYER, VARIABLE = "cell_5.comb_iter_0.left.separable_5x5_1.depthwise", "cell_5/1x1/weights"

@@ -10,7 +10,8 @@ import pytest
 
 from tf_reference import graph as graph_module
 from tf_reference.errors import InputError
-from tf_reference.graph import IMAGES, GraphSpec, ReferenceGraph, layer_name, reference_graph
+from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
+from tf_reference.layers import IMAGES, layer_name
 from tf_reference.official import Source
 
 NAMES = [

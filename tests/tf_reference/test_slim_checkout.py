@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tf_reference.errors import InputError
-from tf_reference.graph import GraphSpec, Layer, ReferenceGraph, Variable, reference_graph
+from tf_reference.graph import GraphSpec, ReferenceGraph, Variable, reference_graph
+from tf_reference.layers import Layer
 from tf_reference.official import Source, find
 
 Layers = dict[str, np.ndarray]

@@ -1,0 +1,93 @@
+"""Which operations of the official graph are layers, what they are called, and which feed which."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tf_reference.errors import InputError
+
+IMAGES = "images"
+LAYER_TYPES = {"AvgPool", "BiasAdd", "ConcatV2", "Conv2D", "DepthwiseConv2dNative", "FusedBatchNormV3", "MaxPool"}
+LAYER_TYPES |= {"Mean", "Relu", "Relu6", "Softmax"}
+# Operations between layers: weights, padding and slicing of a factorized reduction, the parts of an unfused batch norm,
+# of clipping, of a dense layer, of dropout and drop path. Anything else that is met is an error: nothing is overlooked.
+PLUMBING_TYPES = {"AddV2", "Cast", "Const", "Floor", "GreaterEqual", "Identity", "MatMul", "Maximum", "Minimum", "Mul"}
+PLUMBING_TYPES |= {"Pack", "Pad", "RandomUniform", "ReadVariableOp", "RealDiv", "Reshape", "Rsqrt", "SelectV2", "Shape"}
+PLUMBING_TYPES |= {"Split", "SquaredDifference", "Squeeze", "StopGradient", "StridedSlice", "Sub", "VarHandleOp"}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer's output in the graph. `inputs` are the layers (or `images`) that feed it, in the operation's order."""
+
+    name: str
+    kind: str
+    tensor: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    inputs: tuple[str, ...]
+
+
+def layers_above(roots: Iterable[Any]) -> dict[str, Layer]:
+    """All layers above the tensors `roots`, in the order of their creation."""
+    operations: dict[str, Any] = {}
+    open_ = [tensor.op for tensor in roots]
+    while open_:
+        operation = open_.pop()
+        if operation.name not in operations:
+            operations[operation.name] = operation
+            open_ += [tensor.op for tensor in operation.inputs]
+    graph = next(iter(operations.values())).graph
+    order = [operation for operation in graph.get_operations() if operation.name in operations]
+    names = {operation.name: name for operation in order if (name := layer_name(operation.type, operation.name))}
+    names[IMAGES] = IMAGES
+    layers = {}
+    for operation in order:
+        if operation.name in names and operation.type != "Placeholder":
+            output = operation.outputs[0]
+            feeders = tuple(names[feeder.name] for feeder in _feeders(operation, names))
+            name, shape = names[operation.name], tuple(output.shape.as_list())
+            layers[name] = Layer(name, operation.type, output.name, shape, output.dtype.name, feeders)
+    return layers
+
+
+def _feeders(operation: Any, names: dict[str, str]) -> Iterator[Any]:
+    """The layer operations that reach `operation` without another layer between, in the order of its inputs."""
+    for tensor in operation.inputs:
+        if tensor.op.name in names:
+            yield tensor.op
+        else:
+            yield from _feeders(tensor.op, names)
+
+
+def layer_name(kind: str, path: str) -> str | None:
+    """The layer's name by the operation's type and scopes alone, or None for an operation that is not a layer.
+
+    A layer with weights is called by its variables' scope, any other by its operation: `cell_0/1x1/Conv2D` is
+    `cell_0.1x1`, `cell_0/Relu_1` is `cell_0.relu_1`. The two halves of a separable convolution, which share a scope,
+    are `depthwise` and `pointwise` below it. Raises InputError for an operation of an unknown kind.
+    """
+    *scopes, last = path.split("/")
+    if kind == "Placeholder":
+        return None
+    if kind not in LAYER_TYPES | PLUMBING_TYPES:
+        raise InputError(f"the official graph has an operation of an unknown kind: {kind} {path}")
+    if scopes[-1:] == ["batchnorm"] or "moments" in scopes:
+        return ".".join(scopes[:-1]) if last == "add_1" else None
+    if last == "clip_by_value":
+        return ".".join([*scopes, last])
+    if kind == "AddV2" and scopes[-1:] == ["combine"]:
+        return ".".join([*scopes, last])
+    if kind not in LAYER_TYPES:
+        return None
+    if last == "separable_conv2d":
+        return ".".join([*scopes, "pointwise"])
+    if last == "depthwise":
+        return ".".join([*scopes[:-1], "depthwise"])
+    if kind in {"Conv2D", "FusedBatchNormV3", "BiasAdd"}:
+        return ".".join(scopes)
+    # A pool is called AvgPool, AvgPool2D, or AvgPool in a scope AvgPool2D, as the source's revision spells its call.
+    scopes = [scope for scope in scopes if scope not in {"MaxPool2D", "AvgPool2D"}]
+    last = last.replace("Pool2D", "Pool")
+    return ".".join([*scopes, re.sub("(?<=[a-z])(?=[A-Z])", "_", last).lower()])
