@@ -44,7 +44,7 @@ def release_memory() -> None:
 
 def header(options: Options) -> list[str]:
     """Lines for pytest's header: versions, machine, settings, and what is compared. Imports neither framework."""
-    hashes = ", ".join(f"{name} {digest[:12]}" for name, digest in options.image_hashes.items())
+    hashes = ", ".join(f"{path.name} {digest[:12]}" for path, digest in options.image_hashes.items())
     return [
         "parity: " + ", ".join(f"{name} {_version(name)}" for name in FRAMEWORKS),
         f"parity: {_cpu()}, {options.threads} threads, oneDNN off in TensorFlow, TF32 off, deterministic algorithms",

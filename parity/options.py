@@ -40,10 +40,10 @@ class Options:
         return self.images or (PHOTOGRAPHS / DEFAULT_IMAGES[turn],)
 
     @cached_property
-    def image_hashes(self) -> dict[str, str]:
-        """SHA-256 of every image of the run, by name."""
+    def image_hashes(self) -> dict[Path, str]:
+        """SHA-256 of every image of the run."""
         paths = [path for network in self.networks for path in self.images_of(network)]
-        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+        return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
     def command(self, node: str) -> str:
         """The command that runs one test with these options again."""

@@ -146,7 +146,8 @@ class ParitySession:
     def _values(self, network: Network) -> dict[tuple[str, Network], Results]:
         """The float64 and the float32 gate, which share their truth; of several images the worst result counts."""
         layers = {gate: self._selected(gate, network) for gate in ("float64", "float32")}
-        variables = self.variables(network)
+        with self._step(f"{network}: checkpoint"):
+            variables = self.variables(network)
         for dtype in ("float64", *(["float32"] if layers["float32"] else [])):
             self.pair(network, dtype).load(variables)
         worst: dict[tuple[str, Network], Results] = {(gate, network): {} for gate in layers}

@@ -145,6 +145,17 @@ def test_images_are_files_and_folders_of_them(tmp_path: Path) -> None:
     assert len(set(options.image_hashes)) == 3
 
 
+def test_images_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """Each has its hash, in whichever folder it lies."""
+    paths = [tmp_path / folder / "a.jpg" for folder in ("one", "two")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(path.parent.name)
+    options = parse(*(f"--images={path}" for path in paths))
+    assert list(options.image_hashes) == paths
+    assert len(set(options.image_hashes.values())) == 2
+
+
 def test_a_folder_called_like_an_image_is_none(tmp_path: Path) -> None:
     (tmp_path / "album.jpg").mkdir()
     (tmp_path / "a.jpg").touch()
