@@ -1,6 +1,7 @@
 """What the figures depend on besides the code: pinned, and reported."""
 
 import ctypes
+import importlib
 import importlib.metadata
 import importlib.util
 import os
@@ -25,12 +26,18 @@ def require_tensorflow() -> None:
         )
 
 
+def import_triton() -> None:
+    """Imports what PyTorch's builds for GPUs import sooner or later, and what crashes the process behind TensorFlow."""
+    if importlib.util.find_spec("triton"):
+        importlib.import_module("triton")
+
+
 def pin_torch(threads: int) -> None:
     """One number of threads, no TF32, deterministic algorithms: what else could change bits between runs."""
+    import_triton()
     import torch
 
     torch.set_num_threads(threads)
-    # As use_deterministic_algorithms, which would also import triton, and that crashes behind TensorFlow.
     torch.set_deterministic_debug_mode("error")
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False

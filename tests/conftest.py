@@ -1,8 +1,6 @@
 """What has to be done before any test."""
 
-import importlib
-import importlib.util
+from parity.environment import import_triton
 
-# PyTorch built for GPUs brings triton, which its compiler imports. Behind TensorFlow that import crashes the process.
-if importlib.util.find_spec("triton"):
-    importlib.import_module("triton")
+# Tests of the official network may come before those that compile the port.
+import_triton()
