@@ -133,6 +133,17 @@ def test_a_file_that_is_no_image_is_named(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_triton_is_imported_before_tensorflow(run: Run, tmp_path: Path) -> None:
+    """Where PyTorch brings it, which crashes the process in the other order."""
+    (tmp_path / "triton").mkdir()
+    (tmp_path / "triton/__init__.py").write_text("import sys\nFIRST = 'tensorflow' not in sys.modules\n")
+    tell = "import sys\ndef pytest_unconfigure():\n    print('first:', sys.modules['triton'].FIRST)\n"
+    code, output = run("--variant=mobile", "-k", "test_float64 and conv0_bn", plugin=tell)
+    assert code == 0
+    assert "first: True" in output
+
+
+@pytest.mark.slow
 def test_an_error_of_the_suite_itself_ends_the_run(run: Run) -> None:
     """It is shown once, and that nothing else was compared."""
     code, output = run("-k", "mobile and conv0", plugin=BREAK)
