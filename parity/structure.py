@@ -7,8 +7,8 @@ import torch
 
 from parity.layers import WHOLE, Network, block, layer_modules
 from parity.result import Check, LayerResult
-from pnasnet_torch import PNASNet, variant
-from pnasnet_torch.weights import variable_shapes
+from pnasnet_torch import variant
+from pnasnet_torch.weights import empty_network, variable_shapes
 from tf_reference.graph import ReferenceGraph
 
 GATE = "structure"
@@ -30,20 +30,20 @@ def judge(network: Network, graph: ReferenceGraph, names: Iterable[str]) -> dict
 
 
 def port_parts(network: Network) -> tuple[dict[Part, str], str]:
-    """The port's layers and variables with their shapes, from a forward without values; and what went wrong in it.
+    """The port's layers and variables with their shapes, from a forward of no images; and what went wrong in it.
 
     Whatever a faulty port raises is its result; it has the layers that were reached before.
     """
     parts: dict[Part, str] = {}
     try:
-        with torch.device("meta"):
-            model = PNASNet(variant(network.variant).config).eval()
+        model = empty_network(variant(network.variant).config)
         parts |= {("variable", name): str(shape) for name, shape in variable_shapes(model).items()}
         for name, module in layer_modules(model).items():
             module.register_forward_hook(
                 lambda _module, _inputs, output, name=name: parts.update({("layer", name): _describe(output)})
             )
-        model.predict(torch.empty(1, 3, network.height, network.width, device="meta"))
+        with torch.inference_mode():
+            model.predict(torch.empty(0, 3, network.height, network.width))
     except Exception as error:
         return parts, f"the port fails with {type(error).__name__}: {error}"
     return parts, ""

@@ -151,7 +151,7 @@ def test_a_port_that_cannot_be_made_fails_everywhere(
     graph: ReferenceGraph, port_parts: PortParts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(structure, "port_parts", port_parts)
-    monkeypatch.setattr(structure, "PNASNet", broken)
+    monkeypatch.setattr(structure, "empty_network", broken)
     assert failing(graph) == {*graph.layers, *map(block, graph.layers), WHOLE}
     assert "the port fails with ValueError: planted" in str(structure.judge(MOBILE, graph, ["conv0"])["conv0"])
 
