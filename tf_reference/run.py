@@ -52,7 +52,8 @@ class Reference:
             raise InputError("these variables do not fit the official network:\n  " + "\n  ".join(wrong))
         dtype = self.graph.spec.dtype
         feed = {variable.value: values[name].astype(dtype, copy=False) for name, variable in self.variables.items()}
-        self._session.run([variable.assign for variable in self.variables.values()], feed)
+        if feed:  # TensorFlow refuses to run nothing
+            self._session.run([variable.assign for variable in self.variables.values()], feed)
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """The outputs of `layers` (default: all of the session's) for the images (N, H, W, 3), NHWC, by name.
@@ -63,9 +64,9 @@ class Reference:
         if images_nhwc.shape[1:] != (spec.height, spec.width, 3):
             raise InputError(f"expected images (N, {spec.height}, {spec.width}, 3), found {images_nhwc.shape}")
         fetches = {name: self.graph.layers[name].tensor for name in (self.layers if layers is None else layers)}
-        result: dict[str, np.ndarray] = self._session.run(
-            fetches, {f"{IMAGES}:0": images_nhwc.astype(spec.dtype, copy=False)}
-        )
+        result: dict[str, np.ndarray] = {}
+        if fetches:
+            result = self._session.run(fetches, {f"{IMAGES}:0": images_nhwc.astype(spec.dtype, copy=False)})
         return result
 
     def moments(self, images_nhwc: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:

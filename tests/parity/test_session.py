@@ -82,6 +82,14 @@ def test_gates_that_share_a_pair_are_each_given_their_own_layers(made: Made) -> 
         session.result("float64", SMALL, "conv0")
 
 
+@pytest.mark.parametrize("gate", GATES)
+def test_a_layer_that_the_official_network_lacks_fails_alone(gate: str) -> None:
+    """Where nothing else is selected, so that the official network has nothing to compute."""
+    result = session_of({(gate, SMALL): frozenset({"cell_0.renamed"})}).result(gate, SMALL, "cell_0.renamed")
+    assert not result
+    assert "neither side has it" in result.problem or "official network has no such layer" in result.problem
+
+
 def test_one_network_is_freed_before_the_next(made: Made) -> None:
     session = session_of({("exact-float32", network): LAYERS for network in (SMALL, WIDE)})
     assert session.result("exact-float32", SMALL, "conv0")
