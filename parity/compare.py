@@ -95,6 +95,25 @@ def exact(network: str, layer: str, actual: np.ndarray, expected: np.ndarray) ->
     return LayerResult(gate, network, layer, checks, element=element)
 
 
+def preprocess(
+    network: str, name: str, actual: tuple[np.ndarray, np.ndarray], expected: tuple[np.ndarray, np.ndarray]
+) -> LayerResult:
+    """The decoded image (H, W, 3) and the network's input (1, height, width, 3) of both sides, bit by bit."""
+    for what, ours, official in zip(("decoded", "input"), actual, expected, strict=True):
+        if (ours.shape, ours.dtype) != (official.shape, official.dtype):
+            problem = f"{what}: the port has {ours.dtype} {ours.shape}, TensorFlow {official.dtype} {official.shape}"
+            return LayerResult("preprocess", network, name, problem=problem)
+    pixels = metrics.different_bits(actual[1], expected[1])
+    count = int(pixels.sum())
+    decoded = int((actual[0] != expected[0]).sum())
+    checks = (Check("decoded values that differ", decoded, 0), Check("input values that differ", count, 0))
+    element = None
+    if count:
+        index = metrics.distance(actual[1], expected[1]).worst
+        element = Element(index, float(actual[1][index]), float(expected[1][index]), count, pixels.size)
+    return LayerResult("preprocess", network, name, checks, element=element)
+
+
 def _element(actual: np.ndarray, truth: np.ndarray, found: Distance, allowed: float) -> Element:
     count = metrics.exceeding(actual, truth, allowed)
     return Element(found.worst, float(actual[found.worst]), float(truth[found.worst]), count, actual.size)

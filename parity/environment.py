@@ -35,12 +35,31 @@ def import_triton() -> None:
 def pin_torch(threads: int) -> None:
     """One number of threads, no TF32, deterministic algorithms: what else could change bits between runs."""
     import_triton()
+    # What deterministic algorithms need on a GPU.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
     torch.set_num_threads(threads)
     torch.set_deterministic_debug_mode("error")
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
+
+
+def choose_device(local_rank: int) -> str:
+    """The device of this worker: a GPU where there is one, dealt by local rank. To be called before TensorFlow starts.
+
+    TensorFlow then sees that GPU alone; it uses it where its own build can, and the CPU where not.
+    """
+    import_triton()
+    import torch
+
+    if not torch.cuda.is_available():
+        return "cpu"
+    torch.cuda.init()  # from here on, what is visible to torch is settled
+    index = local_rank % torch.cuda.device_count()
+    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    os.environ["CUDA_VISIBLE_DEVICES"] = visible[index] if visible else str(index)
+    return f"cuda:{index}"
 
 
 def release_memory() -> None:
@@ -55,7 +74,7 @@ def header(options: Options) -> list[str]:
     hashes = ", ".join(f"{path.name} {digest[:12]}" for path, digest in options.image_hashes.items())
     return [
         "parity: " + ", ".join(f"{name} {_version(name)}" for name in FRAMEWORKS),
-        f"parity: {_cpu()}, {options.threads} threads, oneDNN off in TensorFlow, TF32 off, deterministic algorithms",
+        f"parity: {cpu()}, {options.threads} threads, oneDNN off in TensorFlow, TF32 off, deterministic algorithms",
         f"parity: {', '.join(map(str, options.networks))} against {options.reference}",
         f"parity: checkpoint {_checkpoint(options)}",
         f"parity: images (SHA-256) {hashes}",
@@ -77,7 +96,8 @@ def _version(distribution: str) -> str:
         return "not installed"
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """The processor's name."""
     cpuinfo = Path("/proc/cpuinfo")
     names = (
         [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []

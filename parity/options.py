@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shlex
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +39,13 @@ class Options:
         """The images that `network` is run on."""
         turn = self.networks.index(network) % len(DEFAULT_IMAGES)
         return self.images or (PHOTOGRAPHS / DEFAULT_IMAGES[turn],)
+
+    @cached_property
+    def preprocessed(self) -> dict[str, Path]:
+        """The images whose preprocessing is judged, by name: those given, or all photographs that come with parity."""
+        paths = self.images or tuple(sorted(PHOTOGRAPHS.glob("*.jpg")))
+        names = Counter(path.name for path in paths)
+        return {path.name if names[path.name] == 1 else str(path): path for path in paths}
 
     @cached_property
     def image_hashes(self) -> dict[Path, str]:

@@ -22,7 +22,7 @@ DESELECTED = pytest.StashKey[list["Case"]]()
 
 
 class Case(NamedTuple):
-    """What one test item judges by `gate`: a layer, or a block, of a network."""
+    """What one test item judges by `gate`: a layer or a block of a network, or an image for it."""
 
     gate: str
     network: Network
@@ -31,24 +31,33 @@ class Case(NamedTuple):
 
 def configure(config: pytest.Config) -> None:
     """Checks the options."""
-    config.addinivalue_line("markers", "gate(*names, blocks=False): the gates that a test's cases are judged by")
+    config.addinivalue_line(
+        "markers", "gate(*names, of='layers'): the gates that judge a test's layers, blocks or images"
+    )
     config.stash[OPTIONS] = parse_options(config)
     config.stash[DESELECTED] = []
 
 
 def generate_cases(metafunc: pytest.Metafunc) -> None:
-    """Gives a test with the marker `gate` one item for each network and layer (or block), and for each of its gates."""
+    """Gives a test with the marker `gate` one item for each network and layer (block, image), and each of its gates."""
     marker = metafunc.definition.get_closest_marker("gate")
     if marker is None:
         return
     found: dict[str, Case] = {}
+    options = metafunc.config.stash[OPTIONS]
     for gate in marker.args:
-        for network in metafunc.config.stash[OPTIONS].networks:
-            layers = port_layers(network.variant)
-            names = [*dict.fromkeys(map(block, layers)), WHOLE] if marker.kwargs.get("blocks") else layers
+        for network in options.networks:
+            names = _names(marker.kwargs.get("of", "layers"), network, options)
             prefix = f"{network}-{gate.removeprefix('exact-')}-" if gate.startswith("exact") else f"{network}-"
             found |= {prefix + name: Case(gate, network, name) for name in names}
     metafunc.parametrize("case", found.values(), ids=found.keys())
+
+
+def _names(of: str, network: Network, options: Options) -> Iterable[str]:
+    if of == "images":
+        return options.preprocessed
+    layers = port_layers(network.variant)
+    return [*dict.fromkeys(map(block, layers)), WHOLE] if of == "blocks" else layers
 
 
 def cases(items: Iterable[pytest.Item]) -> list[Case]:

@@ -6,8 +6,8 @@ import numpy as np
 
 # The largest relative error of rounding to float32.
 UNIT = float(np.finfo(np.float32).eps) / 2
-# Strongest first.
-GATES = ("structure", "exact-float32", "exact-float64", "float64", "float32")
+# The input first, then the network, judged by the strongest gate first.
+GATES = ("preprocess", "structure", "exact-float32", "exact-float64", "float64", "float32")
 
 
 @dataclass(frozen=True)
@@ -50,5 +50,15 @@ class Float32Policy:
         return self.floor if pixels >= self.channel_values else self.floor_of_small_maps
 
 
+@dataclass(frozen=True)
+class ImagenetPolicy:
+    """How far the two sides' logits may differ on an image, as a multiple of TensorFlow's own largest float32 distance
+    from its float64 logits, measured on a sample of the images; a flip is excused where TensorFlow's margin is below
+    twice that."""
+
+    logits: float = 4.0
+
+
 FLOAT64 = Float64Policy()
 FLOAT32 = Float32Policy()
+IMAGENET = ImagenetPolicy()

@@ -18,11 +18,11 @@ from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
 from parity.pair import Pair
 from parity.result import LayerResult
-from pnasnet_torch import variant
+from pnasnet_torch import preprocess, variant
 from pnasnet_torch.operations import BATCH_NORM_EPSILON
 from tf_reference import checkpoint, official
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
-from tf_reference.preprocess import load_images
+from tf_reference.preprocess import decode_image, load_images
 from tf_reference.synthetic import synthetic_checkpoint
 from tf_reference.unit_scale import unit_scales
 
@@ -85,7 +85,9 @@ class ParitySession:
         self._graphs.clear()
 
     def _compute(self, gate: str, network: Network) -> None:
-        if gate == "structure":
+        if gate == "preprocess":
+            self._results[gate, network] = self._preprocess(network)
+        elif gate == "structure":
             with self._step(f"{network}: structure"):
                 graph = self.graph(network, "float32")
                 self._results[gate, network] = structure.judge(network, graph, self._selected(gate, network))
@@ -93,6 +95,21 @@ class ParitySession:
             self._results[gate, network] = self._exact(gate, network)
         else:
             self._results |= self._values(network)
+
+    def _preprocess(self, network: Network) -> Results:
+        results = {}
+        for name in self._selected("preprocess", network):
+            path = self.options.preprocessed[name]
+            expected = decode_image(path), load_images(self.source, [path], network.height, network.width)
+            try:
+                decoded = preprocess.decode(path.read_bytes())
+                actual = decoded, preprocess.preprocess(decoded, network.height, network.width)[None]
+            except preprocess.ImageError as error:
+                problem = f"the port refuses an image that TensorFlow takes: {path} {error}"
+                results[name] = LayerResult("preprocess", str(network), name, problem=problem)
+            else:
+                results[name] = compare.preprocess(str(network), name, actual, expected)
+        return results
 
     def _selected(self, gate: str, network: Network) -> frozenset[str]:
         return self._selection.get((gate, network), frozenset())

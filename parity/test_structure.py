@@ -12,7 +12,7 @@ def test_structure(verdict: LayerResult, request: pytest.FixtureRequest) -> None
     raise_unless_passed(verdict, request)
 
 
-@pytest.mark.gate("structure", blocks=True)
+@pytest.mark.gate("structure", of="blocks")
 def test_same_parts(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
     """The block has the same layers and variables on both sides, nothing missing and nothing extra."""
     raise_unless_passed(verdict, request)

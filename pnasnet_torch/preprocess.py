@@ -1,9 +1,9 @@
 """slim's evaluation preprocessing without TensorFlow: from a file's bytes to the network's input, the same bits.
 
 Follows `preprocess_for_eval` in research/slim/preprocessing/inception_preprocessing.py, step by step and in its order
-of float32 operations: decode as TensorFlow does by default (libjpeg-turbo, fast integer DCT, smooth upsampling); scale to
-0..1; central crop; bilinear resize on TensorFlow's legacy grid (source = index * in / out; the aspect ratio is not kept);
-scale to -1..1.
+of float32 operations: decode as TensorFlow does by default (libjpeg-turbo, fast integer DCT, smooth upsampling); scale
+to 0..1; central crop; bilinear resize on TensorFlow's legacy grid (source = index * in / out; the aspect ratio is not
+kept); scale to -1..1.
 """
 
 import io

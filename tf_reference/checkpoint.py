@@ -2,8 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,23 +44,40 @@ def fingerprint(prefix: str | Path) -> str:
     return hashlib.sha256(locate(prefix).read_bytes()).hexdigest()
 
 
+def shapes(prefix: str | Path) -> dict[str, tuple[int, ...]]:
+    """The shape of every variable of the checkpoint, bookkeeping apart, by name. Raises InputError as `read`."""
+    return {name: tuple(shape) for name, shape in sorted(_reader(prefix).get_variable_to_shape_map().items())
+            if name not in BOOKKEEPING}
+
+
 def read(prefix: str | Path) -> dict[str, np.ndarray]:
     """Every variable of the checkpoint, bookkeeping apart, by name. Raises InputError if it cannot be read."""
-    tf = tensorflow()
-    locate(prefix)
-    name = ""
-    try:
-        reader = tf.train.load_checkpoint(str(prefix))
-        variables = {}
-        for name in sorted(reader.get_variable_to_shape_map().keys() - BOOKKEEPING):
+    reader = _reader(prefix)
+    variables = {}
+    for name in shapes(prefix):
+        with _naming(prefix, name):
             variables[name] = reader.get_tensor(name)
+    return variables
+
+
+def _reader(prefix: str | Path) -> Any:
+    locate(prefix)
+    with _naming(prefix):
+        return tensorflow().train.load_checkpoint(str(prefix))
+
+
+@contextmanager
+def _naming(prefix: str | Path, name: str = "") -> Iterator[None]:
+    """Turns what TensorFlow raises into one InputError that names the checkpoint, and the variable."""
+    tf = tensorflow()
+    try:
+        yield
     except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
         where = f" (variable {name})" if name else ""
         raise InputError(
             f"{prefix} is not a sound TensorFlow checkpoint{where}: {error}. It may be truncated or of another format; "
             "copy or convert it again"
         ) from error
-    return variables
 
 
 def check(prefix: str | Path, variables: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -52,6 +52,7 @@ def tensorflow() -> ModuleType:
     with _without(START_UP_NOISE):
         tf = importlib.import_module("tensorflow")
     tf.get_logger().setLevel(logging.ERROR)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     # tf-slim's batch_norm asks for tf_keras.legacy_tf_layers, which no release of tf_keras has under that name.
     layers = importlib.import_module("tensorflow.python.layers.normalization")
     setattr(layers, "normalization", importlib.import_module("tf_keras.src.legacy_tf_layers.normalization"))  # noqa: B010

@@ -1,6 +1,7 @@
 """Images as the official evaluation sees them: slim's own preprocessing on TensorFlow's default decoder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +26,27 @@ def load_images(source: Source, paths: Sequence[Path], height: int, width: int) 
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         content = tf.compat.v1.placeholder(tf.string, [])
         pixels = preprocessing.preprocess_for_eval(tf.io.decode_jpeg(content, channels=3), height, width)
-        return np.stack([_run(session, pixels, content, path) for path in paths])
+
+        def run(path: Path) -> np.ndarray:
+            with _naming(path):
+                result: np.ndarray = session.run(pixels, {content: path.read_bytes()})
+            return result
+
+        return np.stack([run(path) for path in paths])
 
 
-def _run(session: object, pixels: object, content: object, path: Path) -> np.ndarray:
+def decode_image(path: Path) -> np.ndarray:
+    """The file's pixels (H, W, 3), uint8, by TensorFlow's default decoder. Raises as `load_images`."""
+    with _naming(path):
+        pixels: np.ndarray = tensorflow().io.decode_jpeg(path.read_bytes(), channels=3).numpy()
+    return pixels
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
     try:
-        result: np.ndarray = session.run(pixels, {content: path.read_bytes()})  # type: ignore[attr-defined]
+        yield
     except OSError as error:
         raise InputError(f"the image {path} cannot be read: {error.strerror}") from error
     except tensorflow().errors.InvalidArgumentError as error:
         raise InputError(f"{path} is not a sound JPEG or PNG image: {error.message.splitlines()[0]}") from error
-    return result

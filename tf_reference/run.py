@@ -33,6 +33,7 @@ class Reference:
             v1.import_graph_def(v1.graph_util.extract_sub_graph(graph.graph_def, kept), name="")
         threads = threads or os.cpu_count() or 1
         config = v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
+        config.gpu_options.allow_growth = True
         # The official operations as they are, none fused or folded into another.
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         config.graph_options.optimizer_options.opt_level = v1.OptimizerOptions.L0

@@ -1,0 +1,52 @@
+"""ILSVRC2012_img_val.tar as it is downloaded, not unpacked."""
+
+import logging
+import tarfile
+from pathlib import Path, PurePosixPath
+
+from parity.imagenet.devkit import OpenKit
+from parity.imagenet.listing import Entry, Listing, Place, ignored, is_image
+from tf_reference.errors import InputError
+
+TAR_NAME = "ILSVRC2012_img_val.tar"
+logger = logging.getLogger(__name__)
+
+
+def list_tar(path: Path, open_kit: OpenKit) -> Listing:
+    """The images of a tar, whose classes the development kit knows; their folders in it do not matter.
+
+    Raises InputError if it is no sound, uncompressed tar, and as `Devkit.wnid_of`.
+    """
+    members = [member for member in _members(path) if not member.isdir()]
+    kit = open_kit()
+    entries: list[Entry] = []
+    left: list[str] = []
+    for member in members:
+        name = PurePosixPath(member.name).name
+        # A sparse member's bytes do not lie in one piece.
+        if is_image(name) and member.isreg() and not member.issparse():
+            entries.append(Entry(name, kit.wnid_of(name), Place(path, member.offset_data, member.size)))
+        else:
+            left.append(member.name)
+    return Listing("tar", path, tuple(entries), ignored(left))
+
+
+def _members(path: Path) -> list[tarfile.TarInfo]:
+    logger.info("indexing %s", path)
+    try:
+        with tarfile.open(path, "r:") as tar, path.open("rb") as file:
+            members = tar.getmembers()
+            file.seek(tar.offset)
+            end = file.read(tarfile.BLOCKSIZE)
+    except (tarfile.TarError, OSError) as error:
+        raise InputError(
+            f"{path} is no sound uncompressed tar ({path.stat().st_size:,} bytes): {error}. Expected {TAR_NAME} as it "
+            "is downloaded; if this is it, it is truncated or damaged: copy it again"
+        ) from error
+    # tarfile takes damage between two members for the end, which a block of zeros marks.
+    if end != bytes(tarfile.BLOCKSIZE):
+        raise InputError(
+            f"{path} is truncated or damaged at byte {tar.offset:,}, after {len(members):,} members: expected another "
+            "member, or the mark of the end. Copy it again"
+        )
+    return members

@@ -1,0 +1,133 @@
+"""The development kit of ILSVRC-2012, packed or not: it knows the class of each validation image."""
+
+import gzip
+import io
+import re
+import tarfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from parity.imagenet.labels import WNIDS
+from parity.imagenet.listing import few
+from tf_reference.errors import InputError
+
+KIT = "ILSVRC2012_devkit_t12"
+KIT_NAMES = (KIT, f"{KIT}.tar.gz")
+META, GROUND_TRUTH = "meta.mat", "ILSVRC2012_validation_ground_truth.txt"
+OFFICIAL_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.(jpeg|jpg|png)", re.IGNORECASE)
+# The kit numbers its inner nodes, which no image has, from 1001 on.
+IDS = {str(number): number for number in range(1, len(WNIDS) + 1)}
+
+
+@dataclass(frozen=True)
+class Devkit:
+    """The WordNet id of every validation image's class: `wnids[n - 1]` for the image with number n."""
+
+    path: Path
+    wnids: tuple[str, ...]
+
+    def wnid_of(self, name: str) -> str:
+        """The class of the image with this base name. Raises InputError if it has no number that the kit knows."""
+        match = OFFICIAL_NAME.fullmatch(name)
+        if not match:
+            raise InputError(
+                f"{name} has no image number for the development kit to know its class by: expected a name such as "
+                "ILSVRC2012_val_00000001.JPEG. Move this file elsewhere, or give it its original name"
+            )
+        if not 1 <= int(match[1]) <= len(self.wnids):
+            raise InputError(
+                f"{name}: the ground truth in {self.path} is for the images 1 to {len(self.wnids):,}. Is this the kit "
+                "of these images?"
+            )
+        return self.wnids[int(match[1]) - 1]
+
+
+OpenKit = Callable[[], Devkit]
+
+
+def open_devkit(given: Path | None, beside: Sequence[Path]) -> Devkit:
+    """The kit at `given`, or the first that lies in one of the folders `beside`.
+
+    Raises InputError if there is none, if it lacks a file, or if a file of it cannot be understood.
+    """
+    path = given or _find(beside)
+    content = _read(path)
+    wnids = _wnids_by_id(path, content[META])
+    return Devkit(path, tuple(wnids[number] for number in _ground_truth(path, content[GROUND_TRUTH])))
+
+
+def _find(folders: Sequence[Path]) -> Path:
+    for candidate in (folder / name for folder in folders for name in KIT_NAMES):
+        if candidate.exists():
+            return candidate
+    raise InputError(
+        "the classes of these images are in the development kit alone, and there is none: looked for "
+        f"{' and '.join(KIT_NAMES)} in {', '.join(map(str, folders))}. Put it there, or give its place with --devkit"
+    )
+
+
+def _read(path: Path) -> dict[str, bytes]:
+    """The kit's two files that matter, by name."""
+    try:
+        content = _from_folder(path) if path.is_dir() else _from_archive(path)
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"the development kit {path} cannot be read: {error}. Expected {KIT}.tar.gz or the folder that it unpacks "
+            "to; if this is it, copy it again"
+        ) from error
+    missing = [f"data/{name}" for name in (META, GROUND_TRUTH) if name not in content]
+    if missing:
+        raise InputError(f"the development kit {path} lacks {' and '.join(missing)}: expected {' or '.join(KIT_NAMES)}")
+    return content
+
+
+def _from_folder(path: Path) -> dict[str, bytes]:
+    files = [path / "data" / name for name in (META, GROUND_TRUTH)]
+    return {file.name: file.read_bytes() for file in files if file.is_file()}
+
+
+def _from_archive(path: Path) -> dict[str, bytes]:
+    content = {}
+    # Unpacked to its end, where its checksum is, which tarfile would not read.
+    whole = gzip.decompress(path.read_bytes())
+    with tarfile.open(fileobj=io.BytesIO(whole), mode="r:") as tar:
+        for member in tar:
+            folder, name = ("", "", *PurePosixPath(member.name).parts)[-2:]
+            if folder == "data" and name in (META, GROUND_TRUTH) and (file := tar.extractfile(member)):
+                content[name] = file.read()
+    return content
+
+
+def _wnids_by_id(path: Path, content: bytes) -> dict[int, str]:
+    """The wnids of ids 1 to 1000, which are not in the order of the sorted wnids."""
+    from scipy.io import loadmat
+
+    try:
+        synsets = loadmat(io.BytesIO(content), variable_names=["synsets"], squeeze_me=True)["synsets"]
+        found = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
+    except Exception as error:  # scipy's reader raises anything on damaged bytes
+        raise InputError(
+            f"the development kit {path}: data/{META} cannot be read ({type(error).__name__}: {error}). Expected a "
+            "MATLAB file with `synsets`, which have ILSVRC2012_ID and WNID. Unpack or copy the kit again"
+        ) from error
+    wnids = {number: found.get(number, "none") for number in IDS.values()}
+    if missing := sorted(set(WNIDS).difference(wnids.values())):
+        raise InputError(
+            f"the development kit {path}: the ids 1 to 1000 in data/{META} leave out {len(missing):,} of the 1,000 "
+            f"classes ({few(missing)}): expected each once. Give the kit of tasks 1 and 2 of 2012, {KIT_NAMES[1]}"
+        )
+    return wnids
+
+
+def _ground_truth(path: Path, content: bytes) -> list[int]:
+    """The id of each image's class, in the order of the images' numbers."""
+    lines = content.decode("ascii", "replace").rstrip().splitlines()
+    for number, line in enumerate(lines, start=1):
+        if line.strip() not in IDS:
+            raise InputError(
+                f"the development kit {path}: data/{GROUND_TRUTH}, line {number:,}: found {line!r}, expected an id "
+                "from 1 to 1000. Unpack or copy the kit again"
+            )
+    return [IDS[line.strip()] for line in lines]

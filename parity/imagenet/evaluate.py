@@ -1,0 +1,177 @@
+"""The evaluation: which images are this worker's, what both models say of them, and where that is kept."""
+
+import hashlib
+import importlib.metadata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from parity.environment import cpu, pin_torch
+from parity.imagenet.dataset import Dataset, deviations, open_dataset
+from parity.imagenet.models import OfficialSide, PortSide, Side
+from parity.imagenet.options import Settings, environment_worker
+from parity.imagenet.pipeline import Batch, batches
+from parity.imagenet.progress import Meter, Report
+from parity.imagenet.record import Answer, Failure, Record, answer
+from parity.imagenet.store import Store, check_fingerprint, read_fingerprint, read_records, worker_files
+from parity.layers import Network
+from tf_reference import checkpoint, official
+from tf_reference.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+# What the records depend on: preprocessing, and the models with all that runs them.
+PREPROCESSING = ("pnasnet_torch/preprocess.py", "pnasnet_torch/kernels.py")
+CODE = ("pnasnet_torch/*.py", "tf_reference/*.py", *(f"parity/imagenet/{name}.py" for name in ("evaluate", "models")))
+VERSIONS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy", "numba", "simplejpeg", "pillow")
+# On every so many images, but on 8 at least, the official network's own distance from float64 is measured.
+MEASURED_EVERY, MEASURED_LEAST = 250, 8
+
+Watch = Callable[[Meter], AbstractContextManager[Report]]
+
+
+class Evaluation:
+    """All that evaluating `settings` needs and that its networks share. Raises InputError for data of no use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.rank, self.world, _, on_this_machine = environment_worker()
+        self.threads = max(1, settings.threads // on_this_machine)
+        pin_torch(self.threads)
+        self.source = official.find(settings.reference)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The validation set, found to be whole unless a part was asked for."""
+        settings = self.settings
+        dataset = open_dataset(settings.imagenet, settings.devkit)
+        found = deviations(dataset)
+        if found and not (settings.partial or settings.limit):
+            listed = "\n  ".join(found)
+            raise InputError(
+                f"{dataset.path} ({dataset.layout}) is not the full validation set:\n  {listed}\n"
+                "Complete it, or say --partial if that is what you mean to evaluate"
+            )
+        if (settings.limit or 0) > len(dataset.images) and not settings.partial:
+            raise InputError(f"--limit {settings.limit}: {dataset.path} has {len(dataset.images):,} images")
+        return dataset
+
+    @property
+    def count(self) -> int:
+        """How many images are to be evaluated, by all workers together."""
+        return min(len(self.dataset.images), self.settings.limit or len(self.dataset.images))
+
+    @cached_property
+    def variables(self) -> Mapping[str, np.ndarray]:
+        """The checkpoint's variables, by TensorFlow's names."""
+        return checkpoint.read(self.settings.checkpoint)
+
+    def folder(self, network: Network) -> Path:
+        """Where the records of `network` lie, one file a worker."""
+        alone = f"-{self.settings.sides[0]}" if len(self.settings.sides) == 1 else ""
+        return self.settings.output / f"{network}{alone}"
+
+    def fingerprint(self, network: Network) -> dict[str, str]:
+        """All that a record depends on, so that records of something else are never counted in."""
+        return {
+            "network": str(network),
+            "sides": " ".join(self.settings.sides),
+            "checkpoint": checkpoint.fingerprint(self.settings.checkpoint),
+            "reference": self.source.fingerprint,
+            "images": self.dataset.digest,
+            "preprocessing": _digest(PREPROCESSING),
+            "code": _digest(CODE),
+        } | {name: importlib.metadata.version(name) for name in VERSIONS}
+
+    def files(self, network: Network) -> list[Path]:
+        """The files of all workers that there are. Raises InputError where one holds records of something else."""
+        paths = worker_files(self.folder(network))
+        for path in paths:
+            if found := read_fingerprint(path):
+                check_fingerprint(path, found, self.fingerprint(network))
+        return paths
+
+    def records(self, network: Network) -> Iterator[Record]:
+        """The records of the images that are to be evaluated, whichever worker wrote them."""
+        return (record for record in read_records(self.files(network)) if record.index < self.count)
+
+    def run(self, network: Network, watch: Watch) -> None:
+        """Evaluates what this worker is dealt and nobody has done; what `watch` yields is told of each stored batch."""
+        meter, done = Meter(str(network)), set()
+        for record in self.records(network):
+            meter.count(record)
+            done.add(record.index)
+        mine, size = range(self.rank, self.count, self.world), self.settings.batch_size
+        # Batches always begin at the same images: a run that was stopped repeats the very same ones.
+        cut = [mine[start : start + size] for start in range(0, len(mine), size)]
+        left = [kept for batch in cut if (kept := tuple(index for index in batch if index not in done))]
+        path = self.folder(network) / f"worker-{self.rank}-of-{self.world}.sqlite"
+        store = Store(path, self.fingerprint(network), self.count, f"{cpu()}, {self.threads} threads, {self.settings.device}")
+        with closing(store), ExitStack() as stack:
+            if left:
+                models = Models(self, network, stack)
+                meter.start(sum(map(len, left)))
+                report = stack.enter_context(watch(meter))
+                for batch in batches(self.dataset, network, left, self.threads):
+                    records, failures = models.judge(batch)
+                    store.add(records, failures)
+                    report(records, failures)
+
+    def measured(self, index: int) -> bool:
+        """Whether the official network's own error is measured on this image."""
+        return index % max(1, min(MEASURED_EVERY, self.count // MEASURED_LEAST)) == 0
+
+
+class Models:
+    """The sides of one network, and the official one in float64 once it is needed; `stack` closes them."""
+
+    def __init__(self, evaluation: Evaluation, network: Network, stack: ExitStack) -> None:
+        self._evaluation, self._network, self._stack = evaluation, network, stack
+        make: dict[str, Callable[[], Side]] = {"official": self._official, "port": self._port}
+        self._sides = {side: stack.enter_context(closing(make[side]())) for side in evaluation.settings.sides}
+
+    def _official(self, dtype: str = "float32") -> Side:
+        evaluation = self._evaluation
+        return OfficialSide(evaluation.source, self._network, evaluation.variables, evaluation.threads, dtype)
+
+    def _port(self) -> Side:
+        return PortSide(self._network, self._evaluation.variables, self._evaluation.settings.device)
+
+    @cached_property
+    def _truth(self) -> Side:
+        return self._stack.enter_context(closing(self._official("float64")))
+
+    def judge(self, batch: Batch) -> tuple[list[Record], list[Failure]]:
+        """The batch's records, and the images of which there is none."""
+        records: list[Record] = []
+        failures: list[Failure] = []
+        pixels = {index: pixels for index, pixels in zip(batch.indices, batch.pixels, strict=True)}
+        sound = {index: array for index, array in pixels.items() if isinstance(array, np.ndarray)}
+        logits = {side: model.logits(np.stack([*sound.values()])) for side, model in self._sides.items() if sound}
+        for index in batch.indices:
+            name = self._evaluation.dataset.images[index].name
+            row = [*sound].index(index) if index in sound else None
+            try:
+                if row is None:
+                    raise ValueError(str(pixels[index]))
+                records.append(self._record(index, {side: both[row] for side, both in logits.items()}, sound[index]))
+            except ValueError as error:
+                failures.append(Failure(index, name, str(error)))
+        return records, failures
+
+    def _record(self, index: int, logits: Mapping[str, np.ndarray], pixels: np.ndarray) -> Record:
+        image = self._evaluation.dataset.images[index]
+        answers: dict[str, Answer] = {side: answer(values, image.label, side) for side, values in logits.items()}
+        difference = error = None
+        if len(logits) == 2:
+            difference = float(np.abs(logits["port"].astype(np.float64) - logits["official"]).max())
+            if self._evaluation.measured(index):
+                error = float(np.abs(self._truth.logits(pixels[None])[0] - logits["official"]).max())
+        return Record(index, image.name, image.label, **answers, difference=difference, official_error=error)
+
+
+def _digest(patterns: Iterable[str]) -> str:
+    paths = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

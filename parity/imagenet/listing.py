@@ -1,0 +1,82 @@
+"""What every layout comes to: images, the class of each, and where its bytes lie."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from tf_reference.errors import InputError
+
+IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an image's bytes lie: `length` bytes of a file from `offset` on, or (-1) all of them."""
+
+    path: Path
+    offset: int = 0
+    length: int = -1
+
+    def __str__(self) -> str:
+        return str(self.path) if self.length < 0 else f"{self.path} at byte {self.offset:,}"
+
+    def read(self) -> bytes:
+        """The bytes; many threads may read at once. Raises InputError if the file is gone, or shorter than it was."""
+        try:
+            # A file object for each read: threads share no position, and nothing is left open.
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                content = file.read(self.length)
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be read: {error.strerror}") from error
+        if 0 <= self.length != len(content):
+            raise InputError(
+                f"{self}: found {len(content):,} bytes of an image, expected {self.length:,}. "
+                "The file has changed since its images were listed: start again"
+            )
+        return content
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image: its file's base name, the WordNet id of its class, and its place."""
+
+    name: str
+    wnid: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of one layout, in any order, and notes on what was left aside."""
+
+    layout: str
+    path: Path
+    entries: tuple[Entry, ...]
+    notes: tuple[str, ...]
+
+
+def is_hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
+def is_image(name: str) -> bool:
+    """Whether a file of this base name is taken for an image."""
+    return name.lower().endswith(IMAGE_SUFFIXES) and not is_hidden(name)
+
+
+def few(names: Collection[str], limit: int = 5) -> str:
+    """The first names, and how many there are besides."""
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return ", ".join(islice(names, limit)) + more
+
+
+def ignored(names: Iterable[str]) -> tuple[str, ...]:
+    """Notes that name the files, by path, that a layout has no use for; none for no files."""
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        base = name.rpartition("/")[2]
+        kind = "hidden" if is_hidden(base) else "out of place" if is_image(base) else "no image"
+        kinds.setdefault(kind, []).append(name)
+    return tuple(f"ignored as {kind}: {few(found)}" for kind, found in sorted(kinds.items()))

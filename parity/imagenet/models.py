@@ -1,0 +1,64 @@
+"""The two models as the evaluation runs them: pixels in, logits out."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from parity.layers import Network
+from tf_reference.graph import GraphSpec, reference_graph
+from tf_reference.official import Source
+from tf_reference.run import Reference
+
+LOGITS = "final_layer.FC"
+
+
+class Side(Protocol):
+    """A model: pixels (N, H, W, 3), float32 from -1 to 1, to logits (N, classes)."""
+
+    def logits(self, pixels_nhwc: np.ndarray) -> np.ndarray: ...
+
+    def close(self) -> None: ...
+
+
+class OfficialSide:
+    """The official network in `dtype`; `variables` by TensorFlow's names."""
+
+    def __init__(
+        self, source: Source, network: Network, variables: Mapping[str, np.ndarray], threads: int, dtype: str = "float32"
+    ) -> None:
+        graph = reference_graph(source, GraphSpec(network.variant, network.height, network.width, dtype))
+        self._reference = Reference(graph, [LOGITS], threads)
+        self._reference.assign(variables)
+
+    def logits(self, pixels_nhwc: np.ndarray) -> np.ndarray:
+        return self._reference.run(pixels_nhwc)[LOGITS]
+
+    def close(self) -> None:
+        self._reference.close()
+
+
+class PortSide:
+    """The port on `device`, in the memory format that is fastest there."""
+
+    def __init__(self, network: Network, variables: Mapping[str, np.ndarray], device: str) -> None:
+        import torch
+
+        from pnasnet_torch import variant
+        from pnasnet_torch.weights import from_tf_variables
+
+        model = from_tf_variables(variant(network.variant).config, variables)
+        self._model = model.to(device, memory_format=torch.channels_last)
+        self._device = device
+
+    def logits(self, pixels_nhwc: np.ndarray) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            # NHWC with the axes renamed is what torch calls channels_last.
+            images = torch.from_numpy(pixels_nhwc).to(self._device).permute(0, 3, 1, 2)
+            result: np.ndarray = self._model(images).cpu().numpy()
+        return result
+
+    def close(self) -> None:
+        del self._model

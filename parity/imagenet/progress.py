@@ -1,0 +1,94 @@
+"""How far an evaluation is: a bar on a terminal, now and then a line of text elsewhere."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import IO, TYPE_CHECKING
+
+from parity.imagenet.record import RANKS, Failure, Record
+from parity.imagenet.report import NAMES
+
+if TYPE_CHECKING:
+    import rich.progress
+
+log = logging.getLogger(__name__)
+
+# Seconds between two lines where there is no terminal.
+INTERVAL = 30.0
+Report = Callable[[Sequence[Record], Sequence[Failure]], None]
+
+
+class Meter:
+    """What is evaluated of one network, how fast, and both accuracies so far."""
+
+    def __init__(self, network: str) -> None:
+        self.network = network
+        self.evaluated = self.new = self.to_do = self.failed = 0
+        self._correct: dict[str, list[int]] = {}
+        self._start = time.monotonic()
+
+    def count(self, record: Record) -> None:
+        """Takes in an image that is done, now or before."""
+        self.evaluated += 1
+        for side in NAMES:
+            if found := getattr(record, side):
+                counts = self._correct.setdefault(side, [0] * len(RANKS))
+                for place, rank in enumerate(RANKS):
+                    counts[place] += found.correct(record.label, rank)
+
+    def start(self, to_do: int) -> None:
+        """The time runs from here: `to_do` images are left for this worker."""
+        self.to_do, self._start = to_do, time.monotonic()
+
+    def add(self, records: Sequence[Record], failures: Sequence[Failure]) -> None:
+        """Takes in a batch."""
+        for record in records:
+            self.count(record)
+        self.new += len(records) + len(failures)
+        self.failed += len(failures)
+
+    def __str__(self) -> str:
+        rate = self.new / max(time.monotonic() - self._start, 1e-9)
+        parts = [f"{self.new:,} of {self.to_do:,} images"]
+        if rate:
+            parts += [f"{rate:.2f}/s", f"{timedelta(seconds=round((self.to_do - self.new) / rate))} left"]
+        if self.failed:
+            parts.append(f"{self.failed:,} failed")
+        for side, counts in self._correct.items():
+            parts.append(f"{NAMES[side]} {' / '.join(f'{100 * count / self.evaluated:.2f}' for count in counts)} %")
+        return ", ".join(parts)
+
+
+@contextmanager
+def shown(meter: Meter, file: IO[str] | None) -> Iterator[Report]:
+    """Yields what is to be called with each batch, and shows the meter on `file`, or in the log if it is no terminal."""
+    if file is not None and file.isatty():
+        with _bar(file) as bar:
+            task = bar.add_task(str(meter), total=meter.to_do, network=meter.network)
+
+            def report(records: Sequence[Record], failures: Sequence[Failure]) -> None:
+                meter.add(records, failures)
+                bar.update(task, completed=meter.new, description=str(meter))
+
+            yield report
+        return
+    said = time.monotonic()
+
+    def log_now_and_then(records: Sequence[Record], failures: Sequence[Failure]) -> None:
+        nonlocal said
+        meter.add(records, failures)
+        if time.monotonic() - said >= INTERVAL or meter.new == meter.to_do:
+            said = time.monotonic()
+            log.info("%s: %s", meter.network, meter)
+
+    yield log_now_and_then
+
+
+def _bar(file: IO[str]) -> "rich.progress.Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.fields[network]}"), BarColumn(20), TextColumn("{task.description}"))
+    return Progress(*columns, console=Console(file=file))
