@@ -7,10 +7,12 @@ import importlib.util
 import os
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from parity.options import Options
+if TYPE_CHECKING:
+    from parity.options import Options
 
 FRAMEWORKS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy")
 REQUIRED = ("tensorflow", "tf_keras", "tf_slim")
@@ -55,7 +57,7 @@ def choose_device(local_rank: int) -> str:
 
     if not torch.cuda.is_available():
         return "cpu"
-    torch.cuda.init()  # from here on, what is visible to torch is settled
+    torch.cuda.init()  # type: ignore[no-untyped-call]  # from here on, what is visible to torch is settled
     index = local_rank % torch.cuda.device_count()
     visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
     os.environ["CUDA_VISIBLE_DEVICES"] = visible[index] if visible else str(index)
@@ -69,7 +71,7 @@ def release_memory() -> None:
         trim(0)
 
 
-def header(options: Options) -> list[str]:
+def header(options: "Options") -> list[str]:
     """Lines for pytest's header: versions, machine, settings, and what is compared. Imports neither framework."""
     hashes = ", ".join(f"{path.name} {digest[:12]}" for path, digest in options.image_hashes.items())
     return [
@@ -81,7 +83,7 @@ def header(options: Options) -> list[str]:
     ]
 
 
-def _checkpoint(options: Options) -> str:
+def _checkpoint(options: "Options") -> str:
     if options.checkpoint is None:
         return f"synthetic, seed {options.seed}"
     from tf_reference.checkpoint import fingerprint

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
+# Image sizes (pixels) at which a variant is judged unless others are asked for: where known ports match, and do not.
+DEFAULT_SIZES = {"large": ("331", "323"), "mobile": ("224",)}
 # The name of all blocks together, where a test is about the network as a whole.
 WHOLE = "whole"
 
@@ -31,8 +33,20 @@ def parse_size(text: str) -> tuple[int, int]:
     """`331` or `300x480` as (height, width). Raises ValueError for anything else."""
     parts = text.split("x")
     if len(parts) > 2 or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
-        raise ValueError(f"not an image size: {text!r}: expected a side such as 331, or HEIGHTxWIDTH such as 300x480")
+        raise ValueError(f"{text!r} is not an image size: expected a side such as 331, or HEIGHTxWIDTH such as 300x480")
     return int(parts[0]), int(parts[-1])
+
+
+def network_at(variant: str, size: str) -> Network:
+    """The variant at a size such as `331`. Raises ValueError, beginning with the size, if there is no such network."""
+    from pnasnet_torch.genotype import VARIANTS, minimum_size
+
+    height, width = parse_size(size)
+    # The networks take a lower image than that, but compute some of their layers from nothing but padding then.
+    least = max(minimum_size(VARIANTS[variant].config))
+    if min(height, width) < least:
+        raise ValueError(f"{size}: {variant} needs images of at least {least}x{least} pixels")
+    return Network(variant, height, width)
 
 
 def block(layer: str) -> str:

@@ -4,17 +4,20 @@ import hashlib
 import os
 import shlex
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import pytest
 
-from parity.layers import Network, parse_size
-from pnasnet_torch.genotype import VARIANTS, minimum_size
+from parity.imagenet.options import OPTIONS as EVALUATION_OPTIONS
+from parity.imagenet.options import SETTINGS, Settings
+from parity.imagenet.options import add_options as add_evaluation_options
+from parity.layers import DEFAULT_SIZES, Network, network_at
+from pnasnet_torch.genotype import VARIANTS
 
 PHOTOGRAPHS = Path(__file__).with_name("photographs")
-DEFAULT_SIZES = {"large": ("331", "323"), "mobile": ("224",)}
 DEFAULT_IMAGES = ("chelsea.jpg", "coffee.jpg")
 DEFAULTS = {"checkpoint": None, "reference": "official", "seed": 0, "threads": os.cpu_count() or 1}
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -106,11 +109,28 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="N",
         help="threads that each framework computes on (default: all cores, here %(default)s)",
     )
+    _add_evaluation(parser)
 
 
-def parse_options(config: pytest.Config) -> Options:
-    """The checked options. Raises pytest.UsageError for one that cannot be used."""
-    variants = config.getoption("variant") or list(VARIANTS)
+def _add_evaluation(parser: pytest.Parser) -> None:
+    group = parser.getgroup("imagenet", "evaluation of both models on ImageNet (pytest --full-imagenet)")
+    group.addoption(
+        "--full-imagenet",
+        action="store_true",
+        help="evaluate both models on the validation set; continues where an earlier run was stopped",
+    )
+    add_evaluation_options(group.addoption)
+    for name in SETTINGS:
+        parser.addini(name, f"default of --{name} with --full-imagenet, relative to this file")
+
+
+def parse_options(config: pytest.Config, settings: Settings | None = None) -> Options:
+    """The checked options, for the variant of the evaluation's `settings` where there is one.
+
+    Raises pytest.UsageError for one that cannot be used.
+    """
+    evaluated = [network.variant for network in settings.networks] if settings else []
+    variants = config.getoption("variant") or evaluated or list(VARIANTS)
     for name in variants:
         if name not in VARIANTS:
             raise pytest.UsageError(f"--variant {name}: expected {' or '.join(VARIANTS)}")
@@ -136,14 +156,9 @@ def _sizes(config: pytest.Config, variant: str) -> tuple[str, ...]:
 
 def _network(variant: str, size: str) -> Network:
     try:
-        height, width = parse_size(size)
+        return network_at(variant, size)
     except ValueError as error:
-        raise pytest.UsageError(f"--image-size: {error}") from error
-    # The networks take a lower image than that, but compute some of their layers from nothing but padding then.
-    least = max(minimum_size(VARIANTS[variant].config))
-    if min(height, width) < least:
-        raise pytest.UsageError(f"--image-size {size}: {variant} needs images of at least {least}x{least} pixels")
-    return Network(variant, height, width)
+        raise pytest.UsageError(f"--image-size {error}") from error
 
 
 def _checkpoint(config: pytest.Config, variants: list[str]) -> Path | None:
@@ -206,4 +221,12 @@ def _arguments(config: pytest.Config) -> tuple[str, ...]:
         for name in ("variant", "image-size", "images")
         for value in config.getoption(name.replace("-", "_")) or []
     ]
-    return (*repeated, *single)
+    return (*repeated, *single, *(_evaluation_arguments(config) if config.getoption("full_imagenet") else ()))
+
+
+def _evaluation_arguments(config: pytest.Config) -> Iterator[str]:
+    yield "--full-imagenet"
+    for name, keywords in EVALUATION_OPTIONS.items():
+        value = config.getoption(name.replace("-", "_"))
+        if value != keywords.get("default", False if "action" in keywords else None):
+            yield f"--{name}" if value is True else f"--{name}={value}"

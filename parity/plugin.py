@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -14,9 +15,13 @@ from parity.policy import GATES
 from parity.result import LayerResult
 
 if TYPE_CHECKING:
+    from parity.imagenet.options import Settings
+    from parity.imagenet.progress import Meter, Report
     from parity.session import ParitySession, Selection
 
+EVALUATION = Path(__file__).with_name("test_imagenet.py")
 OPTIONS = pytest.StashKey[Options]()
+SETTINGS = pytest.StashKey["Settings | None"]()
 SESSION = pytest.StashKey["ParitySession"]()
 DESELECTED = pytest.StashKey[list["Case"]]()
 
@@ -30,12 +35,41 @@ class Case(NamedTuple):
 
 
 def configure(config: pytest.Config) -> None:
-    """Checks the options."""
+    """Checks the options. Raises pytest.UsageError for one that cannot be used."""
     config.addinivalue_line(
         "markers", "gate(*names, of='layers'): the gates that judge a test's layers, blocks or images"
     )
-    config.stash[OPTIONS] = parse_options(config)
+    config.stash[SETTINGS] = settings = _settings(config)
+    config.stash[OPTIONS] = parse_options(config, settings)
     config.stash[DESELECTED] = []
+    if settings and config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args[:] = [str(EVALUATION)]
+    elif not settings and any(EVALUATION.name in argument for argument in config.args):
+        raise pytest.UsageError(f"{EVALUATION.name} evaluates on ImageNet: ask for it with --full-imagenet")
+
+
+def _settings(config: pytest.Config) -> "Settings | None":
+    if not config.getoption("full_imagenet"):
+        return None
+    require_tensorflow()
+    from parity.imagenet.options import parse_settings
+    from tf_reference.errors import InputError
+
+    def get(name: str) -> Any:
+        return config.getoption(name.replace("-", "_"))
+
+    def ini(name: str) -> str | None:
+        return str(config.rootpath / value) if (value := config.getini(name)) else None
+
+    try:
+        return parse_settings(get, ini, get("threads"))
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def ignored(path: Path, config: pytest.Config) -> bool | None:
+    """Whether pytest shall leave the file aside: the evaluation runs where it is asked for."""
+    return True if path == EVALUATION and not config.getoption("full_imagenet") else None
 
 
 def generate_cases(metafunc: pytest.Metafunc) -> None:
@@ -56,6 +90,8 @@ def generate_cases(metafunc: pytest.Metafunc) -> None:
 def _names(of: str, network: Network, options: Options) -> Iterable[str]:
     if of == "images":
         return options.preprocessed
+    if of == "validation":
+        return [of]
     layers = port_layers(network.variant)
     return [*dict.fromkeys(map(block, layers)), WHOLE] if of == "blocks" else layers
 
@@ -102,10 +138,14 @@ def selection(items: Iterable[pytest.Item]) -> "Selection":
 
 def make_session(session: pytest.Session) -> "ParitySession":
     """The session that computes what this run's items ask for."""
+    from parity.imagenet.evaluator import Evaluator
     from parity.session import ParitySession
 
     with exit_on_bad_input():
-        made = ParitySession(session.config.stash[OPTIONS], selection(session.items), Progress(session.config))
+        config = session.config
+        progress = Progress(config)
+        evaluator = Evaluator(settings, progress.watch) if (settings := config.stash[SETTINGS]) else None
+        made = ParitySession(config.stash[OPTIONS], selection(session.items), progress, evaluator)
     session.config.stash[SESSION] = made
     return made
 
@@ -152,6 +192,12 @@ class Progress:
         from rich.console import Console
 
         return Console(file=self._file).status(description)
+
+    def watch(self, meter: "Meter") -> "AbstractContextManager[Report]":
+        """The bar of an evaluation."""
+        from parity.imagenet.progress import shown
+
+        return shown(meter, self._file)
 
 
 def summary(config: pytest.Config) -> list[str]:

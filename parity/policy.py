@@ -7,7 +7,7 @@ import numpy as np
 # The largest relative error of rounding to float32.
 UNIT = float(np.finfo(np.float32).eps) / 2
 # The input first, then the network, judged by the strongest gate first.
-GATES = ("preprocess", "structure", "exact-float32", "exact-float64", "float64", "float32")
+GATES = ("preprocess", "structure", "exact-float32", "exact-float64", "float64", "float32", "imagenet")
 
 
 @dataclass(frozen=True)

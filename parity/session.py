@@ -9,6 +9,7 @@ import gc
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.preprocess import decode_image, load_images
 from tf_reference.synthetic import synthetic_checkpoint
 from tf_reference.unit_scale import unit_scales
+
+if TYPE_CHECKING:
+    from parity.imagenet.evaluator import Evaluator
 
 # (gate, network): the names that the run selected.
 Selection = Mapping[tuple[str, Network], frozenset[str]]
@@ -46,8 +50,11 @@ class ParitySession:
     session after the last.
     """
 
-    def __init__(self, options: Options, selection: Selection, step: Step = no_progress) -> None:
+    def __init__(
+        self, options: Options, selection: Selection, step: Step = no_progress, evaluator: "Evaluator | None" = None
+    ) -> None:
         self.options = options
+        self._evaluator = evaluator
         self.source = official.find(options.reference)
         self._selection = selection
         self._step = step
@@ -75,7 +82,7 @@ class ParitySession:
                 worst = max(results.values(), key=lambda result: result.margin)
                 nearest = f", nearest to the limit {worst.layer} at {worst.margin:.3g} of it" if worst.margin else ""
                 lines.append(f"parity: {network} {gate}: {len(results):,} compared, {failed:,} failed{nearest}")
-        return lines
+        return lines + (self._evaluator.report() if self._evaluator else [])
 
     def close(self) -> None:
         """Frees what the network whose turn it was took; results stay."""
@@ -87,6 +94,9 @@ class ParitySession:
     def _compute(self, gate: str, network: Network) -> None:
         if gate == "preprocess":
             self._results[gate, network] = self._preprocess(network)
+        elif gate == "imagenet" and self._evaluator:
+            self.close()
+            self._results[gate, network] = {"validation": self._evaluator.result(network)}
         elif gate == "structure":
             with self._step(f"{network}: structure"):
                 graph = self.graph(network, "float32")

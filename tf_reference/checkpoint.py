@@ -46,8 +46,11 @@ def fingerprint(prefix: str | Path) -> str:
 
 def shapes(prefix: str | Path) -> dict[str, tuple[int, ...]]:
     """The shape of every variable of the checkpoint, bookkeeping apart, by name. Raises InputError as `read`."""
-    return {name: tuple(shape) for name, shape in sorted(_reader(prefix).get_variable_to_shape_map().items())
-            if name not in BOOKKEEPING}
+    return {
+        name: tuple(shape)
+        for name, shape in sorted(_reader(prefix).get_variable_to_shape_map().items())
+        if name not in BOOKKEEPING
+    }
 
 
 def read(prefix: str | Path) -> dict[str, np.ndarray]:

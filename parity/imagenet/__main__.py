@@ -1,23 +1,23 @@
 """The ImageNet evaluation of both models outside of pytest: on several machines, and merging what they did.
 
-  python -m parity.imagenet evaluate --imagenet PATH --checkpoint PREFIX
-  torchrun --nnodes 2 --nproc-per-node 8 ... -m parity.imagenet evaluate --imagenet PATH --checkpoint PREFIX
-  python -m parity.imagenet report DIR [DIR ...]
-  python -m parity.imagenet sample DIR
+python -m parity.imagenet evaluate --imagenet PATH --checkpoint PREFIX
+torchrun --nnodes 2 --nproc-per-node 8 ... -m parity.imagenet evaluate --imagenet PATH --checkpoint PREFIX
+python -m parity.imagenet report DIR [DIR ...]
+python -m parity.imagenet sample DIR
 """
 
 import argparse
 import logging
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from parity.imagenet.evaluate import Evaluation
-from parity.imagenet.options import add_options, expectation, parse_settings
+from parity.imagenet.options import OPTIONS, Expectation, add_options, expectation, parse_settings
 from parity.imagenet.progress import shown
-from parity.imagenet.report import RESULT, merge, networks_in, table, write_json
+from parity.imagenet.report import RESULT, conclude, merge, networks_in, table
 from parity.imagenet.sample import make_sample
+from parity.imagenet.summary import Summary
 from pnasnet_torch.genotype import VARIANTS
 from tf_reference.errors import InputError
 
@@ -26,28 +26,81 @@ FAILED, USAGE_ERROR = 1, 4
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Evaluates this worker's part; alone, it also reports."""
+    """Evaluates this worker's part; a worker that is alone also reports."""
     settings = parse_settings(vars(arguments).get, threads=arguments.threads)
     evaluation = Evaluation(settings)
+    print(*evaluation.header(), sep="\n", flush=True)
     for network in settings.networks:
         evaluation.run(network, lambda meter: shown(meter, sys.stderr if evaluation.world == 1 else None))
     if evaluation.world > 1:
-        print(f"worker {evaluation.rank} of {evaluation.world} is done: once all are, merge their files with")
+        print(f"worker {evaluation.rank} of {evaluation.world} is done; once all are, merge their files:")
         print(f"  python -m parity.imagenet report {settings.output}")
         return 0
-    arguments.folders = [settings.output]
-    return report(arguments)
+    summaries = [merge(evaluation.files(network)) for network in settings.networks]
+    return _conclude(summaries, settings.expect, settings.output / RESULT)
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Merges the workers' files in all folders; prints the table and each network's verdict."""
-    expect = expectation(arguments.expect)
+    """Merges the workers' files in all folders."""
     summaries = [merge(files) for files in networks_in(arguments.folders).values()]
-    results = [(summary, expect if summary.is_published_size or len(summaries) == 1 else None) for summary in summaries]
-    print(table(summaries))
-    for summary, published in results:
-        print(summary.result(published))
-    target = arguments.folders[0] / RESULT
-    write_json(target, results)
-    print(f"all figures and every disagreeing image: {target}")
-    return 0 if all(summary.result(published) for summary, published in results) else FAILED
+    return _conclude(summaries, expectation(arguments.expect), arguments.folders[0] / RESULT)
+
+
+def _conclude(summaries: Sequence[Summary], expect: Expectation | None, target: Path) -> int:
+    results = conclude(summaries, expect, target)
+    print(table(summaries), *results, f"all figures and every disagreeing image: {target}", sep="\n")
+    return 0 if all(results) else FAILED
+
+
+def sample(arguments: argparse.Namespace) -> int:
+    """Makes the small set and its checkpoints."""
+    make_sample(arguments.folder, arguments.variant or list(VARIANTS))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m parity.imagenet", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
+    one = commands.add_parser(
+        "evaluate", help="evaluate the models; run again, it continues", description=evaluate.__doc__
+    )
+    one.set_defaults(run=evaluate)
+    one.add_argument("--checkpoint", metavar="PREFIX", help="the released weights in TensorFlow's format")
+    one.add_argument(
+        "--image-size", action="append", metavar="SIZE", help="as 331; repeatable (default: large 331, 323)"
+    )
+    one.add_argument("--reference", default="official", metavar="SOURCE", help="official (default), or slim:PATH")
+    one.add_argument("--threads", type=int, metavar="N", help="of all workers on this machine (default: all cores)")
+    add_options(one.add_argument)
+    one.set_defaults(variant=None)
+    two = commands.add_parser("report", help="merge what workers did, and judge it", description=report.__doc__)
+    two.set_defaults(run=report)
+    two.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="output folders, of one or several machines")
+    two.add_argument("--expect", **OPTIONS["expect"])
+    three = commands.add_parser(
+        "sample", help="make a small set and checkpoints for it", description=make_sample.__doc__
+    )
+    three.set_defaults(run=sample)
+    three.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
+    three.add_argument("--variant", action="append", choices=tuple(VARIANTS), help="repeatable (default: both)")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        code: int = options.run(options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        print("stopped; what is done is stored, and the same command continues", file=sys.stderr)
+        return 130
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,6 +18,7 @@ from parity.imagenet.progress import Meter, Report
 from parity.imagenet.record import Answer, Failure, Record, answer
 from parity.imagenet.store import Store, check_fingerprint, read_fingerprint, read_records, worker_files
 from parity.layers import Network
+from pnasnet_torch.preprocess import ImageError
 from tf_reference import checkpoint, official
 from tf_reference.errors import InputError
 
@@ -68,6 +69,19 @@ class Evaluation:
         """The checkpoint's variables, by TensorFlow's names."""
         return checkpoint.read(self.settings.checkpoint)
 
+    def header(self) -> list[str]:
+        """Lines that say what is evaluated, and on what."""
+        settings, dataset = self.settings, self.dataset
+        limited = f", of which the first {self.count:,}" if self.count < len(dataset.images) else ""
+        networks, sides = ", ".join(map(str, settings.networks)), " and ".join(settings.sides)
+        return [
+            f"imagenet: {dataset.path} ({dataset.layout}): {len(dataset.images):,} images{limited}",
+            *(f"imagenet: not the full set, as asked for: {text}" for text in deviations(dataset)),
+            *(f"imagenet: {note}" for note in dataset.notes),
+            f"imagenet: {networks}, {sides}, {settings.checkpoint}",
+            f"imagenet: {cpu()}, {self.threads} threads, port on {settings.device}; results in {settings.output}",
+        ]
+
     def folder(self, network: Network) -> Path:
         """Where the records of `network` lie, one file a worker."""
         alone = f"-{self.settings.sides[0]}" if len(self.settings.sides) == 1 else ""
@@ -108,7 +122,9 @@ class Evaluation:
         cut = [mine[start : start + size] for start in range(0, len(mine), size)]
         left = [kept for batch in cut if (kept := tuple(index for index in batch if index not in done))]
         path = self.folder(network) / f"worker-{self.rank}-of-{self.world}.sqlite"
-        store = Store(path, self.fingerprint(network), self.count, f"{cpu()}, {self.threads} threads, {self.settings.device}")
+        store = Store(
+            path, self.fingerprint(network), self.count, f"{cpu()}, {self.threads} threads, {self.settings.device}"
+        )
         with closing(store), ExitStack() as stack:
             if left:
                 models = Models(self, network, stack)
@@ -147,16 +163,16 @@ class Models:
         """The batch's records, and the images of which there is none."""
         records: list[Record] = []
         failures: list[Failure] = []
-        pixels = {index: pixels for index, pixels in zip(batch.indices, batch.pixels, strict=True)}
-        sound = {index: array for index, array in pixels.items() if isinstance(array, np.ndarray)}
-        logits = {side: model.logits(np.stack([*sound.values()])) for side, model in self._sides.items() if sound}
-        for index in batch.indices:
+        sound = [pixels for pixels in batch.pixels if isinstance(pixels, np.ndarray)]
+        logits = {side: iter(model.logits(np.stack(sound))) for side, model in self._sides.items()} if sound else {}
+        for index, pixels in zip(batch.indices, batch.pixels, strict=True):
             name = self._evaluation.dataset.images[index].name
-            row = [*sound].index(index) if index in sound else None
+            if isinstance(pixels, ImageError):
+                failures.append(Failure(index, name, str(pixels)))
+                continue
+            own = {side: next(rows) for side, rows in logits.items()}
             try:
-                if row is None:
-                    raise ValueError(str(pixels[index]))
-                records.append(self._record(index, {side: both[row] for side, both in logits.items()}, sound[index]))
+                records.append(self._record(index, own, pixels))
             except ValueError as error:
                 failures.append(Failure(index, name, str(error)))
         return records, failures

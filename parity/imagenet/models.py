@@ -25,7 +25,12 @@ class OfficialSide:
     """The official network in `dtype`; `variables` by TensorFlow's names."""
 
     def __init__(
-        self, source: Source, network: Network, variables: Mapping[str, np.ndarray], threads: int, dtype: str = "float32"
+        self,
+        source: Source,
+        network: Network,
+        variables: Mapping[str, np.ndarray],
+        threads: int,
+        dtype: str = "float32",
     ) -> None:
         graph = reference_graph(source, GraphSpec(network.variant, network.height, network.width, dtype))
         self._reference = Reference(graph, [LOGITS], threads)
@@ -48,7 +53,7 @@ class PortSide:
         from pnasnet_torch.weights import from_tf_variables
 
         model = from_tf_variables(variant(network.variant).config, variables)
-        self._model = model.to(device, memory_format=torch.channels_last)
+        self._model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device = device
 
     def logits(self, pixels_nhwc: np.ndarray) -> np.ndarray:

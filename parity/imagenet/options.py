@@ -6,17 +6,16 @@ tox.ini, then from the places where such data usually lies.
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from parity.environment import choose_device
-from parity.layers import Network, parse_size
-from pnasnet_torch.genotype import VARIANTS, minimum_size
+from parity.layers import DEFAULT_SIZES, Network, network_at
+from pnasnet_torch.genotype import VARIANTS
 from tf_reference.errors import InputError
 
-DEFAULT_SIZES = {"large": ("331", "323"), "mobile": ("224",)}
 DEFAULT_IMAGENET, DEFAULT_CHECKPOINT = Path("data/val"), Path("data/model.ckpt")
 SIDES = {"both": ("official", "port"), "tf": ("official",), "torch": ("port",)}
 # The data's settings: option, environment variable, key in tox.ini.
@@ -25,12 +24,12 @@ HOW_TO = """\
 The evaluation needs the ImageNet (ILSVRC-2012) validation set and the released weights. ImageNet comes, after signing
 up, from image-net.org; the weights are pnasnet-5_large_2017_12_13 and pnasnet-5_mobile_2017_12_13 of tensorflow/models
 (research/slim). Lay them out in one of these ways and name the places:
-  --imagenet PATH       a folder with class folders (PATH/n01440764/*.JPEG); or a flat folder of the images, or
-                        ILSVRC2012_img_val.tar, with ILSVRC2012_devkit_t12(.tar.gz) beside it or under --devkit; or slim's
-                        TFRecord shards (PATH/validation-00000-of-00128)
-  --checkpoint PREFIX   the files' common prefix, as pnasnet-5_large_2017_12_13/model.ckpt
-Or set imagenet and checkpoint in tox.ini's [pytest] section, or PNASNET_PARITY_IMAGENET and PNASNET_PARITY_CHECKPOINT, or
-put them into data/val and data/model.ckpt.
+  --imagenet PATH      class folders (PATH/n01440764/*.JPEG), or slim's TFRecord shards
+                       (PATH/validation-00000-of-00128), or a flat folder or ILSVRC2012_img_val.tar with
+                       ILSVRC2012_devkit_t12(.tar.gz) beside it or under --devkit
+  --checkpoint PREFIX  the files' common prefix, as pnasnet-5_large_2017_12_13/model.ckpt
+Or set imagenet and checkpoint in tox.ini's [pytest] section, or PNASNET_PARITY_IMAGENET and PNASNET_PARITY_CHECKPOINT,
+or put them into data/val and data/model.ckpt.
 Without either, `tox run -e imagenet` shows the evaluation on data that it makes."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "imagenet": {"metavar": "PATH", "help": "the validation set: class folders, flat folder, tar or TFRecord shards"},
@@ -40,8 +39,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "partial": {"action": "store_true", "help": "the set is not the full one on purpose"},
     "expect": {
         "metavar": "TOP1,TOP5",
-        "help": "published accuracies to compare with, as 0.829,0.962, to the digits given; for the network's own image "
-        "size, where there are several",
+        "help": "published accuracies to compare with, as 0.829,0.962, to the digits given; of several sizes "
+        "they are for the network's own",
     },
     "batch-size": {"type": int, "default": 8, "metavar": "N", "help": "images in one forward (default: 8)"},
     "output": {
@@ -79,12 +78,6 @@ class Settings:
     reference: str
     device: str
 
-    def expected(self, network: Network) -> Expectation | None:
-        """What `network` is compared with: of several sizes, the published figure is for the variant's own."""
-        own = VARIANTS[network.variant].image_size
-        only = len(self.networks) == 1 or (network.height, network.width) == (own, own)
-        return self.expect if only else None
-
 
 def add_options(add: Callable[..., object]) -> None:
     """Calls `add`, an argparse-like `add_argument`, for each option."""
@@ -107,9 +100,7 @@ def parse_settings(
             raise InputError(f"--{name.replace('_', '-')} {get(name)}: expected at least 1")
     expect = expectation(get("expect"))
     networks = _networks(checkpoint, get("variant"), get("image_size"))
-    own = VARIANTS[networks[0].variant].image_size
-    if expect and len(networks) > 1 and Network(networks[0].variant, own, own) not in networks:
-        raise InputError(f"--expect {expect.text}: say for which size, with one --image-size")
+    check_expectation(expect, [str(network) for network in networks])
     return Settings(
         *(imagenet, devkit, checkpoint, networks, SIDES[get("sides")], get("limit"), get("partial"), expect),
         *(get("batch_size"), Path(get("output")), threads or os.cpu_count() or 1, get("reference"), device),
@@ -142,13 +133,9 @@ def _networks(prefix: Path, variants: list[str] | None, sizes: list[str] | None)
 
 def _network(variant: str, size: str) -> Network:
     try:
-        height, width = parse_size(size)
+        return network_at(variant, size)
     except ValueError as error:
-        raise InputError(f"--image-size: {error}") from error
-    least = max(minimum_size(VARIANTS[variant].config))
-    if min(height, width) < least:
-        raise InputError(f"--image-size {size}: {variant} needs images of at least {least}x{least} pixels")
-    return Network(variant, height, width)
+        raise InputError(f"--image-size {error}") from error
 
 
 def expectation(text: str | None) -> Expectation | None:
@@ -162,6 +149,18 @@ def expectation(text: str | None) -> Expectation | None:
         raise InputError(f"--expect {text}: expected two accuracies from 0 to 1, top-1 and top-5, as 0.829,0.962")
     digits = [len(part.partition(".")[2].strip()) for part in text.split(",")]
     return Expectation(text, (top_1, top_5), (0.5 * 10 ** -digits[0], 0.5 * 10 ** -digits[1]))
+
+
+def is_published(network: str, among: Collection[str]) -> bool:
+    """Whether a published accuracy is for `network`: of several sizes, it is for the variant's own."""
+    own = {f"{name}-{variant.image_size}" for name, variant in VARIANTS.items()}
+    return len(among) == 1 or network in own
+
+
+def check_expectation(expect: Expectation | None, networks: Collection[str]) -> None:
+    """Raises InputError where it is not clear which network the published figures are for."""
+    if expect and sum(is_published(network, networks) for network in networks) != 1:
+        raise InputError(f"--expect {expect.text}: there are {', '.join(networks)}; evaluate one size alone")
 
 
 def environment_worker(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int, int]:

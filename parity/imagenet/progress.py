@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import IO, TYPE_CHECKING
 
 from parity.imagenet.record import RANKS, Failure, Record
-from parity.imagenet.report import NAMES
+from parity.imagenet.summary import NAMES
 
 if TYPE_CHECKING:
     import rich.progress
@@ -63,7 +63,7 @@ class Meter:
 
 @contextmanager
 def shown(meter: Meter, file: IO[str] | None) -> Iterator[Report]:
-    """Yields what is to be called with each batch, and shows the meter on `file`, or in the log if it is no terminal."""
+    """Yields what is to be called with each batch; shows the meter on `file` or, if that is no terminal, in the log."""
     if file is not None and file.isatty():
         with _bar(file) as bar:
             task = bar.add_task(str(meter), total=meter.to_do, network=meter.network)

@@ -6,15 +6,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from parity.imagenet.options import Expectation
+from parity.imagenet.options import Expectation, check_expectation, is_published
 from parity.imagenet.record import RANKS
-from parity.imagenet.store import check_fingerprint, read_failures, read_fingerprint, read_records, read_run, worker_files
-from parity.imagenet.summary import Proportion, Summary, summarise
+from parity.imagenet.store import (
+    check_fingerprint,
+    read_failures,
+    read_fingerprint,
+    read_records,
+    read_run,
+    worker_files,
+)
+from parity.imagenet.summary import NAMES, Proportion, Summary, summarise
+from parity.result import LayerResult
 from tf_reference.cache import replacing
 from tf_reference.errors import InputError
 
 RESULT = "result.json"
-NAMES = {"official": "TensorFlow", "port": "PyTorch port"}
 
 
 def networks_in(folders: Iterable[Path]) -> dict[str, list[Path]]:
@@ -26,7 +33,9 @@ def networks_in(folders: Iterable[Path]) -> dict[str, list[Path]]:
     for folder in folders:
         inner = {child.name: worker_files(child) for child in sorted(folder.iterdir())} if folder.is_dir() else {}
         if not any(inner.values()):
-            raise InputError(f"{folder} holds no results: expected NETWORK/worker-*.sqlite in it, as an evaluation writes")
+            raise InputError(
+                f"{folder} holds no results: expected NETWORK/worker-*.sqlite in it, as an evaluation writes"
+            )
         for name, files in inner.items():
             found[name] += files
     return {name: files for name, files in found.items() if files}
@@ -90,8 +99,12 @@ def _agreement(summary: Summary) -> list[str]:
     ]
 
 
-def write_json(path: Path, summaries: Iterable[tuple[Summary, Expectation | None]]) -> None:
-    """Everything that the table says and every disagreeing image, whole or not at all."""
-    content = json.dumps([summary.as_dict(expect) for summary, expect in summaries], indent=1)
-    with replacing(path) as temporary:
+def conclude(summaries: Sequence[Summary], expect: Expectation | None, target: Path) -> list[LayerResult]:
+    """The verdict on each network; writes `target`, with all figures and every disagreeing image, as JSON."""
+    names = [summary.network for summary in summaries]
+    check_expectation(expect, names)
+    judged = [(summary, expect if is_published(summary.network, names) else None) for summary in summaries]
+    content = json.dumps([summary.as_dict(published) for summary, published in judged], indent=1)
+    with replacing(target) as temporary:
         temporary.write_text(content + "\n")
+    return [summary.result(published) for summary, published in judged]

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from parity.imagenet.record import Answer, Failure, Record
 from tf_reference.errors import InputError
@@ -139,7 +140,9 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise InputError(f"{path} is not a sound file of results: {error}. Delete it to evaluate its images again") from error
+        raise InputError(
+            f"{path} is not a sound file of results: {error}. Delete it to evaluate its images again"
+        ) from error
 
 
 def _tables(connection: sqlite3.Connection) -> bool:
@@ -151,16 +154,17 @@ def _row(record: Record) -> tuple[object, ...]:
         value
         for answer in (record.official, record.port)
         for value in (
-            (json.dumps(answer.classes), json.dumps(answer.logits), *answer.margins) if answer else (None,) * len(ANSWER)
+            (json.dumps(answer.classes), json.dumps(answer.logits), *answer.margins)
+            if answer
+            else (None,) * len(ANSWER)
         )
     ]
     return record.index, record.name, record.label, *answers, record.difference, record.official_error
 
 
-def _record(row: tuple[object, ...]) -> Record:
+def _record(row: tuple[Any, ...]) -> Record:
     index, name, label, *values, difference, error = row
-    official, port = (_answer(*values[:4]), _answer(*values[4:]))
-    return Record(index, name, label, official, port, difference, error)  # type: ignore[arg-type]
+    return Record(index, name, label, _answer(*values[:4]), _answer(*values[4:]), difference, error)
 
 
 def _answer(classes: str | None, logits: str, margin_1: float, margin_5: float) -> Answer | None:

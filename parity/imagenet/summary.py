@@ -1,6 +1,6 @@
 """What the records of a network come to: accuracies with intervals, agreement, flips, and the gate's verdict."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from parity.imagenet.record import RANKS, TOP, Answer, Failure, Record
 from parity.policy import IMAGENET
 from parity.result import Check, LayerResult
 
+NAMES = {"official": "TensorFlow", "port": "PyTorch port"}
 CONFIDENCE = 0.95
 # How many images a verdict lists; the JSON file has all.
 LISTED = 10
@@ -61,12 +62,12 @@ class Disagreement:
         return self.official.logits[0] - self.official.logits[1]
 
     def __str__(self) -> str:
-        verdicts = " ".join(f"{side} {'right' if right else 'wrong'}," for side, right in zip(
-            ("TensorFlow", "the port"), self.correct, strict=True))
-        return (
-            f"{self.name} (label {self.label}), top-{self.rank}: {verdicts} margins {self.official.margin(self.rank):.4g} "
-            f"and {self.port.margin(self.rank):.4g}; best classes {self.official.classes[0]} and {self.port.classes[0]}"
+        sides = ((self.official, self.correct[0]), (self.port, self.correct[1]))
+        official, port = (
+            f"{'right' if right else 'wrong'} by {abs(answer.margin(self.rank)):.4g} (best class {answer.classes[0]})"
+            for answer, right in sides
         )
+        return f"{self.name}, label {self.label}, top-{self.rank}: TensorFlow {official}, the port {port}"
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self) | {"correct": self.correct, "margin": self.margin}
@@ -116,12 +117,14 @@ class Summary:
             beyond = sum(row.margin >= 2 * self.allowed for row in self.disagreements)
             checks.append(Check(f"largest logit difference ({name})", value, self.allowed))
             checks.append(Check("flips where TensorFlow's margin is beyond twice that", beyond, 0))
-        for side in self.correct if expect else ():
+        return (*checks, *(self._published(expect) if expect else ()))
+
+    def _published(self, expect: Expectation) -> Iterator[Check]:
+        for side in self.correct:
             for rank, value, tolerance in zip(RANKS, expect.accuracies, expect.tolerances, strict=True):
                 found = abs(self.accuracy(side, rank).share - value)
                 # Decimals have no exact binary form.
-                checks.append(Check(f"{side} top-{rank} from the published {value}", found, tolerance + 1e-12))
-        return tuple(checks)
+                yield Check(f"{NAMES[side]}: top-{rank} from the published {value}", found, tolerance + 1e-12)
 
     def result(self, expect: Expectation | None = None) -> LayerResult:
         """The verdict of the *imagenet* gate."""
@@ -132,7 +135,7 @@ class Summary:
         listed += [str(row) for row in self.disagreements]
         more = [f"and {len(listed) - LISTED:,} more"] if len(listed) > LISTED else []
         return LayerResult(
-            *("imagenet", self.network, f"{self.evaluated:,} images", self.checks(expect), problem),
+            *("imagenet", self.network, f"validation ({self.evaluated:,} images)", self.checks(expect), problem),
             notes=(*listed[:LISTED], *more),
         )
 
@@ -143,15 +146,20 @@ class Summary:
             data[side] = {f"top_{rank}": self.accuracy(side, rank).as_dict() for rank in RANKS}
         if len(self.correct) == 2:
             flips = {
-                f"top_{rank}": {**dict(zip(("official_only", "port_only"), self.paired(rank), strict=True)),
-                                "mcnemar_p": self.mcnemar(rank)}
+                f"top_{rank}": {
+                    **dict(zip(("official_only", "port_only"), self.paired(rank), strict=True)),
+                    "mcnemar_p": self.mcnemar(rank),
+                }
                 for rank in RANKS
             }
             data |= {
                 "same_best_class": Proportion(self.same_class, self.evaluated).as_dict(),
                 "flips": flips,
                 "largest_logit_difference": self.largest[0],
-                "official_error": {"measured_on": len(self.official_errors), "largest": max(self.official_errors, default=None)},
+                "official_error": {
+                    "measured_on": len(self.official_errors),
+                    "largest": max(self.official_errors, default=None),
+                },
                 "disagreements": [row.as_dict() for row in self.disagreements],
             }
         data["failures"] = [asdict(failure) for failure in self.failures]

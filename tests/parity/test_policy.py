@@ -22,7 +22,7 @@ def test_the_constants_are_the_calibrated_ones() -> None:
 
 
 def test_the_gates_are_ordered_from_the_strongest_on() -> None:
-    assert GATES == ("structure", "exact-float32", "exact-float64", "float64", "float32")
+    assert GATES == ("preprocess", "structure", "exact-float32", "exact-float64", "float64", "float32", "imagenet")
 
 
 @pytest.mark.parametrize("policy", [FLOAT64, FLOAT32], ids=["float64", "float32"])

@@ -1,0 +1,33 @@
+"""The evaluation as `pytest --full-imagenet` runs it: network by network, with one table at the end."""
+
+from parity.imagenet.evaluate import Evaluation, Watch
+from parity.imagenet.options import Settings, is_published
+from parity.imagenet.report import RESULT, conclude, merge, table
+from parity.imagenet.summary import Summary
+from parity.layers import Network
+from parity.result import LayerResult
+
+
+class Evaluator:
+    """Evaluates each network when it is asked for. Raises InputError for data of no use."""
+
+    def __init__(self, settings: Settings, watch: Watch) -> None:
+        self.settings = settings
+        self._watch = watch
+        self._evaluation = Evaluation(settings)
+        self._summaries: list[Summary] = []
+
+    def result(self, network: Network) -> LayerResult:
+        """The verdict on `network`, over what is stored already and what is evaluated now."""
+        self._evaluation.run(network, self._watch)
+        self._summaries.append(summary := merge(self._evaluation.files(network)))
+        published = is_published(str(network), [str(known) for known in self.settings.networks])
+        return summary.result(self.settings.expect if published else None)
+
+    def report(self) -> list[str]:
+        """The table of what was evaluated, in lines, once it is written as JSON too."""
+        if not self._summaries:
+            return []
+        target = self.settings.output / RESULT
+        conclude(self._summaries, self.settings.expect, target)
+        return [*self._evaluation.header(), *table(self._summaries).splitlines(), f"imagenet: all figures: {target}"]

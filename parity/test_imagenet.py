@@ -1,0 +1,12 @@
+"""Gate *imagenet*: on the validation set, image by image, the port answers as the official network does."""
+
+import pytest
+
+from parity.plugin import raise_unless_passed
+from parity.result import LayerResult
+
+
+@pytest.mark.gate("imagenet", of="validation")
+def test_imagenet(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
+    """Every image was evaluated, and the sides' logits differ, and answers flip, by no more than rounding explains."""
+    raise_unless_passed(verdict, request)
