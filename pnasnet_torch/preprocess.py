@@ -20,7 +20,9 @@ CENTRAL_FRACTION = 0.875
 # TensorFlow multiplies by the reciprocal, it does not divide.
 SCALE = np.float32(1 / 255)
 SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"}
-END_OF_IMAGE, START_OF_SCAN = b"\xff\xd9", b"\xff\xda"
+END_OF_IMAGE, START_OF_SCAN, SEQUENTIAL = b"\xff\xd9", b"\xff\xda", (b"\xff\xc0", b"\xff\xc1")
+# In compressed data: any marker but those of a restart.
+MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 END_OF_PNG = b"IEND\xaeB`\x82"
 ADOBE = re.compile(rb"\xff\xee..Adobe", re.DOTALL)
 
@@ -52,8 +54,9 @@ def decode(content: bytes, accurate_dct: bool = False) -> np.ndarray:
     """A JPEG or PNG file's bytes as (H, W, 3), uint8, RGB; whatever its name, its first bytes tell which it is.
 
     Bit-identical to `tf.io.decode_jpeg(content, channels=3)`, or with `dct_method="INTEGER_ACCURATE"`: an EXIF
-    orientation is ignored, transparency is left aside, and a damaged JPEG that still has its end is decoded as far as
-    TensorFlow decodes it. Raises ImageError for any other file, and for one that is truncated.
+    orientation is ignored, transparency is left aside, and damage within a JPEG's compressed data, which TensorFlow
+    overlooks, is overlooked too unless the file is progressive. Raises ImageError for any other file, and for one that
+    is truncated.
     """
     kind = next((kind for start, kind in SIGNATURES.items() if content.startswith(start)), None)
     if kind == "JPEG":
@@ -73,14 +76,30 @@ def _decode_jpeg(content: bytes, accurate_dct: bool) -> np.ndarray:
         try:
             pixels = simplejpeg.decode_jpeg(content, space, **options)
         except ValueError:
-            # TensorFlow accepts damage inside of a file, but not a file without an end.
-            if content.rfind(END_OF_IMAGE) < content.rfind(START_OF_SCAN):
+            if not _is_mendable(content):
                 raise
             pixels = simplejpeg.decode_jpeg(content, space, **options, strict=False)
     except ValueError as error:
         rare = " (a damaged header, or a rare kind: lossless, 4:1:0)" if "subsampling" in str(error) else ""
         raise ImageError(f"is not a sound JPEG image: {error}{rare}") from error
     return _rgb_from_cmyk(pixels, inverted=bool(ADOBE.search(content))) if space == "CMYK" else pixels
+
+
+def _is_mendable(content: bytes) -> bool:
+    """Whether a JPEG is damaged in its compressed data alone, in a way that TensorFlow decodes too.
+
+    That is: one scan, sequential, with its end, and before that no marker at which libjpeg would give up; the decoder
+    would then return what it has, and not say so.
+    """
+    start, kinds = 2, []
+    while (marker := content[start : start + 2]) != START_OF_SCAN:
+        if marker[:1] != b"\xff" or start + 4 > len(content):
+            return False
+        kinds.append(marker)
+        start += 2 + int.from_bytes(content[start + 2 : start + 4])
+    start += 2 + int.from_bytes(content[start + 2 : start + 4])
+    end = content.find(END_OF_IMAGE, start)
+    return end >= 0 and any(kind in SEQUENTIAL for kind in kinds) and not MARKER.search(content, start, end)
 
 
 def _rgb_from_cmyk(cmyk: np.ndarray, inverted: bool) -> np.ndarray:

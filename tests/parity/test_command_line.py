@@ -63,7 +63,7 @@ def run(tmp_path: Path) -> Run:
     ("arguments", "said"),
     [
         pytest.param(["--variant=tiny"], "ERROR: --variant tiny: expected large or mobile", id="variant"),
-        pytest.param(["--image-size=0"], "ERROR: --image-size: not an image size: '0': expected a side", id="size"),
+        pytest.param(["--image-size=0"], "ERROR: --image-size '0' is not an image size: expected a side", id="size"),
     ],
 )
 def test_a_bad_option_ends_the_run(run: Run, arguments: list[str], said: str) -> None:
