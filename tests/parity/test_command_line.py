@@ -91,7 +91,7 @@ def test_collecting_imports_no_tensorflow(run: Run) -> None:
     assert "imported: parity\n" in output
     items = re.findall(r"^parity/test_(\w+)\.py::", output, re.MULTILINE)
     assert len(items) > 12_000
-    assert list(dict.fromkeys(items)) == ["structure", "exact", "float64", "float32"]
+    assert list(dict.fromkeys(items)) == ["preprocess", "structure", "exact", "float64", "float32"]
     networks = re.findall(r"\[(\w+-\d+)-", output)
     assert networks == sorted(networks, key=["large-331", "large-323", "mobile-224"].index)
 

@@ -14,6 +14,7 @@ from tf_reference.graph import ReferenceGraph
 
 SMALL, WIDE = Network("mobile", 64, 64), Network("mobile", 64, 96)
 IMAGES = (PHOTOGRAPHS / "chelsea.jpg", PHOTOGRAPHS / "coffee.jpg")
+LAYER_GATES = [gate for gate in GATES if gate not in ("preprocess", "imagenet")]
 LAYERS = frozenset({"conv0", "cell_stem_0.1x1"})
 Made = list[tuple[str, set[str], list[str]]]
 
@@ -48,8 +49,8 @@ def session_of(selection: Selection, images: tuple[Any, ...] = IMAGES[:1]) -> Pa
 
 def test_all_gates_of_a_network_share_what_was_built(made: Made) -> None:
     """One pair in each dtype, given integers and then the checkpoint; float64 is freed when its last gate is done."""
-    session = session_of({(gate, SMALL): LAYERS for gate in GATES})
-    assert all(session.result(gate, SMALL, layer) for gate in GATES for layer in sorted(LAYERS))
+    session = session_of({(gate, SMALL): LAYERS for gate in LAYER_GATES})
+    assert all(session.result(gate, SMALL, layer) for gate in LAYER_GATES for layer in sorted(LAYERS))
     assert [dtype for dtype, _, _ in made] == ["float32", "float64"]
     assert [done for _, _, done in made] == [["load", "load"], ["load", "load", "close"]]
     session.close()
