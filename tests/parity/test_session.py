@@ -83,7 +83,7 @@ def test_gates_that_share_a_pair_are_each_given_their_own_layers(made: Made) -> 
         session.result("float64", SMALL, "conv0")
 
 
-@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("gate", LAYER_GATES)
 def test_a_layer_that_the_official_network_lacks_fails_alone(gate: str) -> None:
     """Where nothing else is selected, so that the official network has nothing to compute."""
     result = session_of({(gate, SMALL): frozenset({"cell_0.renamed"})}).result(gate, SMALL, "cell_0.renamed")
