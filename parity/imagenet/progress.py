@@ -89,6 +89,12 @@ def shown(meter: Meter, file: IO[str] | None) -> Iterator[Report]:
 def _bar(file: IO[str]) -> "rich.progress.Progress":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
 
-    columns = (TextColumn("{task.fields[network]}"), BarColumn(20), TextColumn("{task.description}"))
+    # On a narrow terminal the figures take several lines.
+    columns = (
+        TextColumn("{task.fields[network]}", table_column=Column(no_wrap=True)),
+        BarColumn(12, table_column=Column(no_wrap=True)),
+        TextColumn("{task.description}", table_column=Column(overflow="fold")),
+    )
     return Progress(*columns, console=Console(file=file))

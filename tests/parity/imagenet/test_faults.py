@@ -1,0 +1,128 @@
+"""A faulty port is found by the evaluation, and the small set is what it is meant to be."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity.imagenet.evaluate import Evaluation
+from parity.imagenet.models import PortSide
+from parity.imagenet.options import OPTIONS, parse_settings
+from parity.imagenet.progress import shown
+from parity.imagenet.report import merge, table
+from parity.imagenet.sample import sample_images, write_fitted_checkpoint
+from parity.imagenet.summary import Summary
+from parity.imagenet.writers import write_class_folders
+from parity.layers import Network
+from pnasnet_torch.preprocess import decode
+
+SMALL = Network("mobile", 64, 64)
+Evaluate = Callable[..., Summary]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 images, one of each class."""
+    made = tmp_path_factory.mktemp("faults") / "val"
+    write_class_folders(made, sample_images(per_class=1))
+    return made
+
+
+@pytest.fixture
+def evaluate(folder: Path, synthetic: Path, tmp_path: Path) -> Evaluate:
+    """Evaluates both models at 64 pixels, in this process."""
+
+    def evaluated(**options: object) -> Summary:
+        given: dict[str, object] = {name.replace("-", "_"): more.get("default") for name, more in OPTIONS.items()}
+        given |= {"imagenet": str(folder), "checkpoint": str(synthetic), "image_size": ["64"], "partial": True}
+        given |= {"reference": "official", "output": str(tmp_path / "out")}
+        evaluation = Evaluation(parse_settings((given | options).get))
+        evaluation.run(SMALL, lambda meter: shown(meter, None))
+        return merge(evaluation.files(SMALL))
+
+    return evaluated
+
+
+@pytest.mark.slow
+def test_the_port_as_it_is_passes(evaluate: Evaluate) -> None:
+    found = evaluate()
+    assert found.result(), found.result()
+    assert found.evaluated == 24
+    assert len(found.official_errors) == 3
+    assert "PyTorch port" in table([found])
+
+
+def other_epsilon(port: PortSide) -> None:
+    """PyTorch's own default for batch norms."""
+    port._model.conv0_bn.eps = 1e-5
+
+
+def shifted(port: PortSide) -> None:
+    """By one pixel, as padding on the wrong side does."""
+    port._model.register_forward_pre_hook(lambda _module, images: (images[0].roll(1, 3),))
+
+
+def broken_weight(port: PortSide) -> None:
+    """One value of the last layer."""
+    port._model.final_layer.get_parameter("FC.weight").data[7, 5] += 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [other_epsilon, shifted, broken_weight])
+def test_a_faulty_port_fails(
+    evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch, fault: Callable[[PortSide], None]
+) -> None:
+    """Also where not one answer flips: the logits tell."""
+
+    class Faulty(PortSide):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)  # type: ignore[arg-type]
+            fault(self)
+
+    monkeypatch.setattr("parity.imagenet.evaluate.PortSide", Faulty)
+    result = evaluate(limit=8).result()
+    assert not result
+    assert "largest logit difference" in str(result)
+    assert result.margin > 10
+
+
+@pytest.mark.slow
+def test_logits_that_are_not_finite_are_failures(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = PortSide.logits
+
+    def spoilt(self: PortSide, pixels_nhwc: np.ndarray) -> np.ndarray:
+        found = logits(self, pixels_nhwc)
+        found[1, 3] = np.nan
+        return found
+
+    monkeypatch.setattr(PortSide, "logits", spoilt)
+    found = evaluate(limit=8)
+    assert (found.evaluated, len(found.failures)) == (7, 1)
+    assert found.failures[0].problem == "port: the logit of class 3 is nan"
+    assert not found.result()
+
+
+def test_the_small_set_has_images_of_every_kind() -> None:
+    images = sample_images(per_class=18)
+    contents = [content for _, _, content in images]
+    jpegs = [content for content in contents if content.startswith(b"\xff\xd8")]
+    assert len(jpegs) >= 400
+    assert len({wnid for _, wnid, _ in images}) == 24
+    assert len(set(contents)) == len(contents) == 432
+    assert sum(b"\xff\xc2" in content for content in jpegs) >= 40  # progressive
+    assert sum(b"Exif" in content for content in jpegs) >= 20
+    assert {decode(content).shape[2] for content in contents[:36]} == {3}
+    assert images[:24] != sample_images(per_class=18, seed=1)[:24]
+
+
+@pytest.mark.slow
+def test_a_fitted_checkpoint_knows_the_classes_not_too_well(evaluate: Evaluate, tmp_path: Path) -> None:
+    """Top-1 clearly between chance and 1, and top-5 above it, on pictures that it was not fitted to."""
+    write_class_folders(tmp_path / "val", sample_images(per_class=5))
+    write_fitted_checkpoint(tmp_path / "mobile.ckpt", SMALL)
+    options = {"imagenet": str(tmp_path / "val"), "checkpoint": str(tmp_path / "mobile.ckpt")}
+    found = evaluate(**options, sides="torch")
+    top_1, top_5 = (found.accuracy("port", rank).share for rank in (1, 5))
+    assert 3 / 24 < top_1 < 0.9
+    assert top_1 < top_5
