@@ -36,7 +36,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         print(f"worker {evaluation.rank} of {evaluation.world} is done; once all are, merge their files:")
         print(f"  python -m parity.imagenet report {settings.output}")
         return 0
-    summaries = [merge(evaluation.files(network)) for network in settings.networks]
+    summaries = [evaluation.summary(network) for network in settings.networks]
     return _conclude(summaries, settings.expect, settings.output / RESULT)
 
 

@@ -16,7 +16,9 @@ from parity.imagenet.options import Settings, environment_worker
 from parity.imagenet.pipeline import Batch, batches
 from parity.imagenet.progress import Meter, Report
 from parity.imagenet.record import Answer, Failure, Record, answer
+from parity.imagenet.report import merge
 from parity.imagenet.store import Store, check_fingerprint, read_fingerprint, read_records, worker_files
+from parity.imagenet.summary import Summary
 from parity.layers import Network
 from pnasnet_torch.preprocess import ImageError
 from tf_reference import checkpoint, official
@@ -110,6 +112,10 @@ class Evaluation:
     def records(self, network: Network) -> Iterator[Record]:
         """The records of the images that are to be evaluated, whichever worker wrote them."""
         return (record for record in read_records(self.files(network)) if record.index < self.count)
+
+    def summary(self, network: Network) -> Summary:
+        """What all workers have done so far."""
+        return merge(self.files(network), self.count)
 
     def run(self, network: Network, watch: Watch) -> None:
         """Evaluates what this worker is dealt and nobody has done; what `watch` yields is told of each stored batch."""

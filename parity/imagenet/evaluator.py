@@ -2,7 +2,7 @@
 
 from parity.imagenet.evaluate import Evaluation, Watch
 from parity.imagenet.options import Settings, is_published
-from parity.imagenet.report import RESULT, conclude, merge, table
+from parity.imagenet.report import RESULT, conclude, table
 from parity.imagenet.summary import Summary
 from parity.layers import Network
 from parity.result import LayerResult
@@ -20,7 +20,7 @@ class Evaluator:
     def result(self, network: Network) -> LayerResult:
         """The verdict on `network`, over what is stored already and what is evaluated now."""
         self._evaluation.run(network, self._watch)
-        self._summaries.append(summary := merge(self._evaluation.files(network)))
+        self._summaries.append(summary := self._evaluation.summary(network))
         published = is_published(str(network), [str(known) for known in self.settings.networks])
         return summary.result(self.settings.expect if published else None)
 

@@ -41,22 +41,21 @@ def networks_in(folders: Iterable[Path]) -> dict[str, list[Path]]:
     return {name: files for name, files in found.items() if files}
 
 
-def merge(paths: Sequence[Path]) -> Summary:
-    """The summary of one network over all workers' files. Raises InputError where they do not belong together."""
+def merge(paths: Sequence[Path], count: int | None = None) -> Summary:
+    """The summary of one network over all workers' files, for `count` images (default: as many as any run was to do).
+
+    Raises InputError where the files do not belong together.
+    """
     runs = {path: run for path in paths if (run := read_run(path))}
     if not runs:
-        raise InputError(f"{paths[0].parent}: no worker has written anything yet")
+        raise InputError(f"{', '.join(map(str, paths)) or 'no file'}: no worker has written anything yet")
     fingerprint = read_fingerprint(next(iter(runs)))
     for path in runs:
         check_fingerprint(path, read_fingerprint(path), fingerprint)
-    counts = {path: images for path, (images, _) in runs.items()}
-    if len(set(counts.values())) > 1:
-        listed = "\n  ".join(f"{path}: {images:,} images" for path, images in counts.items())
-        raise InputError(f"these are runs over different numbers of images (--limit):\n  {listed}")
-    count = next(iter(counts.values()))
-    records = (record for record in read_records(runs) if record.index < count)
-    failures = [failure for failure in read_failures(runs) if failure.index < count]
-    return summarise(fingerprint["network"], count, fingerprint["sides"].split(), records, failures)
+    wanted = count or max(images for images, _ in runs.values())
+    records = (record for record in read_records(runs) if record.index < wanted)
+    failures = [failure for failure in read_failures(runs) if failure.index < wanted]
+    return summarise(fingerprint["network"], wanted, fingerprint["sides"].split(), records, failures)
 
 
 def table(summaries: Iterable[Summary]) -> str:

@@ -37,14 +37,17 @@ def test_a_missing_worker_is_missed(tmp_path: Path) -> None:
     assert not merge([worker(tmp_path, 0)]).result()
 
 
-def test_runs_over_other_numbers_of_images_are_refused(tmp_path: Path) -> None:
+def test_of_runs_over_several_numbers_of_images_the_largest_is_meant(tmp_path: Path) -> None:
+    """A first run with --limit does not make a later one look complete."""
     paths = [worker(tmp_path, 0), worker(tmp_path, 1, images=4)]
-    with pytest.raises(InputError, match=r"different numbers of images \(--limit\):(.|\n)*6 images(.|\n)*4 images"):
-        merge(paths)
+    assert merge(paths).count == 6
+    assert not merge([*paths, worker(tmp_path / "later", 1, images=8)]).result()
 
 
 def test_images_behind_the_limit_do_not_count(tmp_path: Path) -> None:
-    assert merge([worker(tmp_path, rank, images=4) for rank in range(2)]).evaluated == 4
+    paths = [worker(tmp_path, rank) for rank in range(2)]
+    assert merge(paths, 4).evaluated == 4
+    assert merge(paths, 4).result()
 
 
 def test_other_fingerprints_are_refused(tmp_path: Path) -> None:
