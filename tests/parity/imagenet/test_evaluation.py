@@ -72,7 +72,7 @@ def records(output: Path) -> list[Record]:
 
 
 def count(output: Path) -> int:
-    """How many images are stored, seen while the worker runs, without touching its files; 0 where that cannot be told."""
+    """How many images are stored, seen from beside the running worker; 0 where that cannot be told."""
     try:
         return sum(
             sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute("SELECT count(*) FROM images").fetchone()[0]
