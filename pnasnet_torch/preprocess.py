@@ -8,6 +8,8 @@ kept); scale to -1..1.
 
 import io
 import re
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,11 +22,11 @@ CENTRAL_FRACTION = 0.875
 # TensorFlow multiplies by the reciprocal, it does not divide.
 SCALE = np.float32(1 / 255)
 SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"}
-END_OF_IMAGE, START_OF_SCAN, SEQUENTIAL = b"\xff\xd9", b"\xff\xda", (b"\xff\xc0", b"\xff\xc1")
-# In compressed data: any marker but those of a restart.
+# Markers of a JPEG: scans, their kinds, the end; and in compressed data any marker but those of a restart.
+START_OF_SCAN, SEQUENTIAL, PROGRESSIVE, APP14, END = 0xDA, (0xC0, 0xC1), 0xC2, 0xEE, 0xD9
 MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-END_OF_PNG = b"IEND\xaeB`\x82"
-ADOBE = re.compile(rb"\xff\xee..Adobe", re.DOTALL)
+# From so many values on TensorFlow refuses an image.
+TOO_LARGE = 2**29
 
 
 class ImageError(ValueError):
@@ -71,35 +73,66 @@ def _decode_jpeg(content: bytes, accurate_dct: bool) -> np.ndarray:
 
     options = {"fastdct": not accurate_dct, "fastupsample": False}
     try:
-        _, _, colours, _ = simplejpeg.decode_jpeg_header(content)
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(content)
+        if height * width * 3 >= TOO_LARGE:
+            raise ValueError(f"{height}x{width} pixels are more than TensorFlow takes")
+        if content.find(bytes([0xFF, PROGRESSIVE])) >= 0 and not _has_all_scans(list(_segments(content))):
+            raise ValueError("it is progressive, and some of its scans are missing")
         space = "CMYK" if colours in ("CMYK", "YCCK") else "RGB"
         try:
             pixels = simplejpeg.decode_jpeg(content, space, **options)
-        except ValueError:
-            if not _is_mendable(content):
+        except ValueError as error:
+            if not _is_mendable(content, str(error)):
                 raise
             pixels = simplejpeg.decode_jpeg(content, space, **options, strict=False)
-    except ValueError as error:
+    except (ValueError, LookupError) as error:
         rare = " (a damaged header, or a rare kind: lossless, 4:1:0)" if "subsampling" in str(error) else ""
         raise ImageError(f"is not a sound JPEG image: {error}{rare}") from error
-    return _rgb_from_cmyk(pixels, inverted=bool(ADOBE.search(content))) if space == "CMYK" else pixels
+    if space == "RGB":
+        return pixels
+    adobe = any(marker == APP14 and segment.startswith(b"Adobe") for marker, segment in _segments(content))
+    return _rgb_from_cmyk(pixels, inverted=adobe)
 
 
-def _is_mendable(content: bytes) -> bool:
+def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """A JPEG's markers to its end, if it has one, each with what its segment holds; compressed data is passed over."""
+    position = 2
+    while found := MARKER.search(content, position):
+        marker, start = content[found.start() + 1], found.end()
+        length = 0 if marker == END else int.from_bytes(content[start : start + 2])
+        yield marker, content[start + 2 : start + length]
+        if marker == END:
+            return
+        position = start + max(length, 2)
+
+
+def _is_mendable(content: bytes, problem: str) -> bool:
     """Whether a JPEG is damaged in its compressed data alone, in a way that TensorFlow decodes too.
 
     That is: one scan, sequential, with its end, and before that no marker at which libjpeg would give up; the decoder
     would then return what it has, and not say so.
     """
-    start, kinds = 2, []
-    while (marker := content[start : start + 2]) != START_OF_SCAN:
-        if marker[:1] != b"\xff" or start + 4 > len(content):
+    markers = [marker for marker, _ in _segments(content)]
+    if not problem.startswith("Corrupt JPEG data") or markers[-2:] != [START_OF_SCAN, END]:
+        return False
+    return markers.count(START_OF_SCAN) == 1 and any(marker in SEQUENTIAL for marker in markers)
+
+
+def _has_all_scans(segments: Sequence[tuple[int, bytes]]) -> bool:
+    """Whether the scans of a progressive JPEG bring every coefficient of every component to its last bit.
+
+    Where one is missing, each version of libjpeg-turbo smooths in a way of its own.
+    """
+    frames = [segment for marker, segment in segments if marker == PROGRESSIVE]
+    missing_bits: dict[tuple[int, int], int] = {}
+    for scan in (segment for marker, segment in segments if marker == START_OF_SCAN):
+        count = scan[0] if scan else 0
+        if len(scan) < 4 + 2 * count:
             return False
-        kinds.append(marker)
-        start += 2 + int.from_bytes(content[start + 2 : start + 4])
-    start += 2 + int.from_bytes(content[start + 2 : start + 4])
-    end = content.find(END_OF_IMAGE, start)
-    return end >= 0 and any(kind in SEQUENTIAL for kind in kinds) and not MARKER.search(content, start, end)
+        first, last, bits = scan[1 + 2 * count : 4 + 2 * count]
+        missing_bits |= {(c, k): bits & 15 for c in scan[1 : 1 + 2 * count : 2] for k in range(first, last + 1)}
+    needed = [(component, k) for frame in frames for component in frame[6::3] for k in range(64)]
+    return not frames or all(missing_bits.get(each) == 0 for each in needed)
 
 
 def _rgb_from_cmyk(cmyk: np.ndarray, inverted: bool) -> np.ndarray:
@@ -111,8 +144,7 @@ def _rgb_from_cmyk(cmyk: np.ndarray, inverted: bool) -> np.ndarray:
 def _decode_png(content: bytes) -> np.ndarray:
     from PIL import Image, UnidentifiedImageError
 
-    if END_OF_PNG not in content:
-        raise ImageError("is not a sound PNG image: it is truncated")
+    _check_chunks(content)
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             image.info.pop("transparency", None)
@@ -124,6 +156,19 @@ def _decode_png(content: bytes) -> np.ndarray:
         raise ImageError("is not a sound PNG image: its header is damaged") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(f"is not a sound PNG image: {error}") from error
+
+
+def _check_chunks(content: bytes) -> None:
+    """Raises ImageError unless every chunk of a PNG, to the last, has its checksum; Pillow does not look at all."""
+    position, kind = 8, b""
+    while kind != b"IEND":
+        length, kind = int.from_bytes(content[position : position + 4]), content[position + 4 : position + 8]
+        end = position + 8 + length
+        if end + 4 > len(content):
+            raise ImageError("is not a sound PNG image: it is truncated")
+        if zlib.crc32(content[position + 4 : end]) != int.from_bytes(content[end : end + 4]):
+            raise ImageError(f"is not a sound PNG image: the checksum of its chunk {kind!r} is wrong")
+        position = end + 4
 
 
 class Axis(NamedTuple):
@@ -145,6 +190,8 @@ def resize_axis(size: int, target: int, central_fraction: float) -> Axis:
         raise ValueError(f"a target of {target} pixels: expected at least 1")
     start = int((size - size * central_fraction) / 2)
     cropped = size - 2 * start
+    if cropped < 1:
+        raise ValueError(f"central_fraction {central_fraction} of {size} pixels leaves none")
     source = np.arange(target, dtype=np.float32) * (np.float32(cropped) / np.float32(target))
     lower = np.floor(source)
     upper = np.minimum(np.ceil(source), cropped - 1)
