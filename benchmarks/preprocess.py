@@ -1,13 +1,16 @@
 """Decoding and preprocessing per core: the port against TensorFlow, in turns, over photographs of ImageNet's sizes.
 
-python benchmarks/preprocess.py
+The whole, and its two parts each by itself. CPU time of the process, TensorFlow's session on one thread.
+Usage: python benchmarks/preprocess.py [--rounds N]
 """
 
+import argparse
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from statistics import median
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -19,7 +22,17 @@ from tf_reference.compat import tensorflow
 from tf_reference.preprocess import MODULE
 
 SIZES = ((500, 375), (500, 375), (375, 500), (500, 333), (640, 480), (400, 400))
-FILES, ROUNDS = 60, 9
+FILES = 60
+
+
+class Sample(NamedTuple):
+    """A file, and what is in it."""
+
+    content: bytes
+    image: np.ndarray
+
+
+Work = Callable[[Sample], np.ndarray]
 
 
 def files() -> list[bytes]:
@@ -37,43 +50,66 @@ def files() -> list[bytes]:
     return made
 
 
-def milliseconds(work: Callable[[bytes], Any], contents: Sequence[bytes]) -> float:
-    """CPU time for one image."""
-    start = time.process_time()
-    for content in contents:
-        work(content)
-    return 1e3 * (time.process_time() - start) / len(contents)
-
-
-def measure(side: int, contents: Sequence[bytes]) -> None:
+@contextmanager
+def by_tensorflow(side: int) -> Iterator[dict[str, Work]]:
+    """What TensorFlow does for each part."""
     tf = tensorflow()
     v1 = tf.compat.v1
     evaluate = official.find().load(MODULE).preprocess_for_eval
     with tf.Graph().as_default() as graph:
         content = v1.placeholder(tf.string, [])
-        pixels = evaluate(tf.io.decode_jpeg(content, channels=3), side, side)
+        decoded = tf.io.decode_jpeg(content, channels=3)
+        whole = evaluate(decoded, side, side)
+        image = v1.placeholder(tf.uint8, [None, None, 3])
+        resized = evaluate(image, side, side)
     one = {"intra_op_parallelism_threads": 1, "inter_op_parallelism_threads": 1, "use_per_session_threads": True}
     with v1.Session(graph=graph, config=v1.ConfigProto(**one)) as session:
-        sides: dict[str, Callable[[bytes], Any]] = {
-            "port": lambda data: preprocess(decode(data), side, side),
-            "TensorFlow": lambda data: session.run(pixels, {content: data}),
+        yield {
+            "whole": lambda sample: session.run(whole, {content: sample.content}),
+            "decode": lambda sample: session.run(decoded, {content: sample.content}),
+            "resize": lambda sample: session.run(resized, {image: sample.image}),
         }
-        same = all(sides["port"](data).tobytes() == sides["TensorFlow"](data).tobytes() for data in contents)
-        found = {name: [] for name in sides}
-        for _ in range(ROUNDS):
-            for name, work in sides.items():
-                found[name].append(milliseconds(work, contents))
-    port, theirs = (median(found[name]) for name in sides)
-    print(f"{side}: port {port:.2f} ms, TensorFlow {theirs:.2f} ms, {port / theirs:.2f} times; same bits: {same}")
+
+
+def by_port(side: int) -> dict[str, Work]:
+    return {
+        "whole": lambda sample: preprocess(decode(sample.content), side, side),
+        "decode": lambda sample: decode(sample.content),
+        "resize": lambda sample: preprocess(sample.image, side, side),
+    }
+
+
+def milliseconds(work: Work, samples: Sequence[Sample]) -> float:
+    """CPU time for one image."""
+    start = time.process_time()
+    for sample in samples:
+        work(sample)
+    return 1e3 * (time.process_time() - start) / len(samples)
+
+
+def compare(name: str, port: Work, theirs: Work, samples: Sequence[Sample], rounds: int) -> None:
+    same = all(port(sample).tobytes() == theirs(sample).tobytes() for sample in samples)
+    turns = [(milliseconds(port, samples), milliseconds(theirs, samples)) for _ in range(rounds)]
+    ours, others = zip(*turns, strict=True)
+    print(
+        f"{name}: port {median(ours):.2f} ms (least {min(ours):.2f}), "
+        f"TensorFlow {median(others):.2f} ms (least {min(others):.2f}), "
+        f"{median(ours) / median(others):.2f} times; {'the same bits' if same else 'OTHER BITS'}"
+    )
 
 
 def main() -> None:
-    contents = files()
-    print(
-        f"{len(contents)} files, {sum(map(len, contents)) / len(contents) / 1e3:.0f} KB on average; CPU time an image"
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9, help="of all files by both, in turns (default: 9)")
+    rounds: int = parser.parse_args().rounds
+    samples = [Sample(content, decode(content)) for content in files()]
+    size = sum(len(sample.content) for sample in samples) / len(samples) / 1e3
+    print(f"{len(samples)} files, {size:.0f} KB on average; CPU time an image, median of {rounds} rounds")
     for side in (331, 224):
-        measure(side, contents)
+        port = by_port(side)
+        with by_tensorflow(side) as theirs:
+            for part, work in theirs.items():
+                compare(f"{side} {part}", port[part], work, samples, rounds)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def test_the_port_as_it_is_passes(evaluate: Evaluate) -> None:
     found = evaluate()
     assert found.result(), found.result()
     assert found.evaluated == 24
-    assert len(found.official_errors) == 3
+    assert len(found.official_errors) == 2
     assert "PyTorch port" in table([found])
 
 
@@ -93,7 +93,7 @@ def test_logits_that_are_not_finite_are_failures(evaluate: Evaluate, monkeypatch
 
     def spoilt(self: PortSide, pixels_nhwc: np.ndarray) -> np.ndarray:
         found = logits(self, pixels_nhwc)
-        found[1, 3] = np.nan
+        found[min(1, len(found) - 1), 3] = np.nan
         return found
 
     monkeypatch.setattr(PortSide, "logits", spoilt)
