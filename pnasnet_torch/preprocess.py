@@ -10,6 +10,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,8 +24,8 @@ CENTRAL_FRACTION = 0.875
 SCALE = np.float32(1 / 255)
 SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"}
 # Markers of a JPEG: scans, their kinds, the end; and in compressed data any marker but those of a restart.
-START_OF_SCAN, SEQUENTIAL, PROGRESSIVE, APP14, END = 0xDA, (0xC0, 0xC1), 0xC2, 0xEE, 0xD9
-MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+START_OF_SCAN, SEQUENTIAL, PROGRESSIVE, APP14, END = 0xDA, (0xC0, 0xC1), (0xC2, 0xCA), 0xEE, 0xD9
+MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")
 # From so many values on TensorFlow refuses an image.
 TOO_LARGE = 2**29
 
@@ -74,9 +75,10 @@ def _decode_jpeg(content: bytes, accurate_dct: bool) -> np.ndarray:
     options = {"fastdct": not accurate_dct, "fastupsample": False}
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(content)
-        if height * width * 3 >= TOO_LARGE:
+        components = {"Gray": 1, "CMYK": 4, "YCCK": 4}.get(colours, 3)
+        if height * width * components >= TOO_LARGE:
             raise ValueError(f"{height}x{width} pixels are more than TensorFlow takes")
-        if content.find(bytes([0xFF, PROGRESSIVE])) >= 0 and not _has_all_scans(list(_segments(content))):
+        if any(bytes([0xFF, kind]) in content for kind in PROGRESSIVE) and not _has_all_scans(list(_segments(content))):
             raise ValueError("it is progressive, and some of its scans are missing")
         space = "CMYK" if colours in ("CMYK", "YCCK") else "RGB"
         try:
@@ -90,7 +92,9 @@ def _decode_jpeg(content: bytes, accurate_dct: bool) -> np.ndarray:
         raise ImageError(f"is not a sound JPEG image: {error}{rare}") from error
     if space == "RGB":
         return pixels
-    adobe = any(marker == APP14 and segment.startswith(b"Adobe") for marker, segment in _segments(content))
+    header = takewhile(lambda segment: segment[0] != START_OF_SCAN, _segments(content))
+    # libjpeg takes no shorter one for Adobe's.
+    adobe = any(marker == APP14 and held.startswith(b"Adobe") and len(held) >= 12 for marker, held in header)
     return _rgb_from_cmyk(pixels, inverted=adobe)
 
 
@@ -123,7 +127,7 @@ def _has_all_scans(segments: Sequence[tuple[int, bytes]]) -> bool:
 
     Where one is missing, each version of libjpeg-turbo smooths in a way of its own.
     """
-    frames = [segment for marker, segment in segments if marker == PROGRESSIVE]
+    frames = [segment for marker, segment in segments if marker in PROGRESSIVE]
     missing_bits: dict[tuple[int, int], int] = {}
     for scan in (segment for marker, segment in segments if marker == START_OF_SCAN):
         count = scan[0] if scan else 0

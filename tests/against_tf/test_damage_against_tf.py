@@ -191,7 +191,6 @@ def test_rare_files_are_decoded_alike_or_refused(tf: Any, make: Callable[[], byt
     assert verdict(tf, make()) in SAFE
 
 
-@pytest.mark.xfail(reason="the decoder does not look for them yet")
 @pytest.mark.parametrize("make", RARER)
 def test_rarer_files_are_decoded_alike_or_refused(tf: Any, make: Callable[[], bytes]) -> None:
     assert verdict(tf, make()) in SAFE
