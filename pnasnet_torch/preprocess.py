@@ -78,7 +78,7 @@ def _decode_jpeg(content: bytes, accurate_dct: bool) -> np.ndarray:
         components = {"Gray": 1, "CMYK": 4, "YCCK": 4}.get(colours, 3)
         if height * width * components >= TOO_LARGE:
             raise ValueError(f"{height}x{width} pixels are more than TensorFlow takes")
-        if any(bytes([0xFF, kind]) in content for kind in PROGRESSIVE) and not _has_all_scans(list(_segments(content))):
+        if any(marker in PROGRESSIVE for marker, _ in _header(content)) and not _has_all_scans([*_segments(content)]):
             raise ValueError("it is progressive, and some of its scans are missing")
         space = "CMYK" if colours in ("CMYK", "YCCK") else "RGB"
         try:
@@ -92,9 +92,8 @@ def _decode_jpeg(content: bytes, accurate_dct: bool) -> np.ndarray:
         raise ImageError(f"is not a sound JPEG image: {error}{rare}") from error
     if space == "RGB":
         return pixels
-    header = takewhile(lambda segment: segment[0] != START_OF_SCAN, _segments(content))
     # libjpeg takes no shorter one for Adobe's.
-    adobe = any(marker == APP14 and held.startswith(b"Adobe") and len(held) >= 12 for marker, held in header)
+    adobe = any(marker == APP14 and held.startswith(b"Adobe") and len(held) >= 12 for marker, held in _header(content))
     return _rgb_from_cmyk(pixels, inverted=adobe)
 
 
@@ -108,6 +107,11 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
         if marker == END:
             return
         position = start + max(length, 2)
+
+
+def _header(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """The segments before the first scan."""
+    return takewhile(lambda segment: segment[0] != START_OF_SCAN, _segments(content))
 
 
 def _is_mendable(content: bytes, problem: str) -> bool:
