@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from parity.options import PHOTOGRAPHS
-from pnasnet_torch.preprocess import decode, preprocess
+from pnasnet_torch.decode import decode
+from pnasnet_torch.preprocess import preprocess
 from tf_reference import official
 from tf_reference.compat import tensorflow
 from tf_reference.preprocess import MODULE

@@ -19,8 +19,10 @@ from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
 from parity.pair import Pair
 from parity.result import LayerResult
-from pnasnet_torch import preprocess, variant
+from pnasnet_torch import variant
+from pnasnet_torch.decode import ImageError, decode
 from pnasnet_torch.operations import BATCH_NORM_EPSILON
+from pnasnet_torch.preprocess import preprocess
 from tf_reference import checkpoint, official
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.preprocess import decode_image, load_images
@@ -112,9 +114,9 @@ class ParitySession:
             path = self.options.preprocessed[name]
             expected = decode_image(path), load_images(self.source, [path], network.height, network.width)
             try:
-                decoded = preprocess.decode(path.read_bytes())
-                actual = decoded, preprocess.preprocess(decoded, network.height, network.width)[None]
-            except preprocess.ImageError as error:
+                decoded = decode(path.read_bytes())
+                actual = decoded, preprocess(decoded, network.height, network.width)[None]
+            except ImageError as error:
                 problem = f"the port refuses an image that TensorFlow takes: {path} {error}"
                 results[name] = LayerResult("preprocess", str(network), name, problem=problem)
             else:

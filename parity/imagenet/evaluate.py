@@ -20,13 +20,14 @@ from parity.imagenet.report import merge
 from parity.imagenet.store import Store, check_fingerprint, read_fingerprint, read_records, worker_files
 from parity.imagenet.summary import Summary
 from parity.layers import Network
-from pnasnet_torch.preprocess import ImageError, preprocess
+from pnasnet_torch.decode import ImageError
+from pnasnet_torch.preprocess import preprocess
 from tf_reference import checkpoint, official
 from tf_reference.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 # What the records depend on: preprocessing, and the models with all that runs them.
-PREPROCESSING = ("pnasnet_torch/preprocess.py", "pnasnet_torch/kernels.py")
+PREPROCESSING = tuple(f"pnasnet_torch/{name}.py" for name in ("decode", "kernels", "preprocess"))
 CODE = ("pnasnet_torch/*.py", "tf_reference/*.py", *(f"parity/imagenet/{name}.py" for name in ("evaluate", "models")))
 VERSIONS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy", "numba", "simplejpeg", "pillow")
 # On these images the official network's own distance from float64 is measured, which costs more than both forwards.

@@ -9,7 +9,8 @@ import numpy as np
 
 from parity.imagenet.dataset import Dataset
 from parity.layers import Network
-from pnasnet_torch.preprocess import ImageError, decode, preprocess
+from pnasnet_torch.decode import ImageError, decode
+from pnasnet_torch.preprocess import preprocess
 from tf_reference.errors import InputError
 
 # Batches that are made ahead.

@@ -19,7 +19,8 @@ from parity.imagenet.writers import Images, write_class_folders, write_devkit, w
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS
 from pnasnet_torch import variant
-from pnasnet_torch.preprocess import decode, preprocess
+from pnasnet_torch.decode import decode
+from pnasnet_torch.preprocess import preprocess
 from tf_reference import checkpoint, official
 from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, reference_graph

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pnasnet_torch.preprocess import ImageError, decode
+from pnasnet_torch.decode import ImageError, decode
 
 SEEDS = st.integers(0, 2**32 - 1)
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pnasnet_torch import preprocess as port
-from pnasnet_torch.preprocess import decode, preprocess
+from pnasnet_torch import decode as port
+from pnasnet_torch.decode import decode
+from pnasnet_torch.preprocess import preprocess
 from tf_reference.official import Source
 from tf_reference.preprocess import MODULE
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pnasnet_torch.preprocess import ImageError, decode
+from pnasnet_torch.decode import ImageError, decode
 
 # Colour type of the PNG specification: channels, bit depths.
 TYPES = {

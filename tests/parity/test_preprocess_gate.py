@@ -11,6 +11,7 @@ from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
 from parity.session import ParitySession
 from pnasnet_torch import preprocess
+from pnasnet_torch.decode import decode
 
 NETWORK = Network("mobile", 64, 96)
 DECODED = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
@@ -32,8 +33,7 @@ def test_a_photograph_passes() -> None:
 
 def test_another_decoder_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """The accurate DCT is a good decoder, and not TensorFlow's default one."""
-    decode = preprocess.decode
-    monkeypatch.setattr(preprocess, "decode", lambda content: decode(content, accurate_dct=True))
+    monkeypatch.setattr("parity.session.decode", lambda content: decode(content, accurate_dct=True))
     said = judge(options(), "chelsea.jpg")
     assert "chelsea.jpg fails the preprocess gate" in said
     assert "decoded values that differ: measured 0," not in said

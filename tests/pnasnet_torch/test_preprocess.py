@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pnasnet_torch.preprocess import ImageError, decode, load_image, preprocess, preprocess_batch
+from pnasnet_torch.decode import ImageError, decode
+from pnasnet_torch.preprocess import load_image, preprocess, preprocess_batch
 
 SIDES = st.integers(1, 40)
 # Of `picture` at 24x31, as TensorFlow computes them.

@@ -15,7 +15,7 @@ from parity.imagenet.sample import sample_images, write_fitted_checkpoint
 from parity.imagenet.summary import Summary
 from parity.imagenet.writers import write_class_folders
 from parity.layers import Network
-from pnasnet_torch.preprocess import decode
+from pnasnet_torch.decode import decode
 
 SMALL = Network("mobile", 64, 64)
 Evaluate = Callable[..., Summary]
