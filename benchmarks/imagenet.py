@@ -11,13 +11,13 @@ import argparse
 import resource
 import tempfile
 import time
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 
 import numpy as np
 
 from parity.imagenet.dataset import Dataset
-from parity.imagenet.evaluate import Evaluation, Models
+from parity.imagenet.evaluate import Evaluation
 from parity.imagenet.options import OPTIONS, parse_settings
 from parity.imagenet.pipeline import batches
 from parity.imagenet.progress import Meter, Report, shown
@@ -35,7 +35,7 @@ def bare_rate(evaluation: Evaluation, network: Network, seconds: float) -> float
     """Images a second through both models' forwards, pixels ready, for about so long."""
     size = evaluation.settings.batch_size
     with ExitStack() as stack:
-        models = Models(evaluation, network, stack)
+        models = stack.enter_context(closing(evaluation.models(network)))
         (batch,) = batches(evaluation.dataset, network, [tuple(range(size))], 1)
         pixels = np.stack(batch.pixels)
         done, start = -1, 0.0

@@ -62,7 +62,7 @@ def _settings(config: pytest.Config) -> "Settings | None":
         return str(config.rootpath / value) if (value := config.getini(name)) else None
 
     try:
-        return parse_settings(get, ini, get("threads"))
+        return parse_settings(get, ini)
     except InputError as error:
         raise pytest.UsageError(str(error)) from error
 

@@ -13,19 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parity import compare, exact, metrics, structure
+from parity import compare, exact, metrics, pixels, structure
 from parity.environment import pin_torch, release_memory
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
 from parity.pair import Pair
 from parity.result import LayerResult
 from pnasnet_torch import variant
-from pnasnet_torch.decode import ImageError, decode
 from pnasnet_torch.operations import BATCH_NORM_EPSILON
-from pnasnet_torch.preprocess import preprocess
 from tf_reference import checkpoint, official
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
-from tf_reference.preprocess import decode_image, load_images
+from tf_reference.preprocess import load_images
 from tf_reference.synthetic import synthetic_checkpoint
 from tf_reference.unit_scale import unit_scales
 
@@ -95,7 +93,8 @@ class ParitySession:
 
     def _compute(self, gate: str, network: Network) -> None:
         if gate == "preprocess":
-            self._results[gate, network] = self._preprocess(network)
+            images = {name: self.options.preprocessed[name] for name in self._selected(gate, network)}
+            self._results[gate, network] = pixels.judge(self.source, network, images)
         elif gate == "imagenet" and self._evaluator:
             self.close()
             self._results[gate, network] = {"validation": self._evaluator.result(network)}
@@ -107,21 +106,6 @@ class ParitySession:
             self._results[gate, network] = self._exact(gate, network)
         else:
             self._results |= self._values(network)
-
-    def _preprocess(self, network: Network) -> Results:
-        results = {}
-        for name in self._selected("preprocess", network):
-            path = self.options.preprocessed[name]
-            expected = decode_image(path), load_images(self.source, [path], network.height, network.width)
-            try:
-                decoded = decode(path.read_bytes())
-                actual = decoded, preprocess(decoded, network.height, network.width)[None]
-            except ImageError as error:
-                problem = f"the port refuses an image that TensorFlow takes: {path} {error}"
-                results[name] = LayerResult("preprocess", str(network), name, problem=problem)
-            else:
-                results[name] = compare.preprocess(str(network), name, actual, expected)
-        return results
 
     def _selected(self, gate: str, network: Network) -> frozenset[str]:
         return self._selection.get((gate, network), frozenset())

@@ -9,11 +9,11 @@ python -m parity.imagenet sample DIR
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from parity.imagenet.evaluate import Evaluation
-from parity.imagenet.options import OPTIONS, Expectation, add_options, expectation, parse_settings
+from parity.imagenet.options import OPTIONS, Expectation, add_options, expectation, parse_settings, published
 from parity.imagenet.progress import shown
 from parity.imagenet.report import RESULT, conclude, merge, networks_in, table
 from parity.imagenet.sample import make_sample
@@ -27,7 +27,7 @@ FAILED, USAGE_ERROR = 1, 4
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Evaluates this worker's part; a worker that is alone also reports."""
-    settings = parse_settings(vars(arguments).get, threads=arguments.threads)
+    settings = parse_settings(vars(arguments).get)
     evaluation = Evaluation(settings)
     print(*evaluation.header(), sep="\n", flush=True)
     for network in settings.networks:
@@ -47,13 +47,13 @@ def report(arguments: argparse.Namespace) -> int:
 
 
 def _conclude(summaries: Sequence[Summary], expect: Expectation | None, target: Path) -> int:
-    results = conclude(summaries, expect, target)
+    results = conclude(summaries, published(expect, [summary.network for summary in summaries]), target)
     print(table(summaries), *results, f"all figures and every disagreeing image: {target}", sep="\n")
     return 0 if all(results) else FAILED
 
 
 def sample(arguments: argparse.Namespace) -> int:
-    """Makes the small set and its checkpoints."""
+    """Makes a small set of photographs in all four layouts, DIR/val among them, and DIR/VARIANT.ckpt fitted to it."""
     make_sample(arguments.folder, arguments.variant or list(VARIANTS))
     return 0
 
@@ -63,26 +63,22 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m parity.imagenet", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    one = commands.add_parser(
-        "evaluate", help="evaluate the models; run again, it continues", description=evaluate.__doc__
-    )
-    one.set_defaults(run=evaluate)
+
+    def command(run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(run.__name__, help=text, description=run.__doc__)
+        added.set_defaults(run=run)
+        return added
+
+    one = command(evaluate, "evaluate the models; run again, it continues")
     one.add_argument("--checkpoint", metavar="PREFIX", help="the released weights in TensorFlow's format")
-    one.add_argument(
-        "--image-size", action="append", metavar="SIZE", help="as 331; repeatable (default: large 331, 323)"
-    )
+    one.add_argument("--image-size", action="append", metavar="SIZE", help="as 331; repeatable (large: 331 and 323)")
     one.add_argument("--reference", default="official", metavar="SOURCE", help="official (default), or slim:PATH")
     one.add_argument("--threads", type=int, metavar="N", help="of all workers on this machine (default: all cores)")
     add_options(one.add_argument)
-    one.set_defaults(variant=None)
-    two = commands.add_parser("report", help="merge what workers did, and judge it", description=report.__doc__)
-    two.set_defaults(run=report)
+    two = command(report, "merge what workers did, and judge it")
     two.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="output folders, of one or several machines")
     two.add_argument("--expect", **OPTIONS["expect"])
-    three = commands.add_parser(
-        "sample", help="make a small set and checkpoints for it", description=make_sample.__doc__
-    )
-    three.set_defaults(run=sample)
+    three = command(sample, "make a small set and checkpoints for it")
     three.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
     three.add_argument("--variant", action="append", choices=tuple(VARIANTS), help="repeatable (default: both)")
     return made

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from parity.environment import cpu, pin_torch
-from parity.imagenet.dataset import Dataset, deviations, open_dataset
-from parity.imagenet.models import OfficialSide, PortSide, Side
+from parity.imagenet.dataset import Dataset, Image, deviations, open_dataset
+from parity.imagenet.models import Models
 from parity.imagenet.options import Settings, environment_worker
 from parity.imagenet.pipeline import Batch, batches
 from parity.imagenet.progress import Meter, Report
@@ -20,8 +20,9 @@ from parity.imagenet.report import merge
 from parity.imagenet.store import Store, check_fingerprint, read_fingerprint, read_records, worker_files
 from parity.imagenet.summary import Summary
 from parity.layers import Network
+from pnasnet_torch import variant
 from pnasnet_torch.decode import ImageError
-from pnasnet_torch.preprocess import preprocess
+from pnasnet_torch.weights import empty_network, variable_shapes
 from tf_reference import checkpoint, official
 from tf_reference.errors import InputError
 
@@ -104,10 +105,10 @@ class Evaluation:
 
     def files(self, network: Network) -> list[Path]:
         """The files of all workers that there are. Raises InputError where one holds records of something else."""
-        paths = worker_files(self.folder(network))
+        paths, own = worker_files(self.folder(network)), self.fingerprint(network)
         for path in paths:
             if found := read_fingerprint(path):
-                check_fingerprint(path, found, self.fingerprint(network))
+                check_fingerprint(path, found, own)
         return paths
 
     def records(self, network: Network) -> Iterator[Record]:
@@ -128,72 +129,63 @@ class Evaluation:
         # Batches always begin at the same images: a run that was stopped repeats the very same ones.
         cut = [mine[start : start + size] for start in range(0, len(mine), size)]
         left = [kept for batch in cut if (kept := tuple(index for index in batch if index not in done))]
-        path = self.folder(network) / f"worker-{self.rank}-of-{self.world}.sqlite"
-        store = Store(
-            path, self.fingerprint(network), self.count, f"{cpu()}, {self.threads} threads, {self.settings.device}"
-        )
-        with closing(store), ExitStack() as stack:
-            if left:
-                models = Models(self, network, stack)
+        with ExitStack() as stack:
+            models = stack.enter_context(closing(self.models(network))) if left else None
+            # Weights that do not fit leave no file behind.
+            store = stack.enter_context(closing(self._store(network)))
+            if models:
                 meter.start(sum(map(len, left)))
                 report = stack.enter_context(watch(meter))
                 for batch in batches(self.dataset, network, left, self.threads):
-                    records, failures = models.judge(batch)
+                    records, failures = self._judge(models, batch)
                     store.add(records, failures)
                     report(records, failures)
 
-    def measured(self, index: int) -> bool:
-        """Whether the official network's own error is measured on this image."""
-        return index < MEASURED_FIRST or index % MEASURED_EVERY == 0
+    def models(self, network: Network) -> Models:
+        """The sides that are evaluated. Raises InputError where the weights do not fit the network."""
+        settings = self.settings
+        shapes = variable_shapes(empty_network(variant(network.variant).config))
+        checkpoint.check(settings.checkpoint, self.variables, shapes)
+        return Models(network, settings.sides, self.source, self.variables, self.threads, settings.device)
 
+    def _store(self, network: Network) -> Store:
+        path = self.folder(network) / f"worker-{self.rank}-of-{self.world}.sqlite"
+        machine = f"{cpu()}, {self.threads} threads, {self.settings.device}"
+        return Store(path, self.fingerprint(network), self.count, machine)
 
-class Models:
-    """The sides of one network, and for comparing them the official one in float64; `stack` closes them."""
-
-    def __init__(self, evaluation: Evaluation, network: Network, stack: ExitStack) -> None:
-        self._evaluation, self._network = evaluation, network
-        make: dict[str, Callable[[], Side]] = {"official": self._official, "port": self._port}
-        self.sides = {side: stack.enter_context(closing(make[side]())) for side in evaluation.settings.sides}
-        self._truth = stack.enter_context(closing(self._official("float64"))) if len(self.sides) == 2 else None
-        # What the first image takes to prepare belongs to loading.
-        pixels = preprocess(np.zeros((8, 8, 3), np.uint8), network.height, network.width)
-        for model in filter(None, (*self.sides.values(), self._truth)):
-            model.logits(pixels[None])
-
-    def _official(self, dtype: str = "float32") -> Side:
-        evaluation = self._evaluation
-        return OfficialSide(evaluation.source, self._network, evaluation.variables, evaluation.threads, dtype)
-
-    def _port(self) -> Side:
-        return PortSide(self._network, self._evaluation.variables, self._evaluation.settings.device)
-
-    def judge(self, batch: Batch) -> tuple[list[Record], list[Failure]]:
+    def _judge(self, models: Models, batch: Batch) -> tuple[list[Record], list[Failure]]:
         """The batch's records, and the images of which there is none."""
         records: list[Record] = []
         failures: list[Failure] = []
         sound = [pixels for pixels in batch.pixels if isinstance(pixels, np.ndarray)]
-        logits = {side: iter(model.logits(np.stack(sound))) for side, model in self.sides.items()} if sound else {}
+        logits = {side: iter(rows) for side, rows in models.logits(np.stack(sound)).items()} if sound else {}
         for index, pixels in zip(batch.indices, batch.pixels, strict=True):
-            name = self._evaluation.dataset.images[index].name
+            image = self.dataset.images[index]
             if isinstance(pixels, ImageError):
-                failures.append(Failure(index, name, str(pixels)))
+                failures.append(Failure(index, image.name, str(pixels)))
                 continue
             own = {side: next(rows) for side, rows in logits.items()}
+            truth = models.truth if measured(index) else None
             try:
-                records.append(self._record(index, own, pixels))
+                records.append(_record(index, image, own, truth.logits(pixels[None])[0] if truth else None))
             except ValueError as error:
-                failures.append(Failure(index, name, str(error)))
+                failures.append(Failure(index, image.name, str(error)))
         return records, failures
 
-    def _record(self, index: int, logits: Mapping[str, np.ndarray], pixels: np.ndarray) -> Record:
-        image = self._evaluation.dataset.images[index]
-        answers: dict[str, Answer] = {side: answer(values, image.label, side) for side, values in logits.items()}
-        difference = error = None
-        if self._truth:
-            difference = float(np.abs(logits["port"].astype(np.float64) - logits["official"]).max())
-            if self._evaluation.measured(index):
-                error = float(np.abs(self._truth.logits(pixels[None])[0] - logits["official"]).max())
-        return Record(index, image.name, image.label, **answers, difference=difference, official_error=error)
+
+def measured(index: int) -> bool:
+    """Whether the official network's own error is measured on this image."""
+    return index < MEASURED_FIRST or index % MEASURED_EVERY == 0
+
+
+def _record(index: int, image: Image, logits: Mapping[str, np.ndarray], truth: np.ndarray | None) -> Record:
+    answers: dict[str, Answer] = {side: answer(values, image.label, side) for side, values in logits.items()}
+    difference = error = None
+    if len(logits) == 2:
+        difference = float(np.abs(logits["port"].astype(np.float64) - logits["official"]).max())
+    if truth is not None:
+        error = float(np.abs(truth - logits["official"]).max())
+    return Record(index, image.name, image.label, **answers, difference=difference, official_error=error)
 
 
 def _digest(patterns: Iterable[str]) -> str:

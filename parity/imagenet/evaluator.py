@@ -1,7 +1,7 @@
 """The evaluation as `pytest --full-imagenet` runs it: network by network, with one table at the end."""
 
 from parity.imagenet.evaluate import Evaluation, Watch
-from parity.imagenet.options import Settings, is_published
+from parity.imagenet.options import Settings, published
 from parity.imagenet.report import RESULT, conclude, table
 from parity.imagenet.summary import Summary
 from parity.layers import Network
@@ -16,18 +16,18 @@ class Evaluator:
         self._watch = watch
         self._evaluation = Evaluation(settings)
         self._summaries: list[Summary] = []
+        self._expected = published(settings.expect, [str(network) for network in settings.networks])
 
     def result(self, network: Network) -> LayerResult:
         """The verdict on `network`, over what is stored already and what is evaluated now."""
         self._evaluation.run(network, self._watch)
         self._summaries.append(summary := self._evaluation.summary(network))
-        published = is_published(str(network), [str(known) for known in self.settings.networks])
-        return summary.result(self.settings.expect if published else None)
+        return summary.result(self._expected[str(network)])
 
     def report(self) -> list[str]:
         """The table of what was evaluated, in lines, once it is written as JSON too."""
         if not self._summaries:
             return []
         target = self.settings.output / RESULT
-        conclude(self._summaries, self.settings.expect, target)
+        conclude(self._summaries, self._expected, target)
         return [*self._evaluation.header(), *table(self._summaries).splitlines(), f"imagenet: all figures: {target}"]

@@ -1,11 +1,13 @@
 """The two models as the evaluation runs them: pixels in, logits out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, closing
 from typing import Protocol
 
 import numpy as np
 
 from parity.layers import Network
+from pnasnet_torch.preprocess import preprocess
 from tf_reference.graph import GraphSpec, reference_graph
 from tf_reference.official import Source
 from tf_reference.run import Reference
@@ -67,3 +69,37 @@ class PortSide:
 
     def close(self) -> None:
         del self._model
+
+
+class Models:
+    """The `sides` of one network, and for comparing two the official one in float64; all are closed together.
+
+    `variables` by TensorFlow's names. Loading includes what a first image takes to prepare.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        sides: Iterable[str],
+        source: Source,
+        variables: Mapping[str, np.ndarray],
+        threads: int,
+        device: str,
+    ) -> None:
+        make: dict[str, Callable[[], Side]] = {
+            "official": lambda: OfficialSide(source, network, variables, threads),
+            "port": lambda: PortSide(network, variables, device),
+        }
+        with ExitStack() as stack:
+            self.sides = {side: stack.enter_context(closing(make[side]())) for side in sides}
+            self.truth: Side | None = None
+            if len(self.sides) == 2:
+                self.truth = stack.enter_context(closing(OfficialSide(source, network, variables, threads, "float64")))
+            pixels = preprocess(np.zeros((8, 8, 3), np.uint8), network.height, network.width)
+            for model in filter(None, (*self.sides.values(), self.truth)):
+                model.logits(pixels[None])
+            self.close = stack.pop_all().close
+
+    def logits(self, pixels_nhwc: np.ndarray) -> dict[str, np.ndarray]:
+        """Each side's logits (N, classes)."""
+        return {side: model.logits(pixels_nhwc) for side, model in self.sides.items()}

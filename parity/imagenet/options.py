@@ -6,7 +6,7 @@ tox.ini, then from the places where such data usually lies.
 
 import math
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,7 @@ def add_options(add: Callable[..., object]) -> None:
         add(f"--{name}", **keywords)
 
 
-def parse_settings(
-    get: Callable[[str], Any], ini: Callable[[str], str | None] = lambda _name: None, threads: int | None = None
-) -> Settings:
+def parse_settings(get: Callable[[str], Any], ini: Callable[[str], str | None] = lambda _name: None) -> Settings:
     """The checked settings; `get` gives an option's value, `ini` that of a key in tox.ini. Raises InputError."""
     # TensorFlow, which reads the checkpoint, hides GPUs from torch unless torch has seen them before.
     device = choose_device(environment_worker()[2])
@@ -95,15 +93,15 @@ def parse_settings(
     imagenet, checkpoint = imagenet or DEFAULT_IMAGENET, checkpoint or DEFAULT_CHECKPOINT
     if not imagenet.exists():
         raise InputError(f"there is no validation set at {imagenet}\n{HOW_TO}")
-    for name in ("limit", "batch_size"):
+    for name in ("limit", "batch_size", "threads"):
         if get(name) is not None and get(name) < 1:
             raise InputError(f"--{name.replace('_', '-')} {get(name)}: expected at least 1")
     expect = expectation(get("expect"))
     networks = _networks(checkpoint, get("variant"), get("image_size"))
-    check_expectation(expect, [str(network) for network in networks])
+    published(expect, [str(network) for network in networks])
     return Settings(
         *(imagenet, devkit, checkpoint, networks, SIDES[get("sides")], get("limit"), get("partial"), expect),
-        *(get("batch_size"), Path(get("output")), threads or os.cpu_count() or 1, get("reference"), device),
+        *(get("batch_size"), Path(get("output")), get("threads") or os.cpu_count() or 1, get("reference"), device),
     )
 
 
@@ -151,16 +149,16 @@ def expectation(text: str | None) -> Expectation | None:
     return Expectation(text, (top_1, top_5), (0.5 * 10 ** -digits[0], 0.5 * 10 ** -digits[1]))
 
 
-def is_published(network: str, among: Collection[str]) -> bool:
-    """Whether a published accuracy is for `network`: of several sizes, it is for the variant's own."""
+def published(expect: Expectation | None, networks: Sequence[str]) -> dict[str, Expectation | None]:
+    """What each network is compared with: of several sizes, the published figures are for the variant's own.
+
+    Raises InputError where it is not clear which of them that is.
+    """
     own = {f"{name}-{variant.image_size}" for name, variant in VARIANTS.items()}
-    return len(among) == 1 or network in own
-
-
-def check_expectation(expect: Expectation | None, networks: Collection[str]) -> None:
-    """Raises InputError where it is not clear which network the published figures are for."""
-    if expect and sum(is_published(network, networks) for network in networks) != 1:
+    meant = [network for network in networks if len(networks) == 1 or network in own]
+    if expect and len(meant) != 1:
         raise InputError(f"--expect {expect.text}: there are {', '.join(networks)}; evaluate one size alone")
+    return {network: expect if network in meant else None for network in networks}
 
 
 def environment_worker(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int, int]:

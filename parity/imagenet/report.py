@@ -3,10 +3,10 @@
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from parity.imagenet.options import Expectation, check_expectation, is_published
+from parity.imagenet.options import Expectation
 from parity.imagenet.record import RANKS
 from parity.imagenet.store import (
     check_fingerprint,
@@ -98,12 +98,11 @@ def _agreement(summary: Summary) -> list[str]:
     ]
 
 
-def conclude(summaries: Sequence[Summary], expect: Expectation | None, target: Path) -> list[LayerResult]:
+def conclude(
+    summaries: Sequence[Summary], expected: Mapping[str, Expectation | None], target: Path
+) -> list[LayerResult]:
     """The verdict on each network; writes `target`, with all figures and every disagreeing image, as JSON."""
-    names = [summary.network for summary in summaries]
-    check_expectation(expect, names)
-    judged = [(summary, expect if is_published(summary.network, names) else None) for summary in summaries]
-    content = json.dumps([summary.as_dict(published) for summary, published in judged], indent=1)
+    content = json.dumps([summary.as_dict(expected[summary.network]) for summary in summaries], indent=1)
     with replacing(target) as temporary:
         temporary.write_text(content + "\n")
-    return [summary.result(published) for summary, published in judged]
+    return [summary.result(expected[summary.network]) for summary in summaries]

@@ -33,7 +33,7 @@ def test_a_photograph_passes() -> None:
 
 def test_another_decoder_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """The accurate DCT is a good decoder, and not TensorFlow's default one."""
-    monkeypatch.setattr("parity.session.decode", lambda content: decode(content, accurate_dct=True))
+    monkeypatch.setattr("parity.pixels.decode", lambda content: decode(content, accurate_dct=True))
     said = judge(options(), "chelsea.jpg")
     assert "chelsea.jpg fails the preprocess gate" in said
     assert "decoded values that differ: measured 0," not in said

@@ -16,6 +16,8 @@ from parity.imagenet.summary import Summary
 from parity.imagenet.writers import write_class_folders
 from parity.layers import Network
 from pnasnet_torch.decode import decode
+from tf_reference import checkpoint
+from tf_reference.errors import InputError
 
 SMALL = Network("mobile", 64, 64)
 Evaluate = Callable[..., Summary]
@@ -80,7 +82,7 @@ def test_a_faulty_port_fails(
             super().__init__(*arguments)  # type: ignore[arg-type]
             fault(self)
 
-    monkeypatch.setattr("parity.imagenet.evaluate.PortSide", Faulty)
+    monkeypatch.setattr("parity.imagenet.models.PortSide", Faulty)
     result = evaluate(limit=8).result()
     assert not result
     assert "largest logit difference" in str(result)
@@ -101,6 +103,22 @@ def test_logits_that_are_not_finite_are_failures(evaluate: Evaluate, monkeypatch
     assert (found.evaluated, len(found.failures)) == (7, 1)
     assert found.failures[0].problem == "port: the logit of class 3 is nan"
     assert not found.result()
+
+
+@pytest.mark.slow
+def test_weights_that_do_not_fit_are_named_and_leave_nothing(
+    evaluate: Evaluate, synthetic: Path, tmp_path: Path
+) -> None:
+    """So that the mended checkpoint is not taken for another one's continuation."""
+    variables = checkpoint.read(synthetic)
+    variables["cell_5/1x1/weights"][0, 0, 3, 7] = np.nan
+    checkpoint.write(tmp_path / "broken.ckpt", variables)
+    for sides in ("both", "torch"):
+        with pytest.raises(
+            InputError, match=r"broken\.ckpt does not fit(.|\n)*cell_5/1x1/weights: nan at \(0, 0, 3, 7\)"
+        ):
+            evaluate(checkpoint=str(tmp_path / "broken.ckpt"), sides=sides)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_small_set_has_images_of_every_kind() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from parity.entry import joined
-from parity.imagenet.options import OPTIONS, Settings, expectation, is_published, parse_settings
+from parity.imagenet.options import OPTIONS, Settings, expectation, parse_settings, published
 from tf_reference.errors import InputError
 
 Parse = Callable[..., Settings]
@@ -68,6 +68,7 @@ def test_without_any_data_it_is_said_how_to_get_it(
     ("options", "message"),
     [
         ({"limit": 0}, "--limit 0: expected at least 1"),
+        ({"threads": 0}, "--threads 0: expected at least 1"),
         ({"batch_size": 0}, "--batch-size 0: expected at least 1"),
         ({"image_size": ["18"]}, "--image-size 18: mobile needs images of at least 19x19 pixels"),
         ({"image_size": ["big"]}, "--image-size 'big' is not an image size"),
@@ -84,10 +85,10 @@ def test_a_bad_option_is_named(parse: Parse, options: dict[str, Any], message: s
 
 
 def test_a_published_figure_is_for_the_variant_s_own_size() -> None:
-    assert [is_published(name, ["large-331", "large-323"]) for name in ("large-331", "large-323")] == [True, False]
-    assert is_published("large-323", ["large-323"])
     found = expectation("0.829,0.96")
     assert found
+    assert published(found, ["large-331", "large-323"]) == {"large-331": found, "large-323": None}
+    assert published(found, ["large-323"]) == {"large-323": found}
     assert found.tolerances == pytest.approx((0.0005, 0.005))
 
 

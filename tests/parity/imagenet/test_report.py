@@ -63,7 +63,7 @@ def test_a_folder_without_results_is_named(tmp_path: Path) -> None:
 
 def test_the_json_has_all_figures(tmp_path: Path) -> None:
     found = merge([worker(tmp_path, rank) for rank in range(2)])
-    (result,) = conclude([found], expectation("1.0,1.0"), tmp_path / "result.json")
+    (result,) = conclude([found], {"mobile-224": expectation("1.0,1.0")}, tmp_path / "result.json")
     assert result
     (data,) = json.loads((tmp_path / "result.json").read_text())
     assert data["port"]["top_1"] == {
