@@ -43,7 +43,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     plugin.check_selection(session)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+    return plugin.status(report)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
+    plugin.write_verdict(terminalreporter, config)
+    yield
     for line in plugin.summary(config):
         terminalreporter.write_line(line)
 

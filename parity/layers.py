@@ -54,6 +54,13 @@ def block(layer: str) -> str:
     return layer.replace("/", ".").split(".")[0]
 
 
+def layer_of(variable: str) -> str:
+    """The layer that uses a TensorFlow variable: `cell_0.1x1` for `cell_0/1x1/weights`."""
+    *scopes, last = variable.split("/")
+    kind = last.removesuffix("_weights")
+    return ".".join([*scopes, kind] if kind in ("depthwise", "pointwise") else scopes)
+
+
 def layer_modules(model: "nn.Module") -> "dict[str, nn.Module]":
     """The port's layers by name: every module without children that changes values in evaluation."""
     from torch import nn

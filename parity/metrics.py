@@ -28,17 +28,17 @@ def distance(actual: np.ndarray, truth: np.ndarray) -> Distance:
     with np.errstate(invalid="ignore"):  # infinite values: the distance is then not finite, and no check passes
         squares = np.subtract(actual, truth, dtype=np.float64)
         np.square(squares, out=squares)
-    worst = tuple(int(i) for i in np.unravel_index(int(squares.argmax()), squares.shape))
-    rows = squares.reshape(-1, squares.shape[-1])
-    second, fourth = rows.sum(axis=0), np.einsum("rc,rc->c", rows, rows)
-    return Distance(
-        l2=float(np.sqrt(second.sum())),
-        effective=float(_effective(second.sum(), fourth.sum())),
-        by_channel=np.sqrt(second),
-        effective_by_channel=_effective(second, fourth),
-        largest=float(np.sqrt(squares[worst])),
-        worst=worst,
-    )
+        worst = tuple(int(i) for i in np.unravel_index(int(squares.argmax()), squares.shape))
+        rows = squares.reshape(-1, squares.shape[-1])
+        second, fourth = rows.sum(axis=0), np.einsum("rc,rc->c", rows, rows)
+        return Distance(
+            l2=float(np.sqrt(second.sum())),
+            effective=float(_effective(second.sum(), fourth.sum())),
+            by_channel=np.sqrt(second),
+            effective_by_channel=_effective(second, fourth),
+            largest=float(np.sqrt(squares[worst])),
+            worst=worst,
+        )
 
 
 def _effective(second: np.ndarray, fourth: np.ndarray) -> np.ndarray:

@@ -56,9 +56,9 @@ class Options:
         paths = [path for network in self.networks for path in self.images_of(network)]
         return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
-    def command(self, node: str) -> str:
-        """The command that runs one test with these options again."""
-        return shlex.join(["pytest", node, *self.arguments])
+    def command(self, *selection: str) -> str:
+        """The command that runs the tests of this `selection` with these options again."""
+        return shlex.join(["pytest", *selection, *self.arguments])
 
 
 def add_options(parser: pytest.Parser) -> None:

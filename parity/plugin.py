@@ -23,6 +23,8 @@ EVALUATION = Path(__file__).with_name("test_imagenet.py")
 OPTIONS = pytest.StashKey[Options]()
 SETTINGS = pytest.StashKey["Settings | None"]()
 SESSION = pytest.StashKey["ParitySession"]()
+# The property of an item's report that says how its failure is explained: downstream or repeated.
+PROPERTY = "parity"
 DESELECTED = pytest.StashKey[list["Case"]]()
 
 
@@ -172,10 +174,24 @@ def judge(session: "ParitySession", case: Case, run: pytest.Session) -> LayerRes
 
 
 def raise_unless_passed(result: LayerResult, request: pytest.FixtureRequest) -> None:
-    """Fails the test with the result's own words and the command that repeats just this."""
-    if not result:
-        command = request.config.stash[OPTIONS].command(request.node.nodeid)
-        pytest.fail(f"{result}\n  to repeat just this: {command}", pytrace=False)
+    """Fails the test: with the result's own words and the command that repeats just this, or with one line where the
+    layer fails behind another one, or failed a stronger gate already."""
+    if result:
+        return
+    reason, words = request.getfixturevalue("parity_session").explained(*request.getfixturevalue("case"))
+    if reason:
+        request.node.user_properties.append((PROPERTY, reason))
+        pytest.fail(f"{result.layer} fails the {result.gate} gate ({result.network}) {words}", pytrace=False)
+    command = request.config.stash[OPTIONS].command(request.node.nodeid)
+    pytest.fail(f"{result}\n  to repeat just this: {command}", pytrace=False)
+
+
+def status(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+    """Failures that others explain are counted apart, so that pytest neither prints nor lists them one by one."""
+    if not isinstance(report, pytest.TestReport) or not report.failed:
+        return None
+    reason = str(dict(report.user_properties).get(PROPERTY, ""))
+    return (reason, reason[0], reason.upper()) if reason else None
 
 
 class Progress:
@@ -198,6 +214,24 @@ class Progress:
         from parity.imagenet.progress import shown
 
         return shown(meter, self._file)
+
+
+def write_verdict(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The verdict on each network that failed, and the commands for a closer look."""
+    from parity.diagnosis.verdict import DETAILED
+
+    session = config.stash.get(SESSION, None)
+    verdicts = session.verdicts if session else []
+    if verdicts:
+        reporter.section("verdict")
+    for verdict in verdicts:
+        reporter.write_line(verdict.head, bold=True)
+        for source in verdict.sources[:DETAILED]:
+            scope = source.layer.rpartition(".")[0] or source.layer
+            command = config.stash[OPTIONS].command("parity", "-k", f"{verdict.network} and {scope}")
+            reporter.write_line(f"  {source}\n  a closer look: {command}".replace("\n", "\n  "))
+        for source in verdict.sources[DETAILED:]:
+            reporter.write_line(f"  {source.line}")
 
 
 def summary(config: pytest.Config) -> list[str]:

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from parity.capture import capture
+from parity.capture import PortError, capture
 from parity.layers import Network
 from parity.result import LayerResult
 from pnasnet_torch import PNASNet, variant
@@ -14,27 +14,37 @@ from pnasnet_torch.weights import empty_network, load_tf_variables
 from tf_reference.graph import ReferenceGraph
 
 Judge = Callable[[str, np.ndarray], LayerResult]
+Make = Callable[[Network, str], PNASNet]
+
+
+def make_model(network: Network, dtype: str) -> PNASNet:
+    """The port of `network` as it is, its weights to be loaded."""
+    return empty_network(variant(network.variant).config, getattr(torch, dtype))
 
 
 class Port:
-    """The port of `network` in `dtype`; its model is made when it first runs."""
+    """The port of `network` in `dtype`; `make` makes its model when it first runs."""
 
-    def __init__(self, network: Network, dtype: str) -> None:
+    def __init__(self, network: Network, dtype: str, make: Make = make_model) -> None:
         self.network = network
         self.dtype = dtype
+        self._make = make
         self._to_load: Mapping[str, np.ndarray] | None = None
 
     @cached_property
     def _model(self) -> PNASNet:
-        return empty_network(variant(self.network.variant).config, getattr(torch, self.dtype))
+        return self._make(self.network, self.dtype)
 
     @property
     def model(self) -> PNASNet:
-        """The model, filled with the weights that were given last."""
-        if self._to_load is not None:
-            load_tf_variables(self._model, self._to_load)
-            self._to_load = None
-        return self._model
+        """The model, filled with the weights that were given last. Raises PortError if it cannot be made or filled."""
+        try:
+            if self._to_load is not None:
+                load_tf_variables(self._model, self._to_load)
+                self._to_load = None
+            return self._model
+        except Exception as error:
+            raise PortError("", error) from error
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
         """Takes the official variables; the model is filled with them when it is next used."""
@@ -55,14 +65,18 @@ class Port:
                 own_errors.append(error)
                 raise
 
-        problem = "the port does not report this layer"
+        problem, failed_in = "the port does not report this layer", None
         try:
             capture(self.model, images_nhwc, common, report)
-        except Exception as error:  # whatever a faulty port raises is its result
-            problem = f"the port fails with {type(error).__name__}: {error}"
+        except PortError as error:  # whatever a faulty port raises is its result
+            problem, failed_in = str(error), error.layer
         if own_errors:
             raise own_errors[0]
-        for layer in layers - results.keys():
-            reason = problem if layer in common else "the official network has no such layer"
-            results[layer] = LayerResult(gate, str(self.network), layer, problem=reason)
-        return results
+
+        def missing(layer: str) -> LayerResult:
+            if layer not in common:
+                return LayerResult(gate, network, layer, problem="the official network has no such layer")
+            return LayerResult(gate, network, layer, problem=problem, reached=failed_in in (None, layer))
+
+        network = str(self.network)
+        return results | {layer: missing(layer) for layer in layers if layer not in results or layer == failed_in}

@@ -48,7 +48,8 @@ class Element:
 class LayerResult:
     """A gate's verdict on one layer. It passes if it has checks, all of them pass, and nothing made them impossible.
 
-    `problem` says why there was nothing to check: a layer that is missing, of another shape, or not finite.
+    `problem` says why there was nothing to check: a layer that is missing, of another shape, or not finite; or not
+    `reached`, since the port failed in another.
     """
 
     gate: str
@@ -58,6 +59,7 @@ class LayerResult:
     problem: str = ""
     element: Element | None = None
     notes: tuple[str, ...] = ()
+    reached: bool = True
 
     @property
     def margin(self) -> float:

@@ -53,6 +53,11 @@ class ReferenceGraph:
     layers: dict[str, Layer] = field(repr=False)
     variables: dict[str, Variable] = field(repr=False)
 
+    @property
+    def feeders(self) -> dict[str, tuple[str, ...]]:
+        """The layers (or `images`) that feed each layer, in the graph's order."""
+        return {name: layer.inputs for name, layer in self.layers.items()}
+
 
 def reference_graph(source: Source, spec: GraphSpec) -> ReferenceGraph:
     """The graph for `spec`, from the cache where there is a sound entry, else built and stored (10 to 20 s)."""

@@ -1,7 +1,7 @@
 """Weights and images in, layers out: one Session.run each."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -69,6 +69,14 @@ class Reference:
         if fetches:
             result = self._session.run(fetches, {f"{IMAGES}:0": images_nhwc.astype(spec.dtype, copy=False)})
         return result
+
+    def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """The output (NHWC) of `layer` alone on `inputs` (NHWC), one for each of its `Layer.inputs`."""
+        dtype, layers = self.graph.spec.dtype, self.graph.layers
+        tensors = [f"{IMAGES}:0" if name == IMAGES else layers[name].tensor for name in layers[layer].inputs]
+        feed = {tensor: array.astype(dtype, copy=False) for tensor, array in zip(tensors, inputs, strict=True)}
+        output: np.ndarray = self._session.run(layers[layer].tensor, feed)
+        return output
 
     def moments(self, images_nhwc: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Each batch norm's mean and (Bessel-corrected) variance over the images, in a float32 training graph."""

@@ -7,12 +7,15 @@ import pytest
 
 from parity import compare, metrics
 from parity.policy import FLOAT32
-from parity.result import Check, LayerResult
+from parity.result import Check, Element, LayerResult
 
 # Channels of 1,600 values, 200,000 in all: enough for the plain factors.
 SHAPE = (1, 40, 40, 125)
 SPOT = (0, 7, 11, 17)
 NOISE = 1e-3
+# A decoded image, and the input of another size that is made of it.
+DECODED = np.arange(60, dtype=np.uint8).reshape(5, 4, 3)
+PIXELS = np.linspace(-1, 1, 60, dtype=np.float32).reshape(1, 4, 5, 3)
 Gate = Callable[[np.ndarray, np.ndarray], LayerResult]
 
 
@@ -64,6 +67,15 @@ def test_equal_values_pass(gate: Gate, dtype: str) -> None:
 
 
 @GATES
+def test_a_result_says_whose_it_is(gate: Gate, dtype: str) -> None:
+    """Its gate, network and layer, whether the values were good, bad, not finite or of another shape."""
+    good, name = truth().astype(dtype), f"exact-{dtype}" if gate is exact else dtype
+    for actual in (good, -good, np.full_like(good, np.nan), good[:, 1:]):
+        result = gate(actual, expected_by(gate, dtype))
+        assert (result.gate, result.network, result.layer) == (name, "mobile-224", "cell_5.1x1")
+
+
+@GATES
 @pytest.mark.parametrize("shape", [(1, 40, 125, 40), (40, 40, 125), (2, 40, 20, 125), (200000,), (0, 40, 40, 125)])
 def test_another_shape_fails(gate: Gate, dtype: str, shape: tuple[int, ...]) -> None:
     """Both shapes are named; nothing is broadcast, reshaped or transposed until it fits."""
@@ -95,8 +107,8 @@ def test_a_value_that_is_not_finite_fails(gate: Gate, dtype: str, value: float, 
         array[0, 39, 39, 124] = value
     result = gate(actual, expected)
     assert not result
-    for part in ("official network" if side == "official" else "port", str(value), "[0, 7, 11, 17]", "2 in all"):
-        assert part in result.problem
+    named = "the official network" if side == "official" else "the port"
+    assert result.problem == f"not finite: {named} has {value} at [0, 7, 11, 17], 2 in all"
 
 
 @GATES
@@ -104,7 +116,8 @@ def test_a_value_that_is_not_finite_fails(gate: Gate, dtype: str, value: float, 
 def test_a_constant_reference_fails(gate: Gate, dtype: str, value: float) -> None:
     """Even where the port has the same values: nothing can be concluded from them."""
     same = np.full(SHAPE, value)
-    assert "all the same" in gate(same.astype(dtype), same if gate is float32 else same.astype(dtype)).problem
+    problem = gate(same.astype(dtype), same if gate is float32 else same.astype(dtype)).problem
+    assert problem == "the official values are all the same: nothing can be concluded from them"
     assert not gate(truth().astype(dtype), same if gate is float32 else same.astype(dtype))
 
 
@@ -163,6 +176,20 @@ def test_float64_does_not_depend_on_the_scale(scale: float) -> None:
     assert not float64(truth() * (1 + 2e-10) * scale, truth() * scale)
 
 
+def test_float64_counts_the_elements_beyond_what_is_allowed() -> None:
+    """All are off by half of it, one by twice as much as it: one exceeds."""
+    actual = truth() + 0.5e-9 * np.abs(truth()).max()
+    actual[SPOT] += 1.5e-9 * np.abs(truth()).max()
+    element = float64(actual, truth()).element
+    assert element
+    assert (element.index, element.exceeding) == (SPOT, 1)
+
+
+def test_float64_where_all_squares_vanish_fails() -> None:
+    """Values about 1e-170 have a norm of 0 in float64: no distance is small beside it."""
+    assert failing(float64(truth() * 1.5e-170, truth() * 1e-170)) == ["relative L2"]
+
+
 @pytest.mark.parametrize(("factor", "passes"), [(0.0, True), (1.0, True), (1.2, True), (1.3, False), (-1.3, False)])
 def test_float32_the_whole_layer_further_off(factor: float, passes: bool) -> None:
     """Up to 1.25 times TensorFlow's own distance, in whichever direction."""
@@ -209,13 +236,14 @@ def test_float32_judges_channels_of_100_values_or_more(values: int, judged: bool
     assert len(result.checks) == 2 + judged
 
 
+@pytest.mark.parametrize("scale", [2.0**-20, 1.0, 2.0**20])
 @pytest.mark.parametrize(
     ("pixels", "units", "passes"),
     [(400, 0, True), (400, 6, True), (400, 10, False), (99, 60, True), (99, 70, False)],
 )
-def test_float32_where_tensorflow_is_exact(pixels: int, units: int, passes: bool) -> None:
+def test_float32_where_tensorflow_is_exact(pixels: int, units: int, passes: bool, scale: float) -> None:
     """Only the floor is left: 8 units of rounding, or 64 on maps so small that channels are not judged."""
-    signs = np.sign(truth()).reshape(-1, 125)[:pixels]
+    signs = np.sign(truth()).reshape(-1, 125)[:pixels] * scale
     actual = (signs * (1 + units * 2.0**-24)).astype(np.float32)
     result = compare.float32("mobile-224", "conv0", actual, signs, metrics.distance(signs, signs), np.inf)
     assert bool(result) == passes
@@ -252,6 +280,13 @@ def test_float32_of_an_image_that_is_mostly_one_colour(independent: float, passe
     assert bool(float32((truth() + off).astype(np.float32), truth(), independent)) == passes
 
 
+@pytest.mark.parametrize(("independent", "passes"), [(np.inf, False), (24, False), (1, True)])
+def test_float32_of_a_whole_layer_of_one_colour(independent: float, passes: bool) -> None:
+    """A neighbourhood counts once for each of the 125 channels: 3,000 values take the plain factor, 125 do not."""
+    result = float32((truth() + 1.3 * noise()).astype(np.float32), truth(), independent)
+    assert ("L2 distance from float64" not in failing(result)) == passes
+
+
 def test_float32_names_the_distance_of_tensorflow() -> None:
     """A reader sees by what measure the port was judged."""
     official = metrics.distance(noise(), np.zeros(SHAPE))
@@ -277,3 +312,37 @@ def test_exact_one_unit_in_the_last_place(dtype: str, direction: float) -> None:
 def test_exact_takes_negative_zero_for_zero() -> None:
     expected = np.array([[0.0, 1.0, -0.0]])
     assert exact(np.array([[-0.0, 1.0, 0.0]]), expected)
+
+
+@pytest.mark.parametrize("part", [0, 1], ids=["decoded", "input"])
+def test_preprocess_one_value_off(part: int) -> None:
+    """In the decoded image or in the input, it fails that check alone; only the input has an element to show."""
+    ours = DECODED.copy(), PIXELS.copy()
+    ours[part][..., 3, 2, 1] += 1
+    result = compare.preprocess("mobile-224", "chelsea.jpg", ours, (DECODED, PIXELS))
+    checks = Check("decoded values that differ", 1 - part, 0), Check("input values that differ", part, 0)
+    element = Element((0, 3, 2, 1), PIXELS[0, 3, 2, 1] + 1, PIXELS[0, 3, 2, 1], 1, 60) if part else None
+    assert result == LayerResult("preprocess", "mobile-224", "chelsea.jpg", checks, element=element)
+    assert not result
+
+
+def test_preprocess_shows_the_worst_of_many() -> None:
+    """All differ, by one unit in the last place but for one value."""
+    ours = np.nextafter(PIXELS, np.float32(2))
+    ours[0, 3, 2, 1] += 0.5
+    element = compare.preprocess("mobile-224", "chelsea.jpg", (DECODED, ours), (DECODED, PIXELS)).element
+    assert element
+    assert (element.index, element.exceeding) == ((0, 3, 2, 1), 60)
+
+
+@pytest.mark.parametrize("part", [0, 1], ids=["decoded", "input"])
+@pytest.mark.parametrize("change", ["shape", "dtype"])
+def test_preprocess_of_another_shape_or_dtype_fails(part: int, change: str) -> None:
+    """Though the values be the same; which of the two it is, and what both sides have, is named."""
+    official = DECODED, PIXELS
+    other = official[part].astype(np.float64) if change == "dtype" else official[part][..., :1]
+    ours = (other, PIXELS) if part == 0 else (DECODED, other)
+    result = compare.preprocess("mobile-224", "chelsea.jpg", ours, official)
+    both = [f"{array.dtype} {array.shape}" for array in (other, official[part])]
+    problem = f"{('decoded', 'input')[part]}: the port has {both[0]}, TensorFlow {both[1]}"
+    assert result == LayerResult("preprocess", "mobile-224", "chelsea.jpg", problem=problem)

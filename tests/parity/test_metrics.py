@@ -92,6 +92,20 @@ def test_a_float32_difference_is_taken_in_float64() -> None:
     assert found.largest == 2.0**-24
 
 
+def test_between_two_float32_arrays_nothing_is_rounded() -> None:
+    """From 2^24 to -1 it is one more than 2^24, which float32 does not hold."""
+    actual, truth = np.full((1, 1), 2.0**24, np.float32), np.full((1, 1), -1, np.float32)
+    assert metrics.distance(actual, truth).largest == 2.0**24 + 1
+    assert metrics.exceeding(actual, truth, 2.0**24) == 1
+
+
+def test_two_infinite_values_have_no_distance() -> None:
+    """It is not a number, without a warning, and so within no limit."""
+    infinite = np.array([[np.inf, 1.0]])
+    found = metrics.distance(infinite, infinite)
+    assert np.isnan([found.l2, found.largest]).all()
+
+
 @given(hnp.arrays(np.float32, SHAPES, elements=VALUES))
 def test_norm_and_largest_are_those_of_the_plain_formulas(truth: np.ndarray) -> None:
     """The norm is summed in float64, whatever the array's own format."""

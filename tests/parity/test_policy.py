@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.policy import FLOAT32, FLOAT64, GATES, Float32Policy, Float64Policy
+from parity.policy import FLOAT32, FLOAT64, GATES, IMAGENET, Float32Policy, Float64Policy, ImagenetPolicy
 
 PLAIN = st.sampled_from([1.25, 2.0])
 EFFECTIVE = st.floats(1, 1e9) | st.just(np.inf)
@@ -19,14 +19,15 @@ def test_the_constants_are_the_calibrated_ones() -> None:
     factors = {"layer": 1.25, "channel": 2.0, "largest": 2.0, "chance": 12.0}
     floors = {"channel_values": 100, "floor": 8 * 2.0**-24, "floor_of_small_maps": 64 * 2.0**-24}
     assert asdict(FLOAT32) == factors | floors
+    assert asdict(IMAGENET) == {"logits": 4.0}
 
 
 def test_the_gates_are_ordered_from_the_strongest_on() -> None:
     assert GATES == ("preprocess", "structure", "exact-float32", "exact-float64", "float64", "float32", "imagenet")
 
 
-@pytest.mark.parametrize("policy", [FLOAT64, FLOAT32], ids=["float64", "float32"])
-def test_a_policy_is_frozen(policy: Float64Policy | Float32Policy) -> None:
+@pytest.mark.parametrize("policy", [FLOAT64, FLOAT32, IMAGENET], ids=["float64", "float32", "imagenet"])
+def test_a_policy_is_frozen(policy: Float64Policy | Float32Policy | ImagenetPolicy) -> None:
     for name in asdict(policy):
         with pytest.raises(FrozenInstanceError):
             setattr(policy, name, 1e9)
@@ -57,3 +58,9 @@ def test_the_factor_is_plain_for_many_values(plain: float, many: int, few: int) 
 def test_the_factor_for_few_values(effective: int, factor: float) -> None:
     """exp(12 / sqrt(effective number of values))."""
     assert float(FLOAT32.factor(FLOAT32.layer, effective)) == pytest.approx(factor)
+
+
+@pytest.mark.parametrize(("pixels", "units"), [(1, 64), (99, 64), (100, 8), (109561, 8)])
+def test_the_floor_is_higher_for_maps_of_fewer_than_100_pixels(pixels: int, units: int) -> None:
+    """In units of rounding to float32."""
+    assert FLOAT32.floor_for(pixels) == units * 2.0**-24

@@ -1,0 +1,101 @@
+"""From a network's results to its verdict."""
+
+from collections.abc import Collection, Mapping
+
+from parity import structure
+from parity.capture import PortError
+from parity.diagnosis.examiner import Examiner, Probe
+from parity.diagnosis.verdict import Source, Verdict
+from parity.layers import Network, layer_modules
+from parity.localize import localize
+from parity.policy import GATES
+from parity.port import Make, make_model
+from parity.result import LayerResult
+from tf_reference.graph import ReferenceGraph
+
+# So many sources are looked at closely; all are named.
+EXAMINED = 40
+Results = Mapping[str, LayerResult]
+
+
+def diagnose(
+    network: Network,
+    graph: ReferenceGraph,
+    results: Mapping[str, Results],
+    probe: Probe | None,
+    make: Make = make_model,
+) -> Verdict:
+    """The verdict on `network` by its layers' `results` by gate. Without a `probe` nothing is replayed."""
+    selected = {layer for by_layer in results.values() for layer in by_layer}
+    structural = _Structural(network, graph, selected, make)
+    failures: dict[str, dict[str, LayerResult]] = {}
+    for gate, by_layer in {structure.GATE: structural.results, **results}.items():
+        for layer, result in by_layer.items():
+            if not result:
+                failures.setdefault(layer, {})[gate] = result
+    passing = selected - failures.keys()
+    unreached = {layer for layer, by_gate in failures.items() if not any(result.reached for result in by_gate.values())}
+    try:
+        examiner = Examiner(probe, [layer for layer in graph.layers if layer in failures]) if probe else None
+        unfilled = ""
+    except PortError as error:
+        examiner, unfilled = None, str(error)
+    found = localize(graph.feeders, failures, passing, examiner.at_fault if examiner else (), unreached)
+
+    unjudged = graph.layers.keys() - passing - failures.keys()
+
+    def source(layer: str, closely: bool) -> Source:
+        kind, hints = structural.kind(layer)
+        replays: tuple[LayerResult, ...] = ()
+        if examiner and layer in examiner.layers and kind not in ("missing", "not reported"):
+            kind, replays, hints = _look(examiner, layer) if closely else (_glance(examiner, layer), (), ())
+        elif not kind:
+            kind, hints = ("error", (unfilled,)) if unfilled else ("not replayed", ())
+        gates = tuple(gate for gate in GATES if gate in failures[layer])
+        before = tuple(name for name in graph.feeders.get(layer, ()) if name in unjudged)
+        return Source(layer, gates, kind, replays, hints, before)
+
+    sources = tuple(source(layer, closely=number < EXAMINED) for number, layer in enumerate(found.sources))
+    return Verdict(str(network), sources, found.downstream)
+
+
+def _glance(examiner: Examiner, layer: str) -> str:
+    """The kind of fault, as far as the replay tells."""
+    return "wiring" if examiner.replays[layer] else "operation"
+
+
+def _look(examiner: Examiner, layer: str) -> tuple[str, tuple[LayerResult, ...], tuple[str, ...]]:
+    """The kind of fault, the replays, and the hints."""
+    replays = (examiner.replays[layer], *examiner.replay_in_float32(layer))
+    observed = examiner.observed
+    if not all(replays):
+        return "operation", replays, tuple(examiner.operation_hints(layer))
+    if layer not in observed.givers:
+        return ("error", replays, (str(observed.error),)) if observed.error else ("not reported", replays, ())
+    arrived = tuple(examiner.arrivals(layer))
+    return ("wiring" if arrived else "unconfirmed"), replays, arrived
+
+
+class _Structural:
+    """The structure gate on every layer, whichever were selected."""
+
+    def __init__(self, network: Network, graph: ReferenceGraph, selected: Collection[str], make: Make) -> None:
+        self._graph = graph
+        self._parts, self._failure = structure.port_parts(network, make)
+        self.results = structure.compare_parts(network, graph, {*graph.layers, *selected}, self._parts, self._failure)
+        try:
+            self._own = set(layer_modules(make(network, "float32")))
+        except Exception:  # it is the failure already
+            self._own = set()
+
+    def kind(self, layer: str) -> tuple[str, tuple[str, ...]]:
+        """The kind of fault where no replay is needed to tell, and the differences; otherwise empty."""
+        result = self.results[layer]
+        if layer not in self._graph.layers:
+            return "extra", result.notes
+        if result or not result.reached:
+            return "", ()
+        if layer not in self._own:
+            return "missing", result.notes
+        reported = self._failure or ("layer", layer) in self._parts
+        return ("structure" if reported else "not reported"), result.notes

@@ -1,0 +1,158 @@
+"""A close look at failing layers, one by one: each run alone on TensorFlow's inputs, and what arrives at it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from parity import compare, metrics
+from parity.diagnosis.hints import Operation, mistake, parameter_hints
+from parity.diagnosis.relations import describe, same
+from parity.diagnosis.replay import Observed, observe, replay
+from parity.layers import Network, layer_modules, layer_of
+from parity.pair import Pair
+from parity.result import LayerResult
+from tf_reference.layers import IMAGES
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Both networks with weights and images loaded, as `gate` runs them.
+
+    `single` is the same in float32 beside float64, to replay the sources there too.
+    """
+
+    network: Network
+    gate: str
+    pair: Pair
+    images: np.ndarray
+    variables: Mapping[str, np.ndarray]
+    single: Pair | None = None
+
+
+class Examiner:
+    """Examines those of `layers` that both sides have. Raises PortError where the port cannot be made or filled."""
+
+    def __init__(self, probe: Probe, layers: Sequence[str]) -> None:
+        self.probe = probe
+        self.graph = probe.pair.graph
+        self.model = probe.pair.port.model
+        own = layer_modules(self.model)
+        self.layers = [layer for layer in layers if layer in own and layer in self.graph.layers]
+
+    @cached_property
+    def observed(self) -> Observed:
+        """One forward of the port."""
+        return observe(self.model, self.probe.images)
+
+    @cached_property
+    def official(self) -> dict[str, np.ndarray]:
+        """TensorFlow's values of the layers and of what feeds them, and the images."""
+        names = {name for layer in self.layers for name in (layer, *self.graph.layers[layer].inputs)} - {IMAGES}
+        images = self.probe.images.astype(self.graph.spec.dtype)
+        return self.probe.pair.reference.run(images, sorted(names)) | {IMAGES: images}
+
+    def _inputs(self, layer: str) -> list[np.ndarray]:
+        return [self.official[name] for name in self.graph.layers[layer].inputs]
+
+    @cached_property
+    def replays(self) -> dict[str, LayerResult]:
+        """Each layer alone on TensorFlow's own inputs to it, judged by the probe's gate."""
+        return {layer: self._replay(layer) for layer in self.layers}
+
+    def _replay(self, layer: str) -> LayerResult:
+        gate, network = self.probe.gate, str(self.probe.network)
+        try:
+            actual = replay(self.model, layer, self._inputs(layer))
+        except Exception as error:  # whatever a faulty layer raises is its result
+            return LayerResult(gate, network, layer, problem=f"it raises {type(error).__name__}: {error}")
+        judge = compare.exact if gate.startswith("exact") else compare.float64
+        return judge(network, layer, actual, self.official[layer])
+
+    def replay_in_float32(self, layer: str) -> Iterator[LayerResult]:
+        """The layer alone on TensorFlow's float32 inputs, measured from what TensorFlow makes of them in float64.
+
+        Nothing where the probe has no float32 side.
+        """
+        if not self.probe.single:
+            return
+        names = self.graph.layers[layer].inputs
+        values = self.probe.single.reference.run(self.probe.images, [*({layer, *names} - {IMAGES})])
+        values[IMAGES] = self.probe.images
+        inputs = [values[name] for name in names]
+        truth = self.probe.pair.reference.replay(layer, inputs)
+        network, official = str(self.probe.network), metrics.distance(values[layer], truth)
+        try:
+            actual = replay(self.probe.single.port.model, layer, inputs)
+        except Exception as error:
+            yield LayerResult("float32", network, layer, problem=f"it raises {type(error).__name__}: {error}")
+        else:
+            independent = metrics.independent_neighbourhoods(self.probe.images[0])
+            yield compare.float32(network, layer, actual, truth, official, independent)
+
+    @cached_property
+    def at_fault(self) -> set[str]:
+        """The layers that are at fault by themselves, whatever comes before them."""
+        return self._miswired | {layer for layer, result in self.replays.items() if not result}
+
+    @cached_property
+    def _miswired(self) -> set[str]:
+        """The layers that get another value than the port's own output of the layer that should feed them."""
+        suspects = {
+            layer for layer in self.layers if self.observed.givers.get(layer, wired := self._wired(layer)) != wired
+        }
+        feeders = {name for layer in suspects for name in self.graph.layers[layer].inputs}
+        closer = observe(self.model, self.probe.images, suspects, feeders)
+        own = closer.outputs | {IMAGES: self.official[IMAGES]}
+
+        def differs(layer: str) -> bool:
+            names, arrived = self.graph.layers[layer].inputs, closer.inputs[layer]
+            pairs = zip(names, arrived, strict=False)
+            return len(arrived) != len(names) or not all(name in own and same(x, own[name]) for name, x in pairs)
+
+        return {layer for layer in suspects if differs(layer)}
+
+    def _wired(self, layer: str) -> tuple[tuple[str, ...], ...]:
+        """Who gives each of the layer's inputs in a sound port."""
+        return tuple((name,) for name in self.graph.layers[layer].inputs)
+
+    def arrivals(self, layer: str) -> Iterator[str]:
+        """What arrives at the layer in the place of each input that it should get, in words."""
+        arrived, names = observe(self.model, self.probe.images, [layer]).inputs[layer], self.graph.layers[layer].inputs
+        if len(arrived) != len(names):
+            yield f"it gets {len(arrived)} inputs, not {len(names)}"
+        for number, (value, name) in enumerate(zip(arrived, names, strict=False)):
+            givers = self.observed.givers[layer][number]
+            if same(value, self.official[name]) or (layer not in self._miswired and givers == (name,)):
+                continue
+            place = f"input {number}" if len(names) > 1 else "it"
+            yield f"{place} gets {self._giver(value, name, givers)}, not {name}"
+
+    def _giver(self, value: np.ndarray, name: str, givers: tuple[str, ...]) -> str:
+        """Where a value comes from that should be that of the layer `name`."""
+        if name in givers[:-1]:
+            return f"{name} as {' and '.join(givers[givers.index(name) + 1 :])} changed it in place"
+        if givers:
+            return f"the output of {givers[-1]}"
+        if relation := describe(value, self.official[name]):
+            return f"a value of no layer: {name}, {relation}"
+        alike = [row.name for row in self.graph.layers.values() if row.shape[1:] == value.shape[1:]]
+        official = self.probe.pair.reference.run(self.probe.images, alike)
+        equal = next((layer for layer in alike if same(value, official[layer])), None)
+        return f"the values of {equal}" if equal else "a value of no layer"
+
+    def operation_hints(self, layer: str) -> Iterator[str]:
+        """What the layer does instead of the official operation, and how its parameters differ."""
+        variables, inputs = self.probe.variables, self._inputs(layer)
+        own = {name.rpartition("/")[2]: variables[name] for name in variables if layer_of(name) == layer}
+        try:
+            actual = replay(self.model, layer, inputs)
+        except Exception:  # reported as the replay's result
+            return
+        expected = self.official[layer]
+        found = mistake(Operation(self.graph.layers[layer].kind, tuple(inputs), expected, own), actual)
+        parameters = parameter_hints(self.model, layer, variables)
+        if found or (not parameters and (found := describe(actual, expected))):
+            yield f"it gives: {found}"
+        yield from parameters

@@ -1,0 +1,198 @@
+"""What an operation of the port does instead of the official one: its parameters, then likely mistakes in turn."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import permutations, product
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from parity.capture import to_nchw, to_nhwc
+from parity.diagnosis.relations import describe, same
+from parity.layers import layer_of
+from pnasnet_torch import PNASNet
+from pnasnet_torch.weights import variable_targets
+
+Variables = Mapping[str, np.ndarray]
+EPSILON = 1e-3
+# What a mistake is called, and what the layer then gives (N, C, H, W).
+Mistake = tuple[str, Callable[[], Tensor]]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An official layer: its operation's type, the values that feed it and its own (NHWC), and its variables' values
+    by the last part of their names, as in `moving_mean`."""
+
+    kind: str
+    inputs: tuple[np.ndarray, ...]
+    expected: np.ndarray
+    variables: Variables
+
+
+def parameter_hints(model: PNASNet, layer: str, official: Variables) -> list[str]:
+    """How the parameters of the port's `layer` differ from the official variables, in words; empty if they do not."""
+    hints = []
+    state = model.state_dict()
+    for name, target in variable_targets(model).items():
+        if layer_of(name) == layer and name in official:
+            actual = state[target.parameter].numpy().transpose(np.argsort(target.axes))
+            expected = official[name].astype(actual.dtype)
+            if not np.array_equal(actual, expected):
+                found = describe(actual, expected) or _of_another(actual, official) or "other values"
+                hints.append(f"{name}: {found}")
+    return hints
+
+
+def _of_another(actual: np.ndarray, official: Variables) -> str:
+    """The official variable that has these values."""
+    for name, array in official.items():
+        if array.shape == actual.shape and np.array_equal(array.astype(actual.dtype), actual):
+            return f"the values of {name}"
+    return ""
+
+
+def mistake(operation: Operation, actual: np.ndarray) -> str:
+    """The mistake that makes the operation give `actual`, in words; empty if none of the known ones does."""
+    if actual.shape != operation.expected.shape or not np.isfinite(actual).all():
+        return ""
+    for words, compute in _mistakes(operation):
+        try:
+            candidate = to_nhwc(compute())
+        except RuntimeError:  # a mistake that is impossible with these shapes
+            continue
+        if not same(candidate, operation.expected) and same(actual, candidate):
+            return words
+    return ""
+
+
+def _mistakes(operation: Operation) -> Iterator[Mistake]:
+    inputs = [to_nchw(array, torch.from_numpy(operation.expected).dtype) for array in operation.inputs]
+    match operation.kind:
+        case "Conv2D" | "DepthwiseConv2dNative":
+            yield from _convolution(inputs[0], operation)
+        case "MaxPool":
+            yield from _max_pool(inputs[0], operation.expected.shape[1:3])
+        case "AvgPool":
+            yield from _subsample(inputs[0], operation.expected.shape[1:3])
+        case "ConcatV2":
+            yield from _concat(inputs)
+        case "Mean":
+            yield "the sum", lambda: inputs[0].sum(dim=(2, 3))
+            yield "the largest", lambda: inputs[0].amax(dim=(2, 3))
+            yield "the mean over the batch too", lambda: inputs[0].mean(dim=(0, 2, 3)).expand(len(inputs[0]), -1)
+        case "Softmax":
+            yield "its logarithm", lambda: inputs[0].log_softmax(1)
+            yield "each class by itself: a sigmoid", lambda: inputs[0].sigmoid()
+        case _ if "moving_mean" in operation.variables:
+            yield from _batch_norm(inputs[0], operation.variables)
+        case "AddV2" if len(inputs) == 2:
+            left, right = inputs
+            yield "the right branch is missing", lambda: left
+            yield "the left branch is missing", lambda: right
+            yield "the difference", lambda: left - right
+            yield "the product", lambda: left * right
+    if len(inputs) == 1:
+        yield "its input: a missing ReLU" if operation.kind == "Relu" else "its input", lambda: inputs[0]
+
+
+def _convolution(x: Tensor, operation: Operation) -> Iterator[Mistake]:
+    kernel = torch.from_numpy(next(iter(operation.variables.values()))).to(x.dtype)
+    depthwise = operation.kind == "DepthwiseConv2dNative"
+    weight, groups = kernel.permute((2, 3, 0, 1) if depthwise else (3, 2, 0, 1)), kernel.shape[2] if depthwise else 1
+    size = operation.expected.shape[1:3]
+
+    def conv(x: Tensor, weight: Tensor, before: int | None = None, mode: str = "constant") -> Tensor:
+        padded, stride = _padded(x, weight.shape[-1], size, before, mode)
+        return F.conv2d(padded, weight, None, stride, groups=groups)[:, :, : size[0], : size[1]]
+
+    official = _stride_and_padding(x.shape[2], weight.shape[-1], size[0])[1]
+    for before in range(weight.shape[-1] + 1):
+        yield f"padding of {before} before instead of {official}", partial(conv, x, weight, before)
+    for mode in ("reflect", "replicate"):
+        yield f"padding by {mode}", partial(conv, x, weight, mode=mode)
+    yield "a ReLU on its input", lambda: conv(x.relu(), weight)
+    yield "its input's channels in reverse", lambda: conv(x.flip(1), weight)
+    yield "kernel transposed: rows and columns exchanged", lambda: conv(x, weight.transpose(2, 3))
+    yield "kernel transposed: inputs and outputs exchanged", lambda: conv(x, weight.transpose(0, 1))
+    for axes, name in (((2,), "rows"), ((3,), "columns"), ((2, 3), "rows and columns")):
+        yield f"kernel flipped along {name}", partial(conv, x, weight.flip(axes))
+
+
+def _padded(
+    x: Tensor, kernel: int, size: tuple[int, ...], before: int | None, mode: str = "constant", value: float = 0.0
+) -> tuple[Tensor, int]:
+    """x padded for `size` outputs, by `before` pixels before each side (None: as the official code), and the stride."""
+    stride, pads = 1, []
+    for side, outputs in zip(reversed(x.shape[2:]), reversed(size), strict=True):
+        stride, official = _stride_and_padding(side, kernel, outputs)
+        first = official if before is None else before
+        pads += [first, max((outputs - 1) * stride + kernel - side - first, 0)]
+    return F.pad(x, pads, mode, value) if mode == "constant" else F.pad(x, pads, mode), stride
+
+
+def _stride_and_padding(side: int, kernel: int, outputs: int) -> tuple[int, int]:
+    """The stride that gives so many outputs, and the pixels that TensorFlow then adds before; by SAME if it can be.
+
+    Worked out here, since the port's own arithmetic may be what is wrong.
+    """
+    for stride in (1, 2, 3):
+        if -(-side // stride) == outputs:
+            return stride, max((outputs - 1) * stride + kernel - side, 0) // 2
+    return next(stride for stride in (1, 2, 3, side) if (side - kernel) // stride + 1 <= outputs), 0
+
+
+def _max_pool(x: Tensor, size: tuple[int, ...]) -> Iterator[Mistake]:
+    def pool(before: int | None, value: float) -> Tensor:
+        padded, stride = _padded(x, 3, size, before, value=value)
+        return F.max_pool2d(padded, 3, stride)[:, :, : size[0], : size[1]]
+
+    def average(counts_padding: bool) -> Tensor:
+        padded, stride = _padded(x, 3, size, None)
+        ones, _ = _padded(torch.ones_like(x), 3, size, None)
+        total, count = (F.avg_pool2d(each, 3, stride)[:, :, : size[0], : size[1]] for each in (padded, ones))
+        return total if counts_padding else total / count
+
+    yield "padded with 0 instead of -inf", lambda: pool(None, 0.0)
+    official = _stride_and_padding(x.shape[2], 3, size[0])[1]
+    for before in range(3):
+        yield f"padding of {before} before instead of {official}", partial(pool, before, -torch.inf)
+        yield f"padding of {before} before instead of {official}, with 0 instead of -inf", partial(pool, before, 0.0)
+    yield "the average, padding left out", lambda: average(counts_padding=False)
+    yield "the average, padding counted", lambda: average(counts_padding=True)
+
+
+def _subsample(x: Tensor, size: tuple[int, ...]) -> Iterator[Mistake]:
+    def every_second(rows: int, columns: int) -> Tensor:
+        return F.pad(x, (0, 2, 0, 2))[:, :, rows::2, columns::2][:, :, : size[0], : size[1]]
+
+    for rows, columns in product((0, 1), repeat=2):
+        yield f"every second pixel from row {rows} and column {columns}", partial(every_second, rows, columns)
+    yield "the average of 2x2 pixels", lambda: F.avg_pool2d(F.pad(x, (0, 1, 0, 1)), 2, 2)[:, :, : size[0], : size[1]]
+
+
+def _concat(parts: list[Tensor]) -> Iterator[Mistake]:
+    for order in permutations(range(len(parts))):
+        words = "its parts in the order " + ", ".join(str(i) for i in order)
+        yield words, partial(torch.cat, [parts[i] for i in order], 1)
+
+
+def _batch_norm(x: Tensor, variables: Variables) -> Iterator[Mistake]:
+    tensors = (torch.from_numpy(variables[name]).to(x.dtype) for name in ("moving_mean", "moving_variance"))
+    mean, variance = tensors
+    beta = torch.from_numpy(variables["beta"]).to(x.dtype)
+    gamma = torch.from_numpy(variables["gamma"]).to(x.dtype) if "gamma" in variables else torch.ones_like(beta)
+
+    def norm(scale: Tensor, mean: Tensor = mean) -> Tensor:
+        return (x - mean[:, None, None]) * (gamma * scale)[:, None, None] + beta[:, None, None]
+
+    for epsilon in (0.0, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8):
+        yield f"epsilon {epsilon:g}", partial(norm, torch.rsqrt(variance + epsilon))
+    yield "epsilon added behind the root", lambda: norm(1 / (variance.sqrt() + EPSILON))
+    yield "the variance taken for the deviation", lambda: norm(1 / (variance + EPSILON))
+    for words, unbiased in (("", False), (", unbiased", True)):
+        scale = torch.rsqrt(x.var(dim=(0, 2, 3), unbiased=unbiased) + EPSILON)
+        yield f"the batch's own mean and variance{words}: training mode", partial(norm, scale, x.mean(dim=(0, 2, 3)))

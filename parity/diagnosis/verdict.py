@@ -1,0 +1,76 @@
+"""The verdict on a network: which operations are at fault, how that was confirmed, and what fails only behind them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from parity.result import LayerResult
+
+# So many sources are printed with all that is known of them, the others in a line each.
+DETAILED = 3
+# What kind of fault a source is, and what that says.
+KINDS = {
+    "operation": "run alone on TensorFlow's own inputs, it fails too: the fault is in this operation or its parameters",
+    "wiring": "run alone on TensorFlow's own inputs, it passes: the fault is in what arrives at it",
+    "structure": "its shape, its dtype or its variables are not the official ones",
+    "missing": "the official network has this layer, the port does not",
+    "extra": "the port has this layer, the official network does not",
+    "not reported": "the port has this layer, but never runs it",
+    "error": "the port raises an error here",
+    "unconfirmed": "run alone on TensorFlow's own inputs, it passes, and these do arrive: it differs from run to run",
+    "not replayed": "no gate that compares values ran",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A layer at fault: the gates that it fails, the kind of fault, its replays by dtype, and hints at the mistake.
+
+    `unjudged` are layers feeding it that were not selected, so that the fault may lie before it.
+    """
+
+    layer: str
+    gates: tuple[str, ...]
+    kind: str
+    replays: tuple[LayerResult, ...] = ()
+    hints: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """The source in one line, with the first hint."""
+        return ": ".join([self.layer, self.kind, *self.hints[:1]])
+
+    def __str__(self) -> str:
+        lines = [f"{self.layer}: {self.kind} (fails {', '.join(self.gates)})", f"  {KINDS[self.kind]}"]
+        lines += [f"  replay in {replay.gate}: {_outcome(replay)}" for replay in self.replays]
+        lines += [f"  {hint}" for hint in self.hints]
+        if self.unjudged:
+            lines.append(f"  not judged in this run, though it feeds it: {', '.join(self.unjudged)}")
+        return "\n".join(lines)
+
+
+def _outcome(replay: LayerResult) -> str:
+    if replay.problem:
+        return f"fails: {replay.problem}"
+    worst = max(replay.checks, key=lambda check: check.margin)
+    return f"{'passes' if replay else 'fails'}: {worst}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """On one network: the sources in its order, and for each layer downstream the nearest of them."""
+
+    network: str
+    sources: tuple[Source, ...]
+    downstream: Mapping[str, tuple[str, ...]]
+
+    @property
+    def head(self) -> str:
+        """The counts."""
+        count, behind = len(self.sources), len(self.downstream)
+        return f"{self.network}: {count:,} {'source' if count == 1 else 'sources'}, {behind:,} layers downstream"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The verdict as plain data."""
+        return asdict(self) | {"sources": [asdict(source) for source in self.sources]}
