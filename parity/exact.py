@@ -7,7 +7,8 @@ they take differences, which also keeps channels from dying in the ReLUs.
 
 The mean over the map is no integer, but one correctly rounded quotient of integers on both sides. A last layer that
 takes one such value for each class, times a large power of two, rounds only when it adds the bias; it takes more where
-the map's area is a power of two. Its logits lie so far apart that every softmax value is exactly 0 or a unit fraction.
+the map's area is a power of two. The power is so large that two logits are equal or, even if they differ by one unit of
+rounding of float64 alone, so far apart that every softmax value is exactly 0 or a unit fraction.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ import numpy as np
 # area of the last map (pixels), over which the mean sums. Large at 331 (area 121) reaches 2^21.9 of 2^24 in float32,
 # 2^51.8 of 2^53 in float64: there is no room for the next denser pair.
 DENSITY = {"float32": ((400, (2, 1)), (math.inf, (1, 1))), "float64": ((200, (4, 2)), (math.inf, (2, 2)))}
-LOGITS_SCALE = 2.0**20
+LOGITS_SCALE = 2.0**70
 IMAGE_RANGE = 2
 BETA, MEAN = (1, 2), 1
 # Two images in one batch show what mixes them; float64 takes twice the memory, and one will do.
@@ -71,7 +72,7 @@ def _values(name: str, shape: tuple[int, ...], dtype: str, map_area: int, seed: 
         case "moving_mean":
             return rng.integers(-MEAN, MEAN, shape, endpoint=True)
         case "biases":
-            return rng.integers(-3, 3, shape, endpoint=True)
+            return rng.integers(-3, 3, shape, endpoint=True) * LOGITS_SCALE
         case "depthwise_weights":
             return _kernels(rng, shape[0] * shape[1], shape[2], depthwise).reshape(shape)
         case "weights" if len(shape) == 2:

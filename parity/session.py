@@ -112,7 +112,8 @@ class ParitySession:
         known = graph.layers.keys() | set(port_layers(network.variant))
         layers = {gate: {name: rows[name] for name in rows.keys() & known} for gate, rows in results.items()}
         gate = next((gate for gate in PROBES if gate in failed), None)
-        return diagnose(network, graph, layers, self._probe(gate) if gate else None)
+        parts = structure.port_parts(network)
+        return diagnose(network, graph, layers, parts, self._probe(gate) if gate else None)
 
     def _probe(self, gate: str) -> Probe:
         turn = self._turn

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import torch
 
 from parity.capture import PortError, run
-from parity.layers import WHOLE, Network, block, layer_of
+from parity.layers import WHOLE, Network, block, layer_modules, layer_of
 from parity.port import Make, make_model
 from parity.result import Check, LayerResult
 from pnasnet_torch.weights import variable_shapes
@@ -20,47 +21,53 @@ Parts = dict[Part, str]
 LISTED = 20
 
 
+class PortParts(NamedTuple):
+    """The port's variables, and those of its `layers` that it reaches, with their shapes; and what went wrong in it."""
+
+    found: Parts
+    layers: frozenset[str]
+    failure: PortError | None
+
+
 def judge(
     network: Network, graph: ReferenceGraph, names: Iterable[str], make: Make = make_model
 ) -> dict[str, LayerResult]:
     """Results for `names`, each a layer with its variables, a block with all that lies in it, or the whole network."""
-    return compare_parts(network, graph, names, *port_parts(network, make))
+    return compare_parts(network, graph, names, port_parts(network, make))
 
 
 def compare_parts(
-    network: Network, graph: ReferenceGraph, names: Iterable[str], port: Parts, failure: PortError | None
+    network: Network, graph: ReferenceGraph, names: Iterable[str], port: PortParts
 ) -> dict[str, LayerResult]:
     """As `judge`, of what `port_parts` found."""
     official = {("layer", name): f"{layer.shape[1:]} {layer.dtype}" for name, layer in graph.layers.items()}
     official |= {("variable", name): str(variable.shape) for name, variable in graph.variables.items()}
     keys_of: defaultdict[str, list[Part]] = defaultdict(list)
-    for key in {**official, **port}:
+    for key in {**official, **port.found}:
         layer = layer_of(key[1]) if key[0] == "variable" else key[1]
         for name in {layer, block(layer), WHOLE}:
             keys_of[name].append(key)
-    return {name: _result(network, name, keys_of[name], port, official, failure) for name in names}
+    return {name: _result(network, name, keys_of[name], port.found, official, port.failure) for name in names}
 
 
-def port_parts(network: Network, make: Make = make_model) -> tuple[Parts, PortError | None]:
-    """The port's layers and variables with their shapes, from a forward of no images; and what went wrong in it.
-
-    Whatever a faulty port raises is its result; it has the layers that were reached before.
-    """
-    parts: Parts = {}
+def port_parts(network: Network, make: Make = make_model) -> PortParts:
+    """What the port has, from a forward of no images. Whatever a faulty port raises is its result."""
+    found: Parts = {}
 
     def after(name: str, output: torch.Tensor) -> None:
-        parts["layer", name] = _describe(output)
+        found["layer", name] = _describe(output)
 
     try:
         model = make(network, "float32")
-        parts |= {("variable", name): str(shape) for name, shape in variable_shapes(model).items()}
+        layers = frozenset(layer_modules(model))
+        found |= {("variable", name): str(shape) for name, shape in variable_shapes(model).items()}
     except Exception as error:
-        return parts, PortError("", error)
+        return PortParts(found, frozenset(), PortError("", error))
     try:
         run(model, torch.empty(0, 3, network.height, network.width), after=after)
     except PortError as error:
-        return parts, error
-    return parts, None
+        return PortParts(found, layers, error)
+    return PortParts(found, layers, None)
 
 
 def _describe(output: torch.Tensor) -> str:

@@ -6,11 +6,11 @@ from parity import structure
 from parity.capture import PortError
 from parity.diagnosis.examiner import Examiner, Probe
 from parity.diagnosis.verdict import Source, Verdict
-from parity.layers import Network, layer_modules
+from parity.layers import Network, layer_of
 from parity.localize import localize
 from parity.policy import GATES
-from parity.port import Make, make_model
 from parity.result import LayerResult
+from parity.structure import PortParts
 from tf_reference.graph import ReferenceGraph
 
 # So many sources are looked at closely; all are named.
@@ -22,14 +22,17 @@ def diagnose(
     network: Network,
     graph: ReferenceGraph,
     results: Mapping[str, Results],
+    parts: PortParts,
     probe: Probe | None,
-    make: Make = make_model,
 ) -> Verdict:
-    """The verdict on `network` by its layers' `results` by gate. Without a `probe` nothing is replayed."""
+    """The verdict on `network` by its layers' `results` by gate and by the `parts` of the port.
+
+    Without a `probe` nothing is replayed.
+    """
     selected = {layer for by_layer in results.values() for layer in by_layer}
-    structural = _Structural(network, graph, selected, make)
+    structural = _Structural(network, graph, selected, parts)
     failures: dict[str, dict[str, LayerResult]] = {}
-    for gate, by_layer in {structure.GATE: structural.results, **results}.items():
+    for gate, by_layer in {**results, structure.GATE: structural.results}.items():
         for layer, result in by_layer.items():
             if not result:
                 failures.setdefault(layer, {})[gate] = result
@@ -47,10 +50,12 @@ def diagnose(
     def source(layer: str, closely: bool) -> Source:
         kind, hints = structural.kind(layer)
         replays: tuple[LayerResult, ...] = ()
-        if examiner and layer in examiner.layers and kind not in ("missing", "not reported"):
+        if not kind and examiner and layer in examiner.layers:
             kind, replays, hints = _look(examiner, layer) if closely else (_glance(examiner, layer), (), ())
         elif not kind:
-            kind, hints = ("error", (unfilled,)) if unfilled else ("not replayed", ())
+            result = structural.results[layer]
+            kind, hints = ("structure", result.notes) if not result and result.reached else ("not replayed", ())
+            kind, hints = ("error", (unfilled,)) if unfilled and kind == "not replayed" else (kind, hints)
         gates = tuple(gate for gate in GATES if gate in failures[layer])
         before = tuple(name for name in graph.feeders.get(layer, ()) if name in unjudged)
         return Source(layer, gates, kind, replays, hints, before)
@@ -79,14 +84,11 @@ def _look(examiner: Examiner, layer: str) -> tuple[str, tuple[LayerResult, ...],
 class _Structural:
     """The structure gate on every layer, whichever were selected."""
 
-    def __init__(self, network: Network, graph: ReferenceGraph, selected: Collection[str], make: Make) -> None:
+    def __init__(self, network: Network, graph: ReferenceGraph, selected: Collection[str], parts: PortParts) -> None:
         self._graph = graph
-        self._parts, self._failure = structure.port_parts(network, make)
-        self.results = structure.compare_parts(network, graph, {*graph.layers, *selected}, self._parts, self._failure)
-        try:
-            self._own = set(layer_modules(make(network, "float32")))
-        except Exception:  # it is the failure already
-            self._own = set()
+        self._parts = parts
+        own = {layer_of(name) if kind == "variable" else name for kind, name in parts.found}
+        self.results = structure.compare_parts(network, graph, {*graph.layers, *selected, *own}, parts)
 
     def kind(self, layer: str) -> tuple[str, tuple[str, ...]]:
         """The kind of fault where no replay is needed to tell, and the differences; otherwise empty."""
@@ -95,7 +97,9 @@ class _Structural:
             return "extra", result.notes
         if result or not result.reached:
             return "", ()
-        if layer not in self._own:
+        if layer not in self._parts.layers:
             return "missing", result.notes
-        reported = self._failure or ("layer", layer) in self._parts
-        return ("structure" if reported else "not reported"), result.notes
+        if any(note.startswith("variable") for note in result.notes):
+            return "structure", result.notes
+        reported = self._parts.failure or ("layer", layer) in self._parts.found
+        return ("", ()) if reported else ("not reported", result.notes)

@@ -108,10 +108,10 @@ class Examiner:
 
         def differs(layer: str) -> bool:
             names, arrived = self.graph.layers[layer].inputs, closer.inputs[layer]
-            pairs = zip(names, arrived, strict=False)
-            return len(arrived) != len(names) or not all(name in own and same(x, own[name]) for name, x in pairs)
+            return len(arrived) != len(names) or not all(same(x, own[n]) for n, x in zip(names, arrived, strict=True))
 
-        return {layer for layer in suspects if differs(layer)}
+        # A layer that should feed it but never runs is the fault itself.
+        return {layer for layer in suspects if own.keys() >= set(self.graph.layers[layer].inputs) and differs(layer)}
 
     def _wired(self, layer: str) -> tuple[tuple[str, ...], ...]:
         """Who gives each of the layer's inputs in a sound port."""

@@ -62,11 +62,11 @@ def _linear(actual: np.ndarray, expected: np.ndarray) -> str:
 
 
 def _dropout(actual: np.ndarray, expected: np.ndarray) -> str:
-    kept = actual != 0
+    kept = (actual != 0) & (expected != 0)
     if kept.all() or not kept.any() or not expected[~kept].any():
         return ""
     factor = float(np.median(actual[kept] / expected[kept]))
-    share = np.count_nonzero(kept & (expected != 0)) / np.count_nonzero(expected)
+    share = np.count_nonzero(kept) / np.count_nonzero(expected)
     return f"{share:.0%} kept and scaled by {factor:.4g}: dropout" if same(actual, expected * kept * factor) else ""
 
 

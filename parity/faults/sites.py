@@ -1,0 +1,62 @@
+"""Where a fault can be: the layers of an official graph, by what they are and by the maps that they work on."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pnasnet_torch.genotype import plan_cells, variant
+from tf_reference.graph import ReferenceGraph
+from tf_reference.layers import IMAGES, Layer
+
+Sites = Callable[["Places"], list[str]]
+
+
+@dataclass(frozen=True)
+class Places:
+    """The layers and cells of an official network."""
+
+    graph: ReferenceGraph
+
+    def side(self, name: str) -> int:
+        """Rows of the layer's map."""
+        return self.graph.spec.height if name == IMAGES else self.graph.layers[name].shape[1] or 0
+
+    def layers(self, pattern: str, where: Callable[[Layer], bool] = lambda _layer: True) -> list[str]:
+        """The layers whose whole name `pattern` matches, in the network's order."""
+        rows = self.graph.layers.values()
+        return [row.name for row in rows if re.fullmatch(pattern, row.name) and where(row)]
+
+    def halving(self, pattern: str, even: bool | None = None) -> list[str]:
+        """Those of them that halve a map, of an even or odd side."""
+
+        def where(row: Layer) -> bool:
+            side = self.side(row.inputs[0])
+            return self.side(row.name) == -(-side // 2) < side and (even is None or (side % 2 == 0) == even)
+
+        return self.layers(pattern, where)
+
+    def keeping(self, pattern: str, least: int = 2) -> list[str]:
+        """Those of them that keep the size of a map of at least so many rows."""
+        return self.layers(pattern, lambda row: self.side(row.inputs[0]) == self.side(row.name) >= least)
+
+    def cells(self, where: str = "any") -> list[str]:
+        """The cells; only those whose two inputs are of `same` shape, or that are a `reduction`, or `normal`."""
+        rows = []
+        for plan, _ in plan_cells(variant(self.graph.spec.variant).config):
+            same = plan.prev is not None and plan.prev == plan.net
+            kinds = {"any", "reduction" if plan.stride == 2 else "normal"} | ({"same"} if same else set())
+            if where in kinds:
+                rows.append(plan.scope)
+        return rows
+
+    def channels(self, name: str) -> int:
+        return self.graph.layers[name].shape[-1] or 0
+
+
+def spread(sites: list[str], count: int) -> list[str]:
+    """Up to `count` of them: the first, the last, and those evenly between."""
+    if count >= len(sites):
+        return sites
+    if count == 1:
+        return [sites[len(sites) // 2]]
+    return [sites[number * (len(sites) - 1) // (count - 1)] for number in range(count)]
