@@ -58,6 +58,7 @@ def diagnose(
             kind, hints = ("error", (unfilled,)) if unfilled and kind == "not replayed" else (kind, hints)
         gates = tuple(gate for gate in GATES if gate in failures[layer])
         before = tuple(name for name in graph.feeders.get(layer, ()) if name in unjudged)
+        kind = "unjudged" if before and kind == "unconfirmed" else kind
         return Source(layer, gates, kind, replays, hints, before)
 
     sources = tuple(source(layer, closely=number < EXAMINED) for number, layer in enumerate(found.sources))

@@ -56,17 +56,18 @@ def _of_another(actual: np.ndarray, official: Variables) -> str:
 
 
 def mistake(operation: Operation, actual: np.ndarray) -> str:
-    """The mistake that makes the operation give `actual`, in words; empty if none of the known ones does."""
+    """The mistake that comes nearest to `actual`, in words; empty if none of the known ones gives it to rounding."""
     if actual.shape != operation.expected.shape or not np.isfinite(actual).all():
         return ""
+    missed: dict[str, float] = {}
     for words, compute in _mistakes(operation):
         try:
             candidate = to_nhwc(compute())
         except RuntimeError:  # a mistake that is impossible with these shapes
             continue
         if not same(candidate, operation.expected) and same(actual, candidate):
-            return words
-    return ""
+            missed.setdefault(words, float(np.linalg.norm((actual - candidate).ravel())))
+    return min(missed, key=lambda words: missed[words], default="")
 
 
 def _mistakes(operation: Operation) -> Iterator[Mistake]:

@@ -158,7 +158,7 @@ def _edges(actual: np.ndarray, expected: np.ndarray) -> str:
     sides = []
     for axis, (first, last) in ((1, ("top", "bottom")), (2, ("left", "right"))):
         size = expected.shape[axis]
-        inner = slice(3, -3) if size > 8 else slice(2, -2)
+        inner = slice(3, -3) if expected.shape[3 - axis] > 8 else slice(2, -2)
         other = (slice(None), slice(None), inner) if axis == 1 else (slice(None), inner)
         wrong = _wrong_slices(actual[other], expected[other], axis)
         if any(3 <= i < size - 3 for i in wrong):

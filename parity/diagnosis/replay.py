@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from parity.capture import Inputs, PortError, dtype_of, run, to_nchw, to_nhwc
-from parity.layers import layer_modules
 from pnasnet_torch import PNASNet
 from tf_reference.layers import IMAGES
 
@@ -29,10 +28,10 @@ class Observed(NamedTuple):
 def replay(model: PNASNet, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
     """The output (NHWC) of the port's `layer` alone on `inputs` (NHWC, or (N, C)), converted to the model's dtype.
 
-    Raises KeyError if the port has no such layer, and whatever the layer raises.
+    Raises AttributeError if the port has no such layer, and whatever the layer raises.
     """
     with torch.inference_mode():
-        return to_nhwc(layer_modules(model)[layer](*(to_nchw(array, dtype_of(model)) for array in inputs)))
+        return to_nhwc(model.get_submodule(layer)(*(to_nchw(array, dtype_of(model)) for array in inputs)))
 
 
 def observe(

@@ -18,6 +18,7 @@ KINDS = {
     "not reported": "the port has this layer, but never runs it",
     "error": "the port raises an error here",
     "unconfirmed": "run alone on TensorFlow's own inputs, it passes, and these do arrive: it differs from run to run",
+    "unjudged": "run alone on TensorFlow's own inputs, it passes: the fault lies before it, where nothing was judged",
     "not replayed": "no gate that compares values ran",
 }
 

@@ -1,34 +1,24 @@
-"""All faults, and the trials of them: each at the first, a middle and the last site, on odd and on even maps."""
-
-from collections.abc import Iterator
-from typing import NamedTuple
+"""All faults, by what is at fault."""
 
 from parity.faults.fault import Fault
-from parity.faults.operations import OPERATIONS
-from parity.faults.parameters import PARAMETERS
-from parity.faults.sites import Places, spread
-from parity.faults.wiring import WIRING
-from parity.layers import Network
+from parity.faults.heads import HEADS, REPORTING
+from parity.faults.kernels import ACTIVATIONS, KERNELS, REDUCTION
+from parity.faults.padding import PADDING, POOLS, STRIDES
+from parity.faults.parameters import BATCH_NORM, VALUES
+from parity.faults.states import INPUT, STATES
 
-FAULTS: tuple[Fault, ...] = (*OPERATIONS, *PARAMETERS, *WIRING)
-# At 65 pixels all maps that are halved are even (32, 16, 8, 4), at 67 all are odd (33, 17, 9, 5). How many sites each.
-NETWORKS = {
-    Network("mobile", 65, 65): 2,
-    Network("mobile", 67, 67): 2,
-    Network("large", 65, 65): 1,
-    Network("large", 67, 67): 1,
+GROUPS: dict[str, tuple[Fault, ...]] = {
+    "padding": PADDING,
+    "strides": STRIDES,
+    "pools": POOLS,
+    "kernels": KERNELS,
+    "activations": ACTIVATIONS,
+    "factorized reduction": REDUCTION,
+    "batch norms": BATCH_NORM,
+    "weights": VALUES,
+    "states and branches": STATES,
+    "images": INPUT,
+    "heads": HEADS,
+    "reporting": REPORTING,
 }
-
-
-class Place(NamedTuple):
-    """Where a fault is tried."""
-
-    fault: Fault
-    site: str
-
-
-def places(network: Network, graph_places: Places) -> Iterator[Place]:
-    """The trials on one network; where it takes one site, that is the middle one."""
-    for fault in FAULTS:
-        for site in spread(fault.where(graph_places), NETWORKS[network]):
-            yield Place(fault, site)
+FAULTS = tuple(fault for group in GROUPS.values() for fault in group)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from parity.faults.fault import Fault, Plant
-from parity.faults.operations import CHENXI
+from parity.faults.padding import CHENXI
 from parity.faults.plant import change, exchange, part, replace
 from parity.faults.sites import Places
 from pnasnet_torch import PNASNet
@@ -27,7 +27,7 @@ def _epsilon(value: float) -> Plant:
     return lambda model, site: setattr(part(model, site), "eps", value)
 
 
-def _norm(scale: Callable[[Tensor, float], Tensor]) -> Plant:
+def normalised(scale: Callable[[Tensor, float], Tensor]) -> Plant:
     """A batch norm that divides by something else than the root of variance plus epsilon."""
 
     def plant(model: PNASNet, site: str) -> None:
@@ -90,8 +90,8 @@ BATCH_NORM = (
     Fault("epsilon of PyTorch", lambda p: p.layers(BN), _epsilon(1e-5), port=f"{CHENXI} (auxiliary head)"),
     Fault("epsilon of ten times", lambda p: p.layers(BN), _epsilon(1e-2)),
     Fault("no epsilon", lambda p: p.layers(BN), _epsilon(0.0)),
-    Fault("epsilon behind the root", lambda p: p.layers(BN), _norm(lambda var, eps: 1 / (var.sqrt() + eps))),
-    Fault("variance taken for the deviation", lambda p: p.layers(BN), _norm(lambda var, eps: 1 / (var + eps))),
+    Fault("epsilon behind the root", lambda p: p.layers(BN), normalised(lambda var, eps: 1 / (var.sqrt() + eps))),
+    Fault("variance taken for the deviation", lambda p: p.layers(BN), normalised(lambda var, eps: 1 / (var + eps))),
     Fault("gamma and beta exchanged", lambda p: p.layers(BN), _exchanged("weight", "bias")),
     Fault("mean and variance exchanged", lambda p: p.layers(BN), _exchanged("running_mean", "running_var")),
     Fault("gamma missing", lambda p: p.layers(BN), _set("weight", torch.ones_like)),
@@ -128,4 +128,3 @@ VALUES = (
         _set("weight", lambda w: torch.cat([w[:-1], torch.zeros_like(w[-1:])])),
     ),
 )
-PARAMETERS = (*BATCH_NORM, *VALUES)

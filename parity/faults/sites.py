@@ -17,9 +17,11 @@ class Places:
 
     graph: ReferenceGraph
 
-    def side(self, name: str) -> int:
-        """Rows of the layer's map."""
-        return self.graph.spec.height if name == IMAGES else self.graph.layers[name].shape[1] or 0
+    def sides(self, name: str) -> tuple[int, int]:
+        """Rows and columns of the layer's map."""
+        spec = self.graph.spec
+        _, rows, columns = (1, spec.height, spec.width) if name == IMAGES else self.graph.layers[name].shape[:3]
+        return rows or 0, columns or 0
 
     def layers(self, pattern: str, where: Callable[[Layer], bool] = lambda _layer: True) -> list[str]:
         """The layers whose whole name `pattern` matches, in the network's order."""
@@ -27,17 +29,21 @@ class Places:
         return [row.name for row in rows if re.fullmatch(pattern, row.name) and where(row)]
 
     def halving(self, pattern: str, even: bool | None = None) -> list[str]:
-        """Those of them that halve a map, of an even or odd side."""
+        """Those of them that halve a map; only those of which both sides are even, or both odd."""
 
         def where(row: Layer) -> bool:
-            side = self.side(row.inputs[0])
-            return self.side(row.name) == -(-side // 2) < side and (even is None or (side % 2 == 0) == even)
+            sides, halves = self.sides(row.inputs[0]), self.sides(row.name)
+            halved = all(half == -(-side // 2) < side for side, half in zip(sides, halves, strict=True))
+            return halved and (even is None or all((side % 2 == 0) == even for side in sides))
 
         return self.layers(pattern, where)
 
     def keeping(self, pattern: str, least: int = 2) -> list[str]:
         """Those of them that keep the size of a map of at least so many rows."""
-        return self.layers(pattern, lambda row: self.side(row.inputs[0]) == self.side(row.name) >= least)
+        return self.layers(
+            pattern,
+            lambda row: self.sides(row.inputs[0]) == self.sides(row.name) and min(self.sides(row.name)) >= least,
+        )
 
     def cells(self, where: str = "any") -> list[str]:
         """The cells; only those whose two inputs are of `same` shape, or that are a `reduction`, or `normal`."""
@@ -53,10 +59,9 @@ class Places:
         return self.graph.layers[name].shape[-1] or 0
 
 
-def spread(sites: list[str], count: int) -> list[str]:
-    """Up to `count` of them: the first, the last, and those evenly between."""
+def spread(sites: list[str], count: int, turn: int) -> list[str]:
+    """Up to `count` of them, in the order first, last, middle, begun at place `turn` of it."""
     if count >= len(sites):
         return sites
-    if count == 1:
-        return [sites[len(sites) // 2]]
-    return [sites[number * (len(sites) - 1) // (count - 1)] for number in range(count)]
+    order = [sites[0], sites[-1], sites[len(sites) // 2]]
+    return [order[(turn + number) % len(order)] for number in range(count)]

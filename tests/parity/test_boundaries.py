@@ -24,7 +24,7 @@ def imported(*modules: str, folder: Path = ROOT) -> set[str]:
 
 
 def test_what_judges_imports_no_framework_and_no_network() -> None:
-    loaded = imported("parity.layers", "parity.metrics", "parity.policy", "parity.result", "parity.compare")
+    loaded = imported(*(f"parity.{name}" for name in ("layers", "metrics", "policy", "result", "compare", "localize")))
     assert {"numpy", "parity"} <= loaded
     assert not loaded & (FRAMEWORKS | NETWORKS | {"pytest"})
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from parity.capture import capture, to_nhwc
+from parity.capture import PortError, capture, dtype_of, run, to_nchw, to_nhwc
 from parity.layers import layer_modules
 from pnasnet_torch import PNASNet
 
@@ -89,15 +89,16 @@ def test_a_layer_that_is_not_reached_is_not_reported(tiny: PNASNet, images_nhwc:
 
 @pytest.mark.parametrize("fails", [False, True], ids=["well", "by an error"])
 def test_no_hook_is_left(tiny: PNASNet, images_nhwc: np.ndarray, fails: bool) -> None:
-    """However the run ends, and an error of the one who listens reaches the caller as it is."""
+    """However the run ends; an error of the one who listens is the cause of what is raised."""
 
     def report(_name: str, _array: np.ndarray) -> None:
         if fails:
             raise KeyError("mine")
 
     if fails:
-        with pytest.raises(KeyError, match="mine"):
+        with pytest.raises(PortError, match="mine") as caught:
             capture(tiny, images_nhwc, layer_modules(tiny), report)
+        assert isinstance(caught.value.__cause__, KeyError)
     else:
         capture(tiny, images_nhwc, ["conv0"], report)
     assert hooks(tiny) == 0
@@ -132,9 +133,40 @@ def test_a_layer_that_runs_twice_is_an_error(tiny: PNASNet, images_nhwc: np.ndar
             return result
 
     tiny.conv0_bn = Twice(tiny.conv0_bn)  # type: ignore[assignment]
-    with pytest.raises(RuntimeError, match=r"conv0_bn\.module ran twice"):
+    with pytest.raises(PortError, match=r"RuntimeError: conv0_bn\.module ran twice") as caught:
         collect(tiny, images_nhwc, list(layer_modules(tiny)))
+    assert caught.value.layer == "conv0_bn.module"
     assert hooks(tiny) == 0
+
+
+def raising(*_: object) -> None:
+    raise ValueError("planted")
+
+
+def test_an_error_tells_the_layer_that_was_running(tiny: PNASNet, images_nhwc: np.ndarray) -> None:
+    """And none where it is raised between two layers."""
+    images = to_nchw(images_nhwc, torch.float32)
+    for module, layer in (("cell_1.1x1", "cell_1.1x1"), ("cell_0.comb_iter_0", "")):
+        tiny.get_submodule(module).forward = raising
+        with pytest.raises(PortError, match="the port fails with ValueError: planted") as caught:
+            run(tiny, images)
+        assert caught.value.layer == layer
+
+
+def test_each_layer_is_told_its_inputs_and_then_its_output(tiny: PNASNet, images_nhwc: np.ndarray) -> None:
+    """One layer after the other, and the very tensors that go in and come out."""
+    told: list[tuple[str, str]] = []
+    images = to_nchw(images_nhwc, torch.float32)
+    given: dict[str, Tensor] = {}
+
+    def before(name: str, inputs: tuple[Tensor, ...]) -> None:
+        told.append(("before", name))
+        given[name] = inputs[0]
+
+    run(tiny, images, before, lambda name, _: told.append(("after", name)))
+    assert told[::2] == [("before", name) for _, name in told[1::2]]
+    assert {name for _, name in told} == layer_modules(tiny).keys()
+    assert given["conv0"] is images
 
 
 def test_no_gradient_is_recorded(tiny: PNASNet, images_nhwc: np.ndarray) -> None:
@@ -149,3 +181,21 @@ def test_only_maps_change_their_axes(shape: tuple[int, ...], expected: tuple[int
     array = to_nhwc(torch.rand(shape))
     assert array.shape == expected
     assert array.flags.c_contiguous
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((2, 4, 5, 3), (2, 3, 4, 5)), ((2, 3), (2, 3))])
+def test_an_array_becomes_a_tensor_of_its_own(shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    """Contiguous in NCHW, in the dtype asked for, sharing no memory; and back it is the same array."""
+    array = np.random.default_rng(0).normal(size=shape)
+    tensor = to_nchw(array, torch.float64)
+    assert tensor.shape == expected
+    assert tensor.is_contiguous()
+    assert np.array_equal(to_nhwc(tensor), array)
+    tensor.zero_()
+    assert array.all()
+    assert to_nchw(array, torch.float32).dtype == torch.float32
+
+
+def test_the_dtype_of_a_model_is_that_of_its_parameters(tiny: PNASNet) -> None:
+    assert dtype_of(tiny) == torch.float32
+    assert dtype_of(tiny.double()) == torch.float64

@@ -5,7 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,25 +41,37 @@ def pytest_collection_finish():
         raise RuntimeError("planted in the suite")
     ParitySession._compute = compute
 """
+# As a plugin, it plants another epsilon in the port's first batch norm.
+PLANT = """
+def pytest_collection_finish():
+    from parity import port
+    load = port.load_tf_variables
+    def planted(model, variables):
+        load(model, variables)
+        model.conv0_bn.eps = 1e-5
+    port.load_tf_variables = planted
+"""
 Run = Callable[..., tuple[int, str]]
+Failed = tuple[int, str, Path]
+
+
+def start(folder: Path, *arguments: str, plugin: str = "") -> tuple[int, str]:
+    """Runs `pytest parity` with arguments from the root: the exit code and all that it says, without a traceback."""
+    (folder / "extra_plugin.py").write_text(plugin)
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-m", "pytest", "-p", "extra_plugin", "parity", *arguments]
+    environment = os.environ | {"PYTHONPATH": path, "COLUMNS": "200"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    assert "Traceback (most recent call last)" not in said
+    assert "INTERNALERROR" not in said
+    return done.returncode, said
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Runs `pytest parity` with arguments from the root: the exit code and all that it says, without a traceback."""
-
-    def run(*arguments: str, plugin: str = "") -> tuple[int, str]:
-        (tmp_path / "extra_plugin.py").write_text(plugin)
-        path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
-        command = [sys.executable, "-m", "pytest", "-p", "extra_plugin", "parity", *arguments]
-        environment = os.environ | {"PYTHONPATH": path, "COLUMNS": "200"}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-        said = done.stdout + done.stderr
-        assert "Traceback (most recent call last)" not in said
-        assert "INTERNALERROR" not in said
-        return done.returncode, said
-
-    return run
+    """Starts `pytest parity`, its plugin in a folder of the test's own."""
+    return partial(start, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -206,3 +221,51 @@ def test_a_run_tells_what_was_compared(run: Run) -> None:
         assert re.search(pattern, output), pattern
     for gate in ("structure", "exact-float32", "exact-float64", "float64", "float32"):
         assert f"parity: mobile-224 {gate}: 2 compared, 0 failed" in output
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Failed:
+    """A run with a fault in conv0_bn: the exit code, what it said, and its JUnit file."""
+    folder = tmp_path_factory.mktemp("failed")
+    selection = ("-k", "conv0 or cell_stem_0.relu or cell_stem_0.1x1")
+    code, output = start(folder, "--variant=mobile", *selection, f"--junitxml={folder / 'junit.xml'}", plugin=PLANT)
+    return code, output, folder / "junit.xml"
+
+
+@pytest.mark.slow
+def test_the_verdict_comes_before_all_failures(failed: Failed) -> None:
+    """The source with its kind, its replays, a hint, and the command for a closer look; and the exit code is 1."""
+    code, output, _ = failed
+    assert code == int(pytest.ExitCode.TESTS_FAILED)
+    lines = output[re.search("^=+ verdict =+$", output, re.MULTILINE).end() :].splitlines()  # type: ignore[union-attr]
+    summary = [line for line in lines if line]
+    assert summary[0] == "mobile-224: 1 source, 2 layers downstream"
+    assert summary[1] == "  conv0_bn: operation (fails exact-float32, exact-float64, float64, float32)"
+    assert re.fullmatch(r"    replay in float64: fails: relative L2: measured .+ \(too far\)", summary[3])
+    assert summary[5] == "    it gives: epsilon 1e-05"
+    assert summary[6] == "    a closer look: pytest parity -k 'mobile-224 and conv0_bn' --variant=mobile"
+    assert re.fullmatch("=+ FAILURES =+", summary[7])
+
+
+@pytest.mark.slow
+def test_only_a_source_is_printed_and_only_once(failed: Failed) -> None:
+    """What fails behind it, and what fails by weaker gates again, is counted apart."""
+    _, output, _ = failed
+    assert re.findall(r"^FAILED \S+\[(\S+)\]", output, re.MULTILINE) == ["mobile-224-float32-conv0_bn"]
+    assert re.findall(r"^_+ test_\w+\[(\S+)\] _+$", output, re.MULTILINE) == ["mobile-224-float32-conv0_bn"]
+    assert re.search(r"= 1 failed, 10 passed, \d+ deselected, 8 downstream, 3 repeated in ", output)
+    assert "parity/test_exact.py .Fdd.rdd" in output
+    assert re.search(r"^parity: mobile-224 float32: 4 compared, 3 failed, nearest to the limit conv0_bn", output, re.M)
+
+
+@pytest.mark.slow
+def test_junit_has_every_failure(failed: Failed) -> None:
+    """With what explains it; those behind the source name it."""
+    cases = list(ET.parse(failed[2]).iter("testcase"))
+    wrong = {case: failure.get("message", "") for case in cases if (failure := case.find("failure")) is not None}
+    assert (len(cases), len(wrong)) == (22, 12)
+    reasons = {case: prop.get("value") for case in wrong for prop in case.iter("property")}
+    assert Counter(reasons.values()) == {"downstream": 8, "repeated": 3}
+    for case, message in wrong.items():
+        words = {"downstream": "behind conv0_bn", "repeated": "as it failed exact-float32", None: "to repeat just this"}
+        assert words[reasons.get(case)] in message

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from torch import Tensor, nn
 
+from parity.capture import PortError
+from parity.faults.plant import repeat
 from parity.layers import Network, layer_modules
 from parity.port import Port
 from parity.result import Check, LayerResult
@@ -85,6 +87,50 @@ def test_an_error_in_the_port_is_its_result(tiny: PNASNet, images_nhwc: np.ndarr
     for name in ("cell_2.1x1", "final_layer.FC"):
         assert "the port fails with ValueError: planted in cell_2" in str(results[name])
         assert (results[name].gate, results[name].network) == ("float64", "mobile-24x32")
+        assert not results[name].reached
+
+
+def raising(*_: Tensor) -> Tensor:
+    raise ValueError("planted")
+
+
+def test_of_an_error_in_a_layer_that_layer_alone_was_reached(
+    tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf
+) -> None:
+    """Those behind it fail because of it; one that the port never runs is not excused."""
+    tiny.get_submodule("cell_2.1x1").forward = raising
+    layers = LAYERS | {"cell_99.1x1"}
+    results = port_of(tiny).results("float64", layers, official_graph(LAYERS), images_nhwc, passing)
+    assert {name for name, result in results.items() if not result} == {"cell_2.1x1", "final_layer.FC", "cell_99.1x1"}
+    assert {name for name, result in results.items() if not result.reached} == {"final_layer.FC"}
+
+
+def test_a_layer_that_runs_twice_fails(tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf) -> None:
+    """Although its first output passed, as which of them is compared would be a matter of chance."""
+    twice = "cell_1.beginning_bn"
+    repeat(tiny, twice)
+    layers = LAYERS | {twice}
+    results = port_of(tiny).results("float64", layers, official_graph(layers), images_nhwc, passing)
+    assert f"{twice} ran twice in one forward" in results[twice].problem
+    assert results[twice].reached
+    assert {name for name, result in results.items() if result} == {"conv0", "cell_1.1x1"}
+
+
+def test_the_port_is_made_by_what_it_is_given(images_nhwc: np.ndarray, official_graph: GraphOf) -> None:
+    """Once, for its network and dtype; an error in that is one of the port, in no layer."""
+    made: list[tuple[Network, str]] = []
+
+    def make(network: Network, dtype: str) -> PNASNet:
+        made.append((network, dtype))
+        raise ValueError("planted")
+
+    port = Port(Network("mobile", 24, 32), "float64", make)
+    assert made == []
+    with pytest.raises(PortError, match="ValueError: planted") as caught:
+        _ = port.model
+    assert caught.value.layer == ""
+    assert made == [(Network("mobile", 24, 32), "float64")]
+    assert not any(port.results("float64", LAYERS, official_graph(LAYERS), images_nhwc, passing).values())
 
 
 def test_weights_that_do_not_fit_are_the_result_of_the_port(images_nhwc: np.ndarray, official_graph: GraphOf) -> None:

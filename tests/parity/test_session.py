@@ -10,6 +10,8 @@ from parity.options import PHOTOGRAPHS, Options
 from parity.pair import Pair
 from parity.policy import GATES
 from parity.session import ParitySession, Selection
+from pnasnet_torch import PNASNet
+from pnasnet_torch.weights import load_tf_variables
 from tf_reference.graph import ReferenceGraph
 
 SMALL, WIDE = Network("mobile", 64, 64), Network("mobile", 64, 96)
@@ -38,8 +40,23 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
             self.done.append("close")
             super().close()
 
-    monkeypatch.setattr("parity.session.Pair", Logged)
+    monkeypatch.setattr("parity.turn.Pair", Logged)
     return log
+
+
+# The batch norm, and what lies before and behind it.
+STEM = ("conv0", "conv0_bn", "cell_stem_0.relu", "cell_stem_0.1x1")
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another epsilon in the port's first batch norm."""
+
+    def load(model: PNASNet, variables: Any) -> None:
+        load_tf_variables(model, variables)
+        model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
+
+    monkeypatch.setattr("parity.port.load_tf_variables", load)
 
 
 def session_of(selection: Selection, images: tuple[Any, ...] = IMAGES[:1]) -> ParitySession:
@@ -110,3 +127,72 @@ def test_of_several_images_the_worst_result_counts() -> None:
             one, other, both, reverse = (session.result(gate, SMALL, layer) for session in sessions)
             assert one.margin != other.margin
             assert both == reverse == max(one, other, key=lambda result: result.margin)
+
+
+def judged(gates: Iterable[str], names: Iterable[str] = STEM, network: Network = SMALL) -> ParitySession:
+    """A session that was asked for all of them."""
+    session = session_of({(gate, network): frozenset(names) for gate in gates})
+    for gate in gates:
+        session.result(gate, network, next(iter(names)))
+    return session
+
+
+def test_a_sound_network_gets_no_verdict() -> None:
+    session = judged(LAYER_GATES)
+    session.close()
+    assert session.verdicts == []
+
+
+@pytest.mark.usefixtures("planted")
+def test_a_failure_is_explained_by_what_lies_before_it() -> None:
+    """The source is not; behind it is what it feeds, and by a weaker gate it is a repetition."""
+    session = judged(LAYER_GATES)
+    rows = {layer: [session.explained(gate, SMALL, layer) for gate in LAYER_GATES[1:]] for layer in STEM[1:]}
+    repeated = ("repeated", "as it failed exact-float32")
+    assert rows["conv0_bn"] == [("", ""), repeated, repeated, repeated]
+    assert rows["cell_stem_0.1x1"] == rows["cell_stem_0.relu"] == [("downstream", "behind conv0_bn")] * 4
+
+
+@pytest.mark.usefixtures("planted")
+def test_what_is_not_about_a_layer_is_not_explained() -> None:
+    """An image in the preprocess gate; a block in the structure gate fails by itself."""
+    session = judged(["float64"])
+    assert session.explained("preprocess", SMALL, "chelsea.jpg") == ("", "")
+    assert session.explained("imagenet", SMALL, "validation") == ("", "")
+    assert not session.verdicts
+
+
+@pytest.mark.usefixtures("planted")
+@pytest.mark.parametrize("gate", ["float64", "exact-float64", "exact-float32", "float32"])
+def test_each_gate_that_compares_values_gives_a_verdict(gate: str) -> None:
+    """By the layers that it judged; replayed in float32 too where real weights are at hand."""
+    session = judged([gate])
+    session.close()
+    (verdict,) = session.verdicts
+    (source,) = verdict.sources
+    assert (verdict.network, source.layer, source.kind, source.gates) == ("mobile-64", "conv0_bn", "operation", (gate,))
+    assert verdict.downstream == dict.fromkeys(STEM[2:], ("conv0_bn",))
+    exact = gate.startswith("exact")
+    assert [replay.gate for replay in source.replays] == ([gate] if exact else ["float64", "float32"])
+    assert any("epsilon 1e-05" in hint for hint in source.hints)
+
+
+@pytest.mark.usefixtures("planted")
+def test_each_network_that_fails_gets_its_verdict() -> None:
+    """When the next one's turn comes, or at the end; closing twice gives none twice."""
+    selection = {("float64", network): frozenset(STEM) for network in (SMALL, WIDE)}
+    session = session_of(selection)
+    session.result("float64", SMALL, "conv0")
+    session.result("float64", WIDE, "conv0")
+    assert [verdict.network for verdict in session.verdicts] == ["mobile-64"]
+    session.close()
+    session.close()
+    assert [verdict.network for verdict in session.verdicts] == ["mobile-64", "mobile-64x96"]
+
+
+@pytest.mark.usefixtures("planted")
+def test_where_the_source_was_not_selected_the_verdict_says_so() -> None:
+    session = judged(["float64"], STEM[2:])
+    session.close()
+    (source,) = session.verdicts[0].sources
+    assert (source.layer, source.kind, source.unjudged) == ("cell_stem_0.relu", "unjudged", ("conv0_bn",))

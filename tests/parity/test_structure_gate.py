@@ -1,39 +1,37 @@
 """The structure gate catches each way in which two networks can have different parts."""
 
 from ast import literal_eval
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from parity import structure
-from parity.layers import WHOLE, Network, block
+from parity.layers import WHOLE, Network, block, layer_of
+from parity.port import make_model
+from parity.structure import Parts, PortParts
+from pnasnet_torch import PNASNet
 from tf_reference.graph import GraphSpec, ReferenceGraph, Variable
 from tf_reference.layers import Layer
 
 MOBILE = Network("mobile", 224, 224)
 LAYER, VARIABLE = "cell_5.comb_iter_0.left.separable_5x5_1.depthwise", "cell_5/1x1/weights"
-Parts = dict[tuple[str, str], str]
-PortParts = Callable[[Network], tuple[Parts, str]]
 
 
 @pytest.fixture(scope="module")
-def parts() -> Parts:
-    parts, failure = structure.port_parts(MOBILE)
-    assert not failure
-    return parts
+def port() -> PortParts:
+    port = structure.port_parts(MOBILE)
+    assert not port.failure
+    return port
 
 
 @pytest.fixture(scope="module")
-def port_parts() -> PortParts:
-    """The function itself, where the fixture `graph` has put the parts in its place."""
-    return structure.port_parts
+def parts(port: PortParts) -> Parts:
+    return port.found
 
 
 @pytest.fixture
-def graph(parts: Parts, port_parts: PortParts, monkeypatch: pytest.MonkeyPatch) -> ReferenceGraph:
-    """An official graph with just the parts of the port, which are found once only."""
-    monkeypatch.setattr(structure, "port_parts", lambda _network: (parts, ""))
+def graph(parts: Parts) -> ReferenceGraph:
+    """An official graph with just the parts of the port."""
     layers, variables = {}, {}
     for (kind, name), text in parts.items():
         if kind == "variable":
@@ -44,10 +42,10 @@ def graph(parts: Parts, port_parts: PortParts, monkeypatch: pytest.MonkeyPatch) 
     return ReferenceGraph(GraphSpec("mobile", 224, 224), None, layers, variables)
 
 
-def failing(graph: ReferenceGraph, *more: str) -> set[str]:
+def failing(graph: ReferenceGraph, port: PortParts, *more: str) -> set[str]:
     """Those of all layers, all blocks, the whole and `more` that fail."""
     names = {*graph.layers, *map(block, graph.layers), WHOLE, LAYER, *more}
-    results = structure.judge(MOBILE, graph, names)
+    results = structure.compare_parts(MOBILE, graph, names, port)
     assert results.keys() == names
     return {name for name, result in results.items() if not result}
 
@@ -60,24 +58,24 @@ def test_the_port_has_the_parts_of_its_layers(parts: Parts) -> None:
     assert parts["layer", "final_layer.predictions"] == "(1001,) float32"
 
 
-def test_equal_parts_pass(graph: ReferenceGraph) -> None:
-    assert failing(graph) == set()
+def test_equal_parts_pass(graph: ReferenceGraph, port: PortParts) -> None:
+    assert failing(graph, port) == set()
 
 
-def test_a_layer_that_the_official_network_lacks(graph: ReferenceGraph) -> None:
+def test_a_layer_that_the_official_network_lacks(graph: ReferenceGraph, port: PortParts) -> None:
     """It fails for the layer, its block and the whole, and for nothing else."""
     del graph.layers[LAYER]
-    assert failing(graph) == {LAYER, "cell_5", WHOLE}
+    assert failing(graph, port) == {LAYER, "cell_5", WHOLE}
 
 
-def test_a_layer_that_the_port_lacks(graph: ReferenceGraph) -> None:
+def test_a_layer_that_the_port_lacks(graph: ReferenceGraph, port: PortParts) -> None:
     graph.layers["cell_5.extra"] = graph.layers[LAYER]
-    assert failing(graph) == {"cell_5.extra", "cell_5", WHOLE}
+    assert failing(graph, port) == {"cell_5.extra", "cell_5", WHOLE}
 
 
-def test_a_block_that_the_port_lacks(graph: ReferenceGraph) -> None:
+def test_a_block_that_the_port_lacks(graph: ReferenceGraph, port: PortParts) -> None:
     graph.layers["cell_99.1x1"] = graph.layers[LAYER]
-    assert failing(graph) == {"cell_99.1x1", "cell_99", WHOLE}
+    assert failing(graph, port) == {"cell_99.1x1", "cell_99", WHOLE}
 
 
 @pytest.mark.parametrize(
@@ -89,79 +87,96 @@ def test_a_block_that_the_port_lacks(graph: ReferenceGraph) -> None:
         pytest.param({"dtype": "float64"}, id="dtype"),
     ],
 )
-def test_a_layer_of_another_kind(graph: ReferenceGraph, change: dict[str, object]) -> None:
+def test_a_layer_of_another_kind(graph: ReferenceGraph, port: PortParts, change: dict[str, object]) -> None:
     """Another shape or dtype fails for the layer, its block and the whole."""
     graph.layers[LAYER] = replace(graph.layers[LAYER], **change)  # type: ignore[arg-type]
-    assert failing(graph) == {LAYER, "cell_5", WHOLE}
+    assert failing(graph, port) == {LAYER, "cell_5", WHOLE}
 
 
 @pytest.mark.parametrize("variable", [VARIABLE, "cell_5/beginning_bn/moving_mean"])
-def test_a_variable_that_the_official_network_lacks(graph: ReferenceGraph, variable: str) -> None:
-    """It fails for its block and the whole; a layer alone is judged by its output."""
+def test_a_variable_that_the_official_network_lacks(graph: ReferenceGraph, port: PortParts, variable: str) -> None:
+    """It fails for its layer, its block and the whole."""
     del graph.variables[variable]
-    assert failing(graph) == {"cell_5", WHOLE}
+    assert failing(graph, port) == {layer_of(variable), "cell_5", WHOLE}
 
 
-def test_a_variable_that_the_port_lacks(graph: ReferenceGraph) -> None:
+def test_a_variable_that_the_port_lacks(graph: ReferenceGraph, port: PortParts) -> None:
     graph.variables["cell_5/1x1/biases"] = Variable((216,), "", "")
-    assert failing(graph) == {"cell_5", WHOLE}
+    assert failing(graph, port) == {"cell_5.1x1", "cell_5", WHOLE}
 
 
-def test_a_variable_in_another_layout(graph: ReferenceGraph) -> None:
+def test_a_variable_in_another_layout(graph: ReferenceGraph, port: PortParts) -> None:
     """The same values in the order OIHW are another shape."""
     shape = graph.variables[VARIABLE].shape
     graph.variables[VARIABLE] = replace(graph.variables[VARIABLE], shape=(shape[3], shape[2], *shape[:2]))
-    assert failing(graph) == {"cell_5", WHOLE}
+    assert failing(graph, port) == {"cell_5.1x1", "cell_5", WHOLE}
 
 
-def test_a_name_on_neither_side(graph: ReferenceGraph) -> None:
-    assert failing(graph, "cell_5.no_such_layer", "no_such_block") == {"cell_5.no_such_layer", "no_such_block"}
+def test_a_name_on_neither_side(graph: ReferenceGraph, port: PortParts) -> None:
+    assert failing(graph, port, "cell_5.no_such_layer", "no_such_block") == {"cell_5.no_such_layer", "no_such_block"}
 
 
-def test_nothing_passes_where_both_sides_are_empty(graph: ReferenceGraph, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(structure, "port_parts", lambda _network: ({}, ""))
+def test_nothing_passes_where_both_sides_are_empty(graph: ReferenceGraph) -> None:
     empty = replace(graph, layers={}, variables={})
-    assert failing(empty, "conv0") == {"conv0", LAYER, WHOLE}
+    assert failing(empty, PortParts({}, frozenset(), None), "conv0") == {"conv0", LAYER, WHOLE}
 
 
-def test_a_difference_is_told_with_both_sides(graph: ReferenceGraph, parts: Parts) -> None:
+def test_a_difference_is_told_with_both_sides(graph: ReferenceGraph, port: PortParts, parts: Parts) -> None:
     """What the port has, what the official network has, and how many parts were compared."""
     graph.layers[LAYER] = replace(graph.layers[LAYER], dtype="float64")
     del graph.variables[VARIABLE]
-    text = str(structure.judge(MOBILE, graph, [WHOLE])[WHOLE])
-    port = parts["layer", LAYER]
-    assert f"layer {LAYER}: port {port}, official {port.replace('32', '64')}" in text
+    text = str(structure.compare_parts(MOBILE, graph, [WHOLE], port)[WHOLE])
+    own = parts["layer", LAYER]
+    assert f"layer {LAYER}: port {own}, official {own.replace('32', '64')}" in text
     assert f"variable {VARIABLE}: port {parts['variable', VARIABLE]}, official has none" in text
     assert f"differences in {len(parts):,} layers and variables: measured 2, allowed 0" in text
 
 
-def test_many_differences_are_counted(graph: ReferenceGraph) -> None:
+def test_many_differences_are_counted(graph: ReferenceGraph, port: PortParts) -> None:
     """Twenty are listed, the rest is a number."""
     graph.layers.clear()
-    notes = structure.judge(MOBILE, graph, [WHOLE])[WHOLE].notes
+    notes = structure.compare_parts(MOBILE, graph, [WHOLE], port)[WHOLE].notes
     assert len(notes) == 21
     assert notes[-1] == "and 706 more"
 
 
-def broken(*_: object) -> None:
+def broken(*_: object) -> PNASNet:
     raise ValueError("planted")
 
 
-def test_a_port_that_cannot_be_made_fails_everywhere(
-    graph: ReferenceGraph, port_parts: PortParts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(structure, "port_parts", port_parts)
-    monkeypatch.setattr(structure, "empty_network", broken)
-    assert failing(graph) == {*graph.layers, *map(block, graph.layers), WHOLE}
-    assert "the port fails with ValueError: planted" in str(structure.judge(MOBILE, graph, ["conv0"])["conv0"])
+def breaking_off(network: Network, dtype: str) -> PNASNet:
+    """A port that raises an error in the global mean."""
+    model = make_model(network, dtype)
+    model.get_submodule("final_layer.mean").forward = broken
+    return model
 
 
-def test_a_port_that_breaks_off_fails_from_there_on(
-    graph: ReferenceGraph, port_parts: PortParts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_port_that_cannot_be_made_fails_everywhere(graph: ReferenceGraph) -> None:
+    """Nothing of it is known, and no layer was reached."""
+    port = structure.port_parts(MOBILE, broken)
+    assert (port.found, port.layers) == ({}, frozenset())
+    assert failing(graph, port) == {*graph.layers, *map(block, graph.layers), WHOLE}
+    result = structure.judge(MOBILE, graph, ["conv0"], broken)["conv0"]
+    assert "the port fails with ValueError: planted" in str(result)
+    assert not result.reached
+
+
+def test_a_port_that_breaks_off_fails_from_there_on(graph: ReferenceGraph) -> None:
     """Each layer that was not reached says why; those before it pass."""
-    monkeypatch.setattr(structure, "port_parts", port_parts)
-    monkeypatch.setattr("pnasnet_torch.operations.GlobalMean.forward", broken)
     late = {"final_layer.mean", "final_layer.FC", "final_layer.predictions"}
-    assert failing(graph) == {*late, "final_layer", WHOLE}
-    assert "ValueError: planted" in str(structure.judge(MOBILE, graph, late)["final_layer.FC"])
+    port = structure.port_parts(MOBILE, breaking_off)
+    assert port.failure
+    assert port.failure.layer == "final_layer.mean"
+    assert port.layers == graph.layers.keys()
+    assert failing(graph, port) == {*late, "final_layer", WHOLE}
+    assert "ValueError: planted" in str(structure.compare_parts(MOBILE, graph, late, port)["final_layer.FC"])
+
+
+def test_only_what_the_port_reached_is_at_fault_by_itself(graph: ReferenceGraph) -> None:
+    """The layer that raised the error, and one behind it whose variable is another; the rest was not reached."""
+    shape = graph.variables["final_layer/FC/biases"].shape
+    graph.variables["final_layer/FC/biases"] = Variable((*shape, 1), "", "")
+    results = structure.judge(MOBILE, graph, graph.layers, breaking_off)
+    assert {layer for layer, result in results.items() if not result.reached} == {"final_layer.predictions"}
+    assert not results["final_layer.mean"]
+    assert not results["final_layer.FC"]

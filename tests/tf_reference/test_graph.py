@@ -107,6 +107,12 @@ def test_inputs_are_the_layers_that_feed_it(name: str, graph: ReferenceGraph) ->
     assert graph.layers[name].inputs == INPUTS[name]
 
 
+def test_feeders_are_the_inputs_of_each_layer(graph: ReferenceGraph) -> None:
+    """In the order of the graph, which is one of execution."""
+    assert list(graph.feeders) == list(graph.layers)
+    assert {name: graph.feeders[name] for name in INPUTS} == INPUTS
+
+
 def test_layers_come_after_their_inputs(graph: ReferenceGraph) -> None:
     known = {IMAGES}
     for name, layer in graph.layers.items():

@@ -8,6 +8,7 @@ import pytest
 
 from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
+from tf_reference.layers import IMAGES
 from tf_reference.official import Source
 from tf_reference.run import Reference
 
@@ -150,3 +151,30 @@ def test_moments_are_those_of_the_layer_below(
     assert moments.keys() == {"conv0_bn"}
     np.testing.assert_allclose(moments["conv0_bn"][0], x.mean((0, 1, 2)), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(moments["conv0_bn"][1], x.var((0, 1, 2), ddof=1), rtol=1e-4)
+
+
+def test_a_layer_alone_gives_what_it_gave_in_the_whole(
+    reference: Reference, graph: ReferenceGraph, images: np.ndarray, expected: Layers
+) -> None:
+    """For every layer, from the values of the layers that feed it, or the images: the same bits."""
+    values = expected | {IMAGES: images}
+    for name, layer in graph.layers.items():
+        found = reference.replay(name, [values[feeder] for feeder in layer.inputs])
+        assert found.tobytes() == expected[name].tobytes(), name
+
+
+def test_a_layer_alone_sees_its_inputs_and_nothing_else(reference: Reference, graph: ReferenceGraph) -> None:
+    """Each in its place, converted to the graph's dtype; none is changed."""
+    name = "cell_0.cell_output.concat"
+    feeders = [graph.layers[feeder] for feeder in graph.layers[name].inputs]
+    inputs = [np.broadcast_to(np.float32(i), [1, *layer.shape[1:]]) for i, layer in enumerate(feeders)]
+    found = reference.replay(name, inputs)
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, np.concatenate(inputs, axis=-1))
+    assert [int(array.max()) for array in inputs] == list(range(len(inputs)))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_layer_alone_needs_all_its_inputs(reference: Reference, count: int) -> None:
+    with pytest.raises(ValueError, match="argument"):
+        reference.replay("cell_0.comb_iter_0.combine.add", [np.zeros((1, 8, 8, 2))] * count)

@@ -1,0 +1,91 @@
+"""Plants every fault of the catalogue in the port, and tries every harmless variation: what the gates make of each.
+
+Stopped or killed at any moment, the same command goes on. At the end it writes the table as faults.json and faults.md,
+and exits with 1 if a fault was missed, put at a wrong layer, or a harmless variation raised an alarm.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from parity.environment import pin_torch
+from parity.faults.campaign import Job, jobs, run, sample
+from parity.faults.record import Outcome, Record
+from parity.faults.table import markdown, summary
+from tf_reference.cache import replacing
+from tf_reference.errors import InputError
+
+FAILED, USAGE_ERROR = 1, 4
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    pin_torch(options.threads)
+    try:
+        todo = [job for job in jobs() if options.only in job.name]
+        if options.sample is not None:
+            todo = sample(todo, options.sample, options.seed)
+        if not todo:
+            raise InputError(f"--only {options.only}: no fault or variation has that in its name")
+        record = Record(options.output / "trials.jsonl")
+        outcomes = complete(todo, record, options.threads)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    wrong = [outcome for outcome in outcomes if not outcome.right]
+    for outcome in wrong:
+        print(describe(outcome))
+    data = summary(outcomes)
+    with replacing(options.docs / "faults.json") as path:
+        path.write_text(json.dumps(data, indent=1) + "\n")
+    with replacing(options.docs / "faults.md") as path:
+        path.write_text(markdown(data))
+    gates = data["gates"]
+    print(f"{gates['trials']:,} trials: {gates['caught']:,} caught, {gates['localised']:,} localised")
+    harmless = len(outcomes) - gates["trials"]
+    print(f"{harmless:,} harmless variations: {gates['false alarms']:,} false alarms")
+    print(f"the table is in {options.docs / 'faults.md'}")
+    return FAILED if wrong else 0
+
+
+def complete(todo: Sequence[Job], record: Record, threads: int) -> list[Outcome]:
+    """The outcomes of all jobs; those that the record does not have are run."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    left = [job for job in todo if job.key not in record.outcomes]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        task = progress.add_task("trials", total=len(todo), completed=len(todo) - len(left))
+        for outcome in run(left, threads):
+            record.add(outcome)
+            progress.update(task, advance=1, description=f"{outcome.setting}: {outcome.name}")
+    return [record.outcomes[job.key] for job in todo]
+
+
+def describe(outcome: Outcome) -> str:
+    """What was wrong with an outcome."""
+    place = f"{outcome.name} at {outcome.site}" if outcome.site else outcome.name
+    return (
+        f"{outcome.setting}: {place}: expected {outcome.expected or 'no alarm'}, found {outcome.sources or 'nothing'} "
+        f"by {', '.join(outcome.gates) or 'no gate'}"
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m parity.faults", description=__doc__)
+    made.add_argument("--sample", type=int, metavar="N", help="only so many trials, chosen at random (default: all)")
+    made.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice (default: 0)")
+    made.add_argument("--only", default="", metavar="TEXT", help="only faults and variations with this in their names")
+    made.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
+    made.add_argument(
+        "--output", type=Path, default=Path("fault-results"), metavar="DIR", help="keeps the trials (%(default)s)"
+    )
+    made.add_argument("--docs", type=Path, default=Path("docs"), metavar="DIR", help="for the table (%(default)s)")
+    return made
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""All trials of all faults and variations: which there are, and how they are run."""
+
+import random
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from parity.faults.bench import Bench, Trial
+from parity.faults.catalogue import FAULTS
+from parity.faults.compiled import CompiledPort
+from parity.faults.fault import Fault
+from parity.faults.record import Outcome
+from parity.faults.sites import Places, spread
+from parity.faults.variations import COMPILED, VARIATIONS, Variation
+from parity.layers import Network
+from parity.options import PHOTOGRAPHS, Options
+from parity.port import Port
+from parity.turn import Turn
+from tf_reference import official
+from tf_reference.graph import GraphSpec, reference_graph
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all trials on one bench share: the network, the seed of weights and integers, and the photographs."""
+
+    network: Network
+    seed: int
+    photographs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.network} seed {self.seed} {'+'.join(self.photographs)}"
+
+
+# At 65 pixels all maps that are halved are even (32, 16, 8, 4), at 67 all are odd (33, 17, 9, 5).
+CHELSEA, ALL = ("chelsea",), ("astronaut", "chelsea", "coffee", "rocket")
+EVEN, ODD = (Setting(Network("mobile", side, side), 0, CHELSEA) for side in (65, 67))
+LARGE_EVEN, LARGE_ODD = (Setting(Network("large", side, side), 0, CHELSEA) for side in (65, 67))
+# At how many sites each fault is tried.
+SITES = {EVEN: 2, ODD: 2, LARGE_EVEN: 1, LARGE_ODD: 1}
+VARIED = (
+    *SITES,
+    Setting(Network("mobile", 64, 64), 1, ("coffee",)),
+    Setting(Network("mobile", 90, 61), 2, ("astronaut",)),
+    Setting(Network("mobile", 65, 65), 1, ALL[:3]),
+    Setting(Network("mobile", 67, 67), 2, (*ALL, *ALL)),
+    Setting(Network("mobile", 128, 128), 0, ("rocket",)),
+    Setting(Network("large", 83, 107), 0, ALL[:3]),
+)
+# Compiling takes minutes for each network.
+COMPILED_AT = (EVEN, Setting(EVEN.network, 1, ("rocket",)))
+
+
+@dataclass(frozen=True)
+class Job:
+    """A fault at a site, or (without a site) a harmless variation."""
+
+    setting: Setting
+    name: str
+    site: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return str(self.setting), self.name, self.site
+
+
+@cache
+def named() -> dict[str, Fault | Variation]:
+    """The faults and variations by name."""
+    rows: list[Fault | Variation] = [*FAULTS, *VARIATIONS, COMPILED]
+    return {row.name: row for row in rows}
+
+
+def jobs() -> list[Job]:
+    """All of them, those of one setting one after the other."""
+    found = []
+    for setting in dict.fromkeys((*VARIED, *COMPILED_AT)):
+        places = _places(setting.network)
+        for turn, fault in enumerate(FAULTS):
+            found += [
+                Job(setting, fault.name, site) for site in spread(fault.where(places), SITES.get(setting, 0), turn)
+            ]
+        variations = VARIATIONS if setting in VARIED else ()
+        found += [Job(setting, row.name, "") for row in variations if row.sites(places)]
+        found += [Job(setting, COMPILED.name, "")] if setting in COMPILED_AT else []
+    return found
+
+
+def _places(network: Network) -> Places:
+    spec = GraphSpec(network.variant, network.height, network.width)
+    return Places(reference_graph(official.find("official"), spec))
+
+
+def sample(found: list[Job], count: int, seed: int) -> list[Job]:
+    """So many of them at random, in their order; none that has to be compiled."""
+    quick = [job for job in found if job.name != COMPILED.name]
+    chosen = set(random.Random(seed).sample(range(len(quick)), min(count, len(quick))))
+    return [job for number, job in enumerate(quick) if number in chosen]
+
+
+def run(todo: Iterable[Job], threads: int) -> Iterator[Outcome]:
+    """The outcomes of the jobs, one bench at a time."""
+    turn: Turn | None = None
+    bench: Bench | None = None
+    setting: Setting | None = None
+    for job in todo:
+        if job.setting != setting:
+            if turn:
+                turn.close()
+            bench = None  # before the next takes as much memory
+            setting = job.setting
+            turn = _turn(setting, threads)
+            bench = Bench(turn)
+        assert bench
+        start = time.monotonic()
+        trial, expected = _try(bench, job)
+        sources = {row.layer: row.kind for row in trial.verdict.sources} if trial.verdict else {}
+        seconds = round(time.monotonic() - start, 2)
+        yield Outcome(
+            str(job.setting), job.name, job.site, tuple(trial.gates), sources, expected, dict(trial.alarms), seconds
+        )
+    if turn:
+        turn.close()
+
+
+def _turn(setting: Setting, threads: int) -> Turn:
+    images = tuple(PHOTOGRAPHS / f"{name}.jpg" for name in setting.photographs)
+    turn = Turn(
+        Options((setting.network,), None, images, "official", setting.seed, threads, ()), official.find("official")
+    )
+    turn.begin(setting.network)
+    return turn
+
+
+def _try(bench: Bench, job: Job) -> tuple[Trial, dict[str, str]]:
+    """The trial, and what the verdict should be."""
+    row = named()[job.name]
+    if isinstance(row, Fault):
+        return bench.trial(lambda model: row.plant(model, job.site)), dict.fromkeys(row.at(job.site), row.kind)
+    places = Places(bench.graph)
+    with row.around():
+        return bench.trial(
+            lambda model: row.plant(model, places), row.folded(places), CompiledPort if row.compiled else Port
+        ), {}

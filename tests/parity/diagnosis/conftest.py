@@ -1,0 +1,61 @@
+"""Mobile at 64 pixels beside TensorFlow, with faults planted in the port."""
+
+from collections.abc import Callable, Iterator
+from copy import copy
+
+import pytest
+
+from parity.diagnosis.examiner import Examiner, Probe
+from parity.faults.bench import Bench
+from parity.layers import Network
+from parity.options import PHOTOGRAPHS, Options
+from parity.pair import Pair
+from parity.port import Port, make_model
+from parity.turn import Turn
+from pnasnet_torch import PNASNet
+from pnasnet_torch.weights import load_tf_variables
+from tf_reference import official
+
+# Its maps are 31 pixels wide, then 16, 8, 4 and 2: odd and even ones are halved.
+NETWORK = Network("mobile", 64, 64)
+Examine = Callable[..., Examiner]
+
+
+@pytest.fixture(scope="package")
+def turn() -> Iterator[Turn]:
+    """The network's turn, on one photograph."""
+    turn = Turn(Options((NETWORK,), None, (PHOTOGRAPHS / "chelsea.jpg",), "official", 0, 2, ()), official.find())
+    turn.begin(NETWORK)
+    yield turn
+    turn.close()
+
+
+@pytest.fixture(scope="package")
+def bench(turn: Turn) -> Bench:
+    return Bench(turn)
+
+
+@pytest.fixture(scope="package")
+def examine(turn: Turn) -> Examine:
+    """Takes a fault and the names of layers, and examines these as the float64 gate runs them."""
+    variables, images = turn.variables(), turn.images()
+    layers = turn.graph("float64").layers
+    for dtype in ("float64", "float32"):
+        turn.pair(dtype, layers).reference.assign(variables)
+
+    def examine(fault: Callable[[PNASNet], object], *names: str, single: bool = True) -> Examiner:
+        def make(network: Network, dtype: str) -> PNASNet:
+            model = make_model(network, dtype)
+            load_tf_variables(model, variables)
+            fault(model)
+            return model
+
+        def planted(dtype: str) -> Pair:
+            pair = copy(turn.pair(dtype, layers))
+            pair.port = Port(NETWORK, dtype, make)
+            return pair
+
+        pairs = planted("float64"), planted("float32") if single else None
+        return Examiner(Probe(NETWORK, "float64", pairs[0], images, variables, pairs[1]), names)
+
+    return examine

@@ -1,0 +1,230 @@
+"""The verdict on the real network beside TensorFlow: each kind of fault, where it lies, and what only follows it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import nn
+
+from parity import structure
+from parity.diagnosis.diagnose import diagnose
+from parity.diagnosis.verdict import KINDS, Verdict
+from parity.faults import plant
+from parity.faults.bench import Bench
+from parity.layers import Network
+from parity.port import make_model
+from pnasnet_torch import PNASNet
+
+BN, ADD = "cell_2.comb_iter_2.right.bn_sep_3x3_1", "cell_6.comb_iter_4.combine.add"
+BRANCH, POOL = "cell_5.comb_iter_1.left", "cell_3.comb_iter_0.right.max_pool"
+Fault = Callable[[PNASNet], object]
+
+
+def verdict_on(bench: Bench, fault: Fault, *hidden: str) -> Verdict:
+    """With `hidden` layers not selected."""
+
+    def planted(model: PNASNet) -> None:
+        fault(model)
+
+    verdict = bench.trial(planted, hidden).verdict
+    assert verdict
+    return verdict
+
+
+def epsilon(model: PNASNet) -> None:
+    plant.part(model, BN).eps = 1e-5
+
+
+def branch_dropped(model: PNASNet) -> None:
+    plant.replace(model, ADD, lambda left, _right: left)
+
+
+def broken(*_: Any) -> Any:
+    raise ValueError("planted")
+
+
+def another_number_of_classes(model: PNASNet) -> None:
+    layer = plant.part(model, "final_layer.FC")
+    plant.part(model, "final_layer").FC = nn.Linear(layer.in_features, 1000, dtype=layer.weight.dtype)
+
+
+def wrong_at_first(model: PNASNet) -> None:
+    """The first forward differs from all that follow."""
+    forwards = iter([torch.neg])
+    plant.after(model, POOL, lambda x: next(forwards, torch.clone)(x))
+
+
+class Expected(NamedTuple):
+    fault: Fault
+    layer: str
+    kind: str
+    hint: str = ""
+
+
+EXPECTED = {
+    "operation": Expected(epsilon, BN, "operation", "it gives: epsilon 1e-05"),
+    "a layer that raises": Expected(lambda model: plant.replace(model, POOL, broken), POOL, "operation"),
+    "wiring": Expected(
+        lambda model: plant.inputs(model, "cell_1", lambda net, prev: (prev, net)),
+        "cell_1.relu_1",
+        "wiring",
+        "it gets the output of cell_stem_1.cell_output.concat, not cell_0.cell_output.concat",
+    ),
+    "in place": Expected(
+        lambda model: setattr(plant.part(model, "cell_1.comb_iter_0.left.relu"), "inplace", True),
+        "cell_1.comb_iter_0.right.max_pool",
+        "wiring",
+        "it gets cell_1.prev_bn as cell_1.comb_iter_0.left.relu changed it in place, not cell_1.prev_bn",
+    ),
+    "structure": Expected(
+        another_number_of_classes,
+        "final_layer.FC",
+        "structure",
+        "layer final_layer.FC: port (1000,) float32, official (1001,) float32",
+    ),
+    "missing": Expected(
+        lambda model: plant.part(model, BRANCH)._modules.pop("relu"),
+        f"{BRANCH}.relu",
+        "missing",
+        f"layer {BRANCH}.relu: port has none, official (4, 4, 108) float32",
+    ),
+    "extra": Expected(
+        lambda model: plant.part(model, BRANCH).add_module("more", nn.Identity()),
+        f"{BRANCH}.more",
+        "extra",
+        f"layer {BRANCH}.more: port (4, 4, 108) float32, official has none",
+    ),
+    "not reported": Expected(
+        lambda model: plant.skip(model, f"{BRANCH}.relu", torch.relu),
+        f"{BRANCH}.relu",
+        "not reported",
+        f"layer {BRANCH}.relu: port has none, official (4, 4, 108) float32",
+    ),
+    "error between layers": Expected(
+        lambda model: plant.replace(model, "cell_3.comb_iter_0", broken),
+        "cell_3.comb_iter_0.left.relu",
+        "error",
+        "the port fails with ValueError: planted",
+    ),
+    "cannot be made": Expected(broken, "conv0", "error", "the port fails with ValueError: planted"),
+    "unconfirmed": Expected(wrong_at_first, POOL, "unconfirmed"),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_fault_is_found_where_it_lies(bench: Bench, name: str) -> None:
+    """The one source is the layer with the fault, of the right kind; the first hint says what it is."""
+    fault, layer, kind, hint = EXPECTED[name]
+    verdict = verdict_on(bench, fault)
+    (source,) = verdict.sources
+    assert (source.layer, source.kind) == (layer, kind)
+    assert "".join(source.hints[:1]) == hint
+    assert source.gates
+    assert source.unjudged == ()
+    assert str(source)
+
+
+def test_every_kind_of_fault_is_tried() -> None:
+    """Those that depend on what was selected have tests of their own."""
+    tried = {expected.kind for expected in EXPECTED.values()}
+    assert tried == KINDS.keys() - {"not replayed", "unjudged"}
+
+
+def test_a_sound_port_needs_no_verdict(bench: Bench) -> None:
+    trial = bench.trial(lambda _model: None)
+    assert trial.gates == []
+    assert trial.verdict is None
+
+
+def test_two_faults_in_series_are_both_named(bench: Bench) -> None:
+    """In the network's order, though the second is behind the first."""
+
+    def fault(model: PNASNet) -> None:
+        branch_dropped(model)
+        epsilon(model)
+
+    first, second = verdict_on(bench, fault).sources
+    assert (first.layer, first.kind, first.hints) == (BN, "operation", ("it gives: epsilon 1e-05",))
+    assert (second.layer, second.kind, second.hints) == (ADD, "operation", ("it gives: the right branch is missing",))
+    assert not any(replay for source in (first, second) for replay in source.replays)
+    assert {replay.gate for replay in first.replays} == {"float64", "float32"}
+
+
+def behind(feeders: Mapping[str, tuple[str, ...]], layer: str) -> list[str]:
+    """All layers that `layer` feeds, through others or not."""
+    found = {layer}
+    for name, inputs in feeders.items():
+        if found & set(inputs):
+            found.add(name)
+    return [name for name in feeders if name in found - {layer}]
+
+
+def test_all_that_fails_behind_a_source_is_told_apart(bench: Bench) -> None:
+    """All layers that it feeds, and nothing else; none of them is shown as a fault."""
+    verdict = verdict_on(bench, epsilon)
+    assert list(verdict.downstream) == behind(bench.graph.feeders, BN)
+    assert set(verdict.downstream.values()) == {(BN,)}
+
+
+def test_layers_that_were_not_reached_are_behind_the_error(bench: Bench) -> None:
+    """All that the port did not get to, whether the layer feeds it or not."""
+    verdict = verdict_on(bench, lambda model: plant.replace(model, POOL, broken))
+    order = list(bench.graph.layers)
+    assert set(order[order.index(ADD) :]) <= verdict.downstream.keys()
+    assert "conv0" not in verdict.downstream
+
+
+def test_a_layer_that_was_not_selected_may_hide_the_fault(bench: Bench) -> None:
+    """What follows it is the source then: it passes alone, and says which layers before it were not judged."""
+    (source,) = verdict_on(bench, epsilon, BN).sources
+    assert bench.graph.feeders[source.layer] == (BN,)
+    assert (source.kind, source.unjudged, source.hints) == ("unjudged", (BN,), ())
+    assert all(source.replays)
+
+
+def test_a_fault_in_float32_alone_is_an_operations(bench: Bench) -> None:
+    """Alone it passes in float64, and fails in float32."""
+
+    def single_as_half(model: PNASNet) -> None:
+        plant.after(model, POOL, lambda x: x if x.dtype == torch.float64 else x.half().float())
+
+    (source,) = verdict_on(bench, single_as_half).sources
+    assert (source.layer, source.kind) == (POOL, "operation")
+    assert [bool(replay) for replay in source.replays] == [True, False]
+
+
+def test_of_many_sources_all_are_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But only the first are looked at closely."""
+    monkeypatch.setattr("parity.diagnosis.diagnose.EXAMINED", 1)
+
+    def fault(model: PNASNet) -> None:
+        epsilon(model)
+        branch_dropped(model)
+        plant.inputs(model, "cell_4", lambda net, prev: (net, net))
+
+    first, second, third = verdict_on(bench, fault).sources
+    assert (first.kind, second.kind, third.kind) == ("operation", "wiring", "operation")
+    assert first.replays
+    assert first.hints
+    assert (second.replays, second.hints, third.replays, third.hints) == ((), (), (), ())
+
+
+def structure_alone(bench: Bench, make: Callable[[Network, str], PNASNet]) -> Verdict:
+    """The verdict where the structure gate alone ran, on all layers."""
+    parts = structure.port_parts(bench.network, make)
+    results = structure.compare_parts(bench.network, bench.graph, bench.graph.layers, parts)
+    return diagnose(bench.network, bench.graph, {structure.GATE: results}, parts, None)
+
+
+def test_where_only_the_structure_was_judged_nothing_is_replayed(bench: Bench) -> None:
+    """The difference is told all the same; an error of the port is not explained any further."""
+
+    def other_classes(network: Network, dtype: str) -> PNASNet:
+        another_number_of_classes(model := make_model(network, dtype))
+        return model
+
+    (source,) = structure_alone(bench, other_classes).sources
+    assert (source.layer, source.kind, source.replays) == ("final_layer.FC", "structure", ())
+    (source,) = structure_alone(bench, broken).sources
+    assert (source.layer, source.kind, source.gates) == ("conv0", "not replayed", ("structure",))
