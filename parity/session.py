@@ -75,8 +75,10 @@ class ParitySession:
             unreached = {name for name in failing if not rows[gate][name].reached}
             feeders = self._turn.graph("float32").feeders
             self._localized[gate, network] = localize(feeders, failing, rows[gate].keys() - failing, (), unreached)
-        if behind := self._localized[gate, network].downstream.get(layer):
-            return "downstream", f"behind {behind[0]}" + (f" and {len(behind) - 1} more" if behind[1:] else "")
+        downstream = self._localized[gate, network].downstream
+        if layer in downstream:
+            more = f" and {len(downstream[layer]) - 1} more" if downstream[layer][1:] else ""
+            return "downstream", f"behind {downstream[layer][0]}{more}" if downstream[layer] else "behind others"
         before = next((other for other in GATES if other in rows and not rows[other].get(layer, True)), gate)
         return ("repeated", f"as it failed {before}") if before != gate else ("", "")
 

@@ -58,7 +58,9 @@ def diagnose(
             kind, hints = ("error", (unfilled,)) if unfilled and kind == "not replayed" else (kind, hints)
         gates = tuple(gate for gate in GATES if gate in failures[layer])
         before = tuple(name for name in graph.feeders.get(layer, ()) if name in unjudged)
-        kind = "unjudged" if before and kind == "unconfirmed" else kind
+        if kind == "unconfirmed":
+            problems = [result.problem for result in failures[layer].values() if "the port fails" in result.problem]
+            kind, hints = ("error", (problems[0],)) if problems else ("unjudged" if before else kind, hints)
         return Source(layer, gates, kind, replays, hints, before)
 
     sources = tuple(source(layer, closely=number < EXAMINED) for number, layer in enumerate(found.sources))

@@ -107,8 +107,8 @@ class Examiner:
         own = closer.outputs | {IMAGES: self.official[IMAGES]}
 
         def differs(layer: str) -> bool:
-            names, arrived = self.graph.layers[layer].inputs, closer.inputs[layer]
-            return len(arrived) != len(names) or not all(same(x, own[n]) for n, x in zip(names, arrived, strict=True))
+            given, arrived = [own[name] for name in self.graph.layers[layer].inputs], closer.inputs[layer]
+            return len(arrived) != len(given) or not all(map(_alike, arrived, given))
 
         # A layer that should feed it but never runs is the fault itself.
         return {layer for layer in suspects if own.keys() >= set(self.graph.layers[layer].inputs) and differs(layer)}
@@ -122,9 +122,12 @@ class Examiner:
         arrived, names = observe(self.model, self.probe.images, [layer]).inputs[layer], self.graph.layers[layer].inputs
         if len(arrived) != len(names):
             yield f"it gets {len(arrived)} inputs, not {len(names)}"
-        for number, (value, name) in enumerate(zip(arrived, names, strict=False)):
-            givers = self.observed.givers[layer][number]
-            if same(value, self.official[name]) or (layer not in self._miswired and givers == (name,)):
+        rows = list(zip(arrived, names, self.observed.givers[layer], strict=False))
+        wrong = [givers[-1:] != (name,) for _, name, givers in rows]
+        for number, (value, name, givers) in enumerate(rows):
+            # What comes from where it should is not to blame, unless all does.
+            wired = not wrong[number] and (any(wrong) or layer not in self._miswired)
+            if wired or same(value, self.official[name]):
                 continue
             place = f"input {number}" if len(names) > 1 else "it"
             yield f"{place} gets {self._giver(value, name, givers)}, not {name}"
@@ -156,3 +159,8 @@ class Examiner:
         if found or (not parameters and (found := describe(actual, expected))):
             yield f"it gives: {found}"
         yield from parameters
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """The same to rounding, or to the last bit where some are no numbers."""
+    return same(one, other) or np.array_equal(one, other, equal_nan=True)

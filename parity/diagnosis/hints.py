@@ -39,8 +39,9 @@ def parameter_hints(model: PNASNet, layer: str, official: Variables) -> list[str
     state = model.state_dict()
     for name, target in variable_targets(model).items():
         if layer_of(name) == layer and name in official:
-            actual = state[target.parameter].numpy().transpose(np.argsort(target.axes))
-            expected = official[name].astype(actual.dtype)
+            # Checkpoints hold float32, so that what was done to a value was most likely rounded to it.
+            actual = state[target.parameter].numpy().transpose(np.argsort(target.axes)).astype(np.float32)
+            expected = official[name].astype(np.float32)
             if not np.array_equal(actual, expected):
                 found = describe(actual, expected) or _of_another(actual, official) or "other values"
                 hints.append(f"{name}: {found}")
@@ -187,9 +188,16 @@ def _batch_norm(x: Tensor, variables: Variables) -> Iterator[Mistake]:
     beta = torch.from_numpy(variables["beta"]).to(x.dtype)
     gamma = torch.from_numpy(variables["gamma"]).to(x.dtype) if "gamma" in variables else torch.ones_like(beta)
 
-    def norm(scale: Tensor, mean: Tensor = mean) -> Tensor:
+    def norm(scale: Tensor, mean: Tensor = mean, gamma: Tensor = gamma, beta: Tensor = beta) -> Tensor:
         return (x - mean[:, None, None]) * (gamma * scale)[:, None, None] + beta[:, None, None]
 
+    usual = torch.rsqrt(variance + EPSILON)
+    yield "gamma and beta exchanged", lambda: norm(usual, gamma=beta, beta=gamma)
+    yield "mean and variance exchanged", lambda: norm(torch.rsqrt(mean + EPSILON), variance)
+    yield "no gamma", lambda: norm(usual, gamma=torch.ones_like(beta))
+    yield "no beta", lambda: norm(usual, beta=torch.zeros_like(beta))
+    yield "no mean", lambda: norm(usual, torch.zeros_like(mean))
+    yield "no variance", lambda: norm(torch.rsqrt(torch.ones_like(variance) + EPSILON))
     for epsilon in (0.0, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8):
         yield f"epsilon {epsilon:g}", partial(norm, torch.rsqrt(variance + epsilon))
     yield "epsilon added behind the root", lambda: norm(1 / (variance.sqrt() + EPSILON))

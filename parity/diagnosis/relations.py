@@ -11,7 +11,7 @@ import numpy as np
 
 Relation = Callable[[np.ndarray, np.ndarray], str]
 # How far, relative to the norm, a relation may miss: the roundings of one operation in the dtype.
-TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
+TOLERANCE = {"float64": 1e-9, "float32": 1e-6}
 FEW = 16
 
 

@@ -46,7 +46,7 @@ def observe(
             tuple(giver for giver, tensor in known[id(given)] if tensor() is given) for given in inputs
         )
         if name in inputs_of:
-            seen.inputs[name] = tuple(to_nhwc(tensor).copy() for tensor in inputs)
+            seen.inputs[name] = tuple(to_nhwc(given).copy() for given in inputs if isinstance(given, Tensor))
 
     def after(name: str, output: Tensor) -> None:
         known[id(output)].append((name, weakref.ref(output)))

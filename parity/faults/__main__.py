@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from parity.environment import pin_torch
-from parity.faults.campaign import Job, jobs, run, sample
+from parity.faults.campaign import Job, jobs, sample
 from parity.faults.record import Outcome, Record
 from parity.faults.table import markdown, summary
+from parity.faults.workers import in_processes
 from tf_reference.cache import replacing
 from tf_reference.errors import InputError
 
@@ -23,7 +23,6 @@ FAILED, USAGE_ERROR = 1, 4
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
-    pin_torch(options.threads)
     try:
         todo = [job for job in jobs() if options.only in job.name]
         if options.sample is not None:
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not todo:
             raise InputError(f"--only {options.only}: no fault or variation has that in its name")
         record = Record(options.output / "trials.jsonl")
-        outcomes = complete(todo, record, options.threads)
+        outcomes = complete(todo, record, options.workers)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
@@ -51,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return FAILED if wrong else 0
 
 
-def complete(todo: Sequence[Job], record: Record, threads: int) -> list[Outcome]:
+def complete(todo: Sequence[Job], record: Record, workers: int) -> list[Outcome]:
     """The outcomes of all jobs; those that the record does not have are run."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -59,7 +58,7 @@ def complete(todo: Sequence[Job], record: Record, threads: int) -> list[Outcome]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         task = progress.add_task("trials", total=len(todo), completed=len(todo) - len(left))
-        for outcome in run(left, threads):
+        for outcome in in_processes(left, workers):
             record.add(outcome)
             progress.update(task, advance=1, description=f"{outcome.setting}: {outcome.name}")
     return [record.outcomes[job.key] for job in todo]
@@ -79,7 +78,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--sample", type=int, metavar="N", help="only so many trials, chosen at random (default: all)")
     made.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice (default: 0)")
     made.add_argument("--only", default="", metavar="TEXT", help="only faults and variations with this in their names")
-    made.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
+    made.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes of up to 8 GB (%(default)s)",
+    )
     made.add_argument(
         "--output", type=Path, default=Path("fault-results"), metavar="DIR", help="keeps the trials (%(default)s)"
     )

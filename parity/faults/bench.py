@@ -71,6 +71,7 @@ class Bench:
         self._values: dict[str, Values] = {}
         self._sound: dict[str, PNASNet] = {}
         self._variables: dict[str, Values] = {}
+        self._known: dict[str, tuple[np.ndarray, dict[str, bool]]] = {}
         for gate in VALUE_GATES:  # the checkpoint last: it stays in the official networks
             inputs = turn.exact_inputs(VALUE_GATES[gate]) if gate in EXACT else (turn.variables(), self.images)
             self._prepare(gate, *inputs)
@@ -102,7 +103,7 @@ class Bench:
         parts = structure.port_parts(self.network, make)
         layers = frozenset(parts.layers or self.graph.layers) - frozenset(hidden)
         results = {structure.GATE: structure.compare_parts(self.network, self.graph, {*layers, WHOLE}, parts)}
-        panel = Panel()
+        panel = Panel(self._known)
         ports = {gate: port_type(self.network, dtype, self._maker(gate, plant)) for gate, dtype in VALUE_GATES.items()}
         for gate, port in ports.items():
             judge = partial(self._judge, gate, panel)

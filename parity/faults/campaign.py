@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from parity.faults.bench import Bench, Trial
+from parity.environment import pin_torch
+from parity.faults.bench import Bench
 from parity.faults.catalogue import FAULTS
 from parity.faults.compiled import CompiledPort
 from parity.faults.fault import Fault
@@ -101,6 +102,7 @@ def sample(found: list[Job], count: int, seed: int) -> list[Job]:
 
 def run(todo: Iterable[Job], threads: int) -> Iterator[Outcome]:
     """The outcomes of the jobs, one bench at a time."""
+    pin_torch(threads)
     turn: Turn | None = None
     bench: Bench | None = None
     setting: Setting | None = None
@@ -110,21 +112,15 @@ def run(todo: Iterable[Job], threads: int) -> Iterator[Outcome]:
                 turn.close()
             bench = None  # before the next takes as much memory
             setting = job.setting
-            turn = _turn(setting, threads)
+            turn = make_turn(setting, threads)
             bench = Bench(turn)
         assert bench
-        start = time.monotonic()
-        trial, expected = _try(bench, job)
-        sources = {row.layer: row.kind for row in trial.verdict.sources} if trial.verdict else {}
-        seconds = round(time.monotonic() - start, 2)
-        yield Outcome(
-            str(job.setting), job.name, job.site, tuple(trial.gates), sources, expected, dict(trial.alarms), seconds
-        )
+        yield attempt(bench, job)
     if turn:
         turn.close()
 
 
-def _turn(setting: Setting, threads: int) -> Turn:
+def make_turn(setting: Setting, threads: int) -> Turn:
     images = tuple(PHOTOGRAPHS / f"{name}.jpg" for name in setting.photographs)
     turn = Turn(
         Options((setting.network,), None, images, "official", setting.seed, threads, ()), official.find("official")
@@ -133,13 +129,19 @@ def _turn(setting: Setting, threads: int) -> Turn:
     return turn
 
 
-def _try(bench: Bench, job: Job) -> tuple[Trial, dict[str, str]]:
-    """The trial, and what the verdict should be."""
+def attempt(bench: Bench, job: Job) -> Outcome:
+    """Plants, runs all gates and checks, and looks at the verdict."""
+    start = time.monotonic()
     row = named()[job.name]
+    expected: dict[str, str] = {}
     if isinstance(row, Fault):
-        return bench.trial(lambda model: row.plant(model, job.site)), dict.fromkeys(row.at(job.site), row.kind)
-    places = Places(bench.graph)
-    with row.around():
-        return bench.trial(
-            lambda model: row.plant(model, places), row.folded(places), CompiledPort if row.compiled else Port
-        ), {}
+        trial = bench.trial(lambda model: row.plant(model, job.site))
+        expected = dict.fromkeys(row.at(job.site), row.kind)
+    else:
+        places = Places(bench.graph)
+        with row.around():
+            port_type = CompiledPort if row.compiled else Port
+            trial = bench.trial(lambda model: row.plant(model, places), row.folded(places), port_type)
+    sources = {source.layer: source.kind for source in trial.verdict.sources} if trial.verdict else {}
+    seconds = round(time.monotonic() - start, 2)
+    return Outcome(*job.key, tuple(trial.gates), sources, expected, dict(trial.alarms), seconds)

@@ -1,8 +1,7 @@
 """Ways to plant something in a model: in a copy that shares the weights of the sound one, which stays as it is."""
 
-import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +13,20 @@ from pnasnet_torch.genotype import PNASNET_5
 Change = Callable[[Tensor], Tensor]
 
 
-def copied(model: PNASNet) -> PNASNet:
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def copied(model: Module) -> Module:
     """A model of its own modules, parameters and buffers; the parameters share their memory, to be replaced and not
-    written to."""
-    memo: dict[int, Any] = {id(row): nn.Parameter(row.data, requires_grad=False) for row in model.parameters()}
-    memo |= {id(row): row.clone() for row in model.buffers()}
-    return copy.deepcopy(model, memo)
+    written to. Much faster than copy.deepcopy."""
+    new = model.__class__.__new__(model.__class__)
+    state = {name: value.copy() if isinstance(value, dict) else value for name, value in vars(model).items()}
+    new.__dict__.update(state)
+    new._modules = {name: copied(module) for name, module in model._modules.items() if module is not None}
+    rows = model._parameters.items()
+    new._parameters = {name: row if row is None else nn.Parameter(row.data, requires_grad=False) for name, row in rows}
+    new._buffers = {name: None if row is None else row.clone() for name, row in model._buffers.items()}
+    return new
 
 
 def part(model: nn.Module, path: str) -> Any:

@@ -38,7 +38,7 @@ class Variation:
 def _runtime(threads: int, onednn: bool) -> Iterator[None]:
     usual = torch.get_num_threads(), torch.backends.mkldnn.enabled
     torch.set_num_threads(threads)
-    torch.backends.mkldnn.enabled = onednn
+    torch.backends.mkldnn.enabled = onednn  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -163,11 +163,13 @@ def test_a_layer_alone_gives_what_it_gave_in_the_whole(
         assert found.tobytes() == expected[name].tobytes(), name
 
 
-def test_a_layer_alone_sees_its_inputs_and_nothing_else(reference: Reference, graph: ReferenceGraph) -> None:
+def test_a_layer_alone_sees_its_inputs_and_nothing_else(
+    reference: Reference, graph: ReferenceGraph, expected: Layers
+) -> None:
     """Each in its place, converted to the graph's dtype; none is changed."""
     name = "cell_0.cell_output.concat"
-    feeders = [graph.layers[feeder] for feeder in graph.layers[name].inputs]
-    inputs = [np.broadcast_to(np.float32(i), [1, *layer.shape[1:]]) for i, layer in enumerate(feeders)]
+    feeders = enumerate(graph.layers[name].inputs)
+    inputs = [np.full_like(expected[feeder], number, np.float32) for number, feeder in feeders]
     found = reference.replay(name, inputs)
     assert found.dtype == np.float64
     np.testing.assert_array_equal(found, np.concatenate(inputs, axis=-1))

@@ -107,6 +107,12 @@ EXPECTED = {
         "error",
         "the port fails with ValueError: planted",
     ),
+    "a layer that runs twice": Expected(
+        lambda model: plant.repeat(model, "cell_4.beginning_bn"),
+        "cell_4.beginning_bn",
+        "wiring",
+        "it gets the output of cell_4.beginning_bn, not cell_4.1x1",
+    ),
     "cannot be made": Expected(broken, "conv0", "error", "the port fails with ValueError: planted"),
     "unconfirmed": Expected(wrong_at_first, POOL, "unconfirmed"),
 }
@@ -181,6 +187,31 @@ def test_a_layer_that_was_not_selected_may_hide_the_fault(bench: Bench) -> None:
     assert bench.graph.feeders[source.layer] == (BN,)
     assert (source.kind, source.unjudged, source.hints) == ("unjudged", (BN,), ())
     assert all(source.replays)
+
+
+def test_a_relu_in_place_passes_on_what_was_not_judged(bench: Bench) -> None:
+    """The layer behind it gets what it should: the fault lies before."""
+    relu, behind = "cell_2.comb_iter_2.right.relu_1", "cell_2.comb_iter_2.right.separable_3x3_2.depthwise"
+
+    def fault(model: PNASNet) -> None:
+        epsilon(model)
+        plant.part(model, relu).inplace = True
+
+    (source,) = verdict_on(bench, fault, BN, relu).sources
+    assert (source.layer, source.kind, source.unjudged, source.hints) == (behind, "unjudged", (relu,), ())
+
+
+def test_a_module_that_serves_as_two_layers(bench: Bench) -> None:
+    """The one is missing, and the other runs twice."""
+
+    def one_relu(model: PNASNet) -> None:
+        cell = plant.part(model, "cell_4")
+        cell.relu_1 = cell.relu
+
+    first, second = verdict_on(bench, one_relu).sources
+    assert (first.layer, first.kind) == ("cell_4.relu", "error")
+    assert "cell_4.relu ran twice in one forward" in first.hints[0]
+    assert (second.layer, second.kind) == ("cell_4.relu_1", "missing")
 
 
 def test_a_fault_in_float32_alone_is_an_operations(bench: Bench) -> None:

@@ -172,6 +172,39 @@ def test_a_wrong_input_is_seen_behind_another_fault(examine: Examine) -> None:
     assert words == "it gets the output of cell_3.cell_output.concat, not cell_2.cell_output.concat"
 
 
+def relus_in_place(model: PNASNet) -> None:
+    """Those that take no state which others take too: as many ports have them, and no fault."""
+    for name, module in model.named_modules():
+        if name.endswith(("left.relu_1", "right.relu_1")):
+            vars(module)["inplace"] = True
+
+
+def test_what_is_no_number_arrives_as_it_was_given(examine: Examine) -> None:
+    """Behind a NaN too, a ReLU in place is no fault."""
+
+    def fault(model: PNASNet) -> None:
+        relus_in_place(model)
+        plant.after(model, BN, lambda x: x * torch.nan)
+
+    before, behind = BN.replace("bn_sep", "separable"), "cell_2.comb_iter_2.right.separable_3x3_2.depthwise"
+    assert examine(fault, f"{before}.pointwise", BN, behind, "cell_3.relu").at_fault == {BN}
+
+
+def test_inputs_in_a_list_are_none(examine: Examine) -> None:
+    """A layer is called with tensors, one for each layer that feeds it."""
+
+    layer = "cell_3.cell_output.concat"
+
+    def fault(model: PNASNet) -> None:
+        plant.part(model, layer).register_forward_pre_hook(lambda _module, parts: (list(parts),))
+        plant.replace(model, layer, lambda parts: torch.cat(parts, 1))
+
+    examiner = examine(fault, layer, CONV)
+    assert list(examiner.arrivals(layer)) == ["it gets 0 inputs, not 5"]
+    assert examiner.at_fault == {layer}
+    assert not examiner.observed.error
+
+
 def test_a_value_that_is_computed_twice_is_no_fault(examine: Examine) -> None:
     """It is no layer's output, but the same values."""
     assert examine(lambda model: plant.before(model, CONV, torch.clone), CONV).at_fault == set()

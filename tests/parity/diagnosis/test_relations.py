@@ -13,6 +13,7 @@ from parity.diagnosis.relations import RELATIONS, Relation, describe, same
 
 MAP, KERNEL, MATRIX, VECTOR = (2, 9, 12, 8), (3, 3, 6, 8), (12, 12), (24,)
 SQUARE = (2, 9, 9, 8)
+ALL = np.s_[:]
 DTYPES = ("float64", "float32")
 
 
@@ -54,19 +55,33 @@ class Planted(NamedTuple):
     words: str
 
 
+def scaled(*index: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """A part of it twice as large."""
+    return with_change(index, lambda x: x * 2)
+
+
 EDGE = "edge alone: other padding"
+LOW = (2, 5, 12, 8)
 PLANTED = {
     "zero": Planted(MAP, np.zeros_like, "all zero"),
     "float16": Planted(KERNEL, lambda x: x.astype(np.float16).astype(x.dtype), "rounded to float16"),
-    "one element": Planted(KERNEL, with_change((1, 2, 3, 4), lambda x: x + 1), "1 of 432 values, such as [1, 2, 3, 4]"),
-    "few elements": Planted(VECTOR, with_change([5, 9], lambda x: x + 1), "2 of 24 values, such as [5]"),
+    "one element": Planted(
+        KERNEL, with_change((1, 2, 0, 4), lambda _: 7), "1 of 432 values, such as [1, 2, 0, 4]: 7, not 2.06067"
+    ),
+    "two elements": Planted(VECTOR, with_change([5, 9], lambda _: 7), "2 of 24 values, such as [5]: 7, not 0.661595"),
+    "sixteen elements": Planted(
+        (128,), with_change(np.s_[::8], lambda _: 7), "16 of 128 values, such as [0]: 7, not 0.42573"
+    ),
+    "seventeen elements": Planted((17, 20), with_change((range(17), range(17)), lambda _: 7), ""),
+    "a quarter": Planted((8,), with_change([2, 5], lambda _: 7), "2 of 8 values, such as [2]: 7, not 0.940423"),
+    "more than a quarter": Planted((11,), with_change([2, 5, 8], lambda _: 7), ""),
     "extra relu": Planted(MAP, lambda x: np.maximum(x, 0), "an extra ReLU"),
     "cut off": Planted(MAP, lambda x: np.minimum(x, 2), "cut off at 2"),
     "negative": Planted(MAP, np.negative, "the negative of it"),
     "scaled": Planted(MAP, lambda x: x * x.dtype.type(0.5), "scaled by 0.5"),
     "off": Planted(MAP, lambda x: x + x.dtype.type(0.25), "off by 0.25"),
     "scaled and off": Planted(MATRIX, lambda x: x * x.dtype.type(2) + x.dtype.type(3), "scaled by 2, then off by 3"),
-    "dropout": Planted(MAP, dropped, "kept and scaled by 2: dropout"),
+    "dropout": Planted(MAP, dropped, "51% kept and scaled by 2: dropout"),
     "rows and columns": Planted((3, 3, 6, 1), lambda x: x.swapaxes(0, 1), "transposed: rows and columns exchanged"),
     "map transposed": Planted(SQUARE, lambda x: x.swapaxes(1, 2), "transposed: rows and columns exchanged"),
     "matrix transposed": Planted(MATRIX, np.transpose, "transposed: inputs and outputs exchanged"),
@@ -74,17 +89,39 @@ PLANTED = {
     "both flipped": Planted(KERNEL, lambda x: x[::-1, ::-1], "flipped along rows and columns"),
     "channels flipped": Planted(MAP, lambda x: x[..., ::-1], "flipped along channels"),
     "shifted": Planted(MAP, shifted, "shifted by +1 rows and -2 columns"),
-    "images permuted": Planted((3, 9, 9, 4), lambda x: x[[0, 2, 1]], "images permuted: 1 has the values of 2 (2 are"),
-    "inputs permuted": Planted(
-        KERNEL, lambda x: exchanged(x, 2, 1, 4), "inputs permuted: 1 has the values of 4 (2 are"
+    "shifted rows": Planted(MAP, lambda x: np.roll(x, -2, 1), "shifted by -2 rows and +0 columns"),
+    "flipped thrice": Planted(
+        (2, 5, 6, 3), lambda x: x[:, ::-1, ::-1, ::-1], "flipped along rows and columns and channels"
     ),
-    "outputs permuted": Planted(KERNEL, lambda x: np.roll(x, 1, 3), "outputs permuted: 0 has the values of 7 (8 are"),
-    "vector permuted": Planted(VECTOR, lambda x: np.roll(x, -1), "channels permuted: 0 has the values of 1 (24 are"),
-    "top": Planted(MAP, with_change(np.s_[:, 0], lambda x: x * 2), f"the top {EDGE}"),
-    "bottom": Planted(MAP, with_change(np.s_[:, -2:], lambda x: x * 2), f"the bottom {EDGE}"),
-    "left": Planted(MAP, with_change(np.s_[:, :, :3], lambda x: x * 2), f"the left {EDGE}"),
-    "right": Planted(MAP, with_change(np.s_[:, :, -1], lambda x: x * 2), f"the right {EDGE}"),
-    "channels": Planted(MAP, with_change(np.s_[..., [2, 5]], lambda x: x * x), "2 of 8 channels alone, such as 2"),
+    "images permuted": Planted(
+        (3, 9, 9, 4), lambda x: x[[0, 2, 1]], "images permuted: 1 has the values of 2 (2 are moved)"
+    ),
+    "inputs permuted": Planted(
+        KERNEL, lambda x: exchanged(x, 2, 1, 4), "inputs permuted: 1 has the values of 4 (2 are moved)"
+    ),
+    "outputs permuted": Planted(
+        KERNEL, lambda x: np.roll(x, 1, 3), "outputs permuted: 0 has the values of 7 (8 are moved)"
+    ),
+    "vector permuted": Planted(
+        VECTOR, lambda x: np.roll(x, -1), "channels permuted: 0 has the values of 1 (24 are moved)"
+    ),
+    "top": Planted(MAP, scaled(ALL, 0), f"the top {EDGE}"),
+    "three at the top": Planted(MAP, scaled(ALL, np.s_[:3]), f"the top {EDGE}"),
+    "three at the bottom": Planted(MAP, scaled(ALL, np.s_[-3:]), f"the bottom {EDGE}"),
+    "left": Planted(MAP, scaled(ALL, ALL, 0), f"the left {EDGE}"),
+    "three at the left": Planted(MAP, scaled(ALL, ALL, np.s_[:3]), f"the left {EDGE}"),
+    "three at the right": Planted(MAP, scaled(ALL, ALL, np.s_[-3:]), f"the right {EDGE}"),
+    "top and right": Planted(
+        MAP, lambda x: scaled(ALL, ALL, -1)(scaled(ALL, 0, np.s_[:-1])(x)), f"the top, right {EDGE}"
+    ),
+    "left of a low map": Planted(LOW, scaled(ALL, ALL, np.s_[:2]), f"the left {EDGE}"),
+    "top of a low map": Planted(LOW, scaled(ALL, np.s_[:2]), f"the top {EDGE}"),
+    "a fourth row": Planted((2, 12, 9, 3), scaled(ALL, 3), ""),
+    "a fourth row from below": Planted((2, 12, 9, 3), scaled(ALL, -4), ""),
+    "the middle alone": Planted((2, 9, 9, 3), scaled(ALL, np.s_[3:6], np.s_[3:6]), ""),
+    "a channel": Planted(MAP, scaled(..., 7), "1 of 8 channels alone, such as 7"),
+    "two channels": Planted(MAP, with_change(np.s_[..., [2, 5]], lambda x: x * x), "2 of 8 channels alone, such as 2"),
+    "three of eleven channels": Planted((2, 4, 4, 11), with_change(np.s_[..., :3], lambda x: x * x), ""),
     "channels off": Planted(MAP, lambda x: x + np.arange(8, dtype=x.dtype), "each channel off by a constant"),
     "channels scaled": Planted(
         MAP,
@@ -101,13 +138,21 @@ PLANTED = {
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", PLANTED)
-def test_a_planted_relation_is_recognised(name: str, dtype: str) -> None:
+def test_what_was_planted_is_told(name: str, dtype: str) -> None:
     """In both dtypes, whatever the rounding."""
     shape, plant, words = PLANTED[name]
     expected = random(shape, dtype)
     actual = plant(expected)
     assert actual.dtype == dtype
-    assert words in describe(actual, expected)
+    assert describe(actual, expected) == words
+
+
+@pytest.mark.parametrize("size", [1e-4, 1e4])
+@pytest.mark.parametrize("name", ["top", "left of a low map", "a channel", "one element", "shifted", "negative"])
+def test_the_size_of_the_values_does_not_matter(name: str, size: float) -> None:
+    shape, plant, words = PLANTED[name]
+    expected = random(shape)
+    assert describe(plant(expected) * size, expected * size).split(":")[0] == words.split(":")[0]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -1,0 +1,23 @@
+"""The bench of Mobile at 65 pixels, where every map that is halved is even."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from parity.environment import pin_torch
+from parity.faults.bench import Bench
+from parity.faults.campaign import EVEN, make_turn
+from parity.faults.sites import Places
+
+
+@pytest.fixture(scope="session")
+def bench() -> Iterator[Bench]:
+    pin_torch(2)
+    turn = make_turn(EVEN, 2)
+    yield Bench(turn)
+    turn.close()
+
+
+@pytest.fixture(scope="session")
+def places(bench: Bench) -> Places:
+    return Places(bench.graph)

@@ -1,0 +1,50 @@
+"""A seeded sample of the campaign's trials, each run for real; `python -m parity.faults` runs them all."""
+
+import pytest
+
+from parity.faults.bench import Bench
+from parity.faults.campaign import EVEN, Job, attempt, jobs, named, sample
+from parity.faults.catalogue import FAULTS as CATALOGUE
+from parity.faults.fault import Fault
+from pnasnet_torch import PNASNet
+
+# Those of one bench, so that continuous integration has time for them.
+FAULTS = [job for job in jobs() if job.setting == EVEN and isinstance(named()[job.name], Fault)]
+HARMLESS = [job for job in jobs() if job.setting == EVEN and job not in FAULTS]
+CHOSEN = sample(FAULTS, 24, seed=4) + sample(HARMLESS, 6, seed=4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("job", CHOSEN, ids=lambda job: f"{job.name} at {job.site}" if job.site else job.name)
+def test_the_verdict_is_right(bench: Bench, job: Job) -> None:
+    """A fault is caught and put at exactly its layers; a harmless variation raises no alarm."""
+    outcome = attempt(bench, job)
+    assert outcome.right, outcome
+
+
+def planting_nothing(_model: PNASNet) -> None:
+    pass
+
+
+@pytest.mark.slow
+def test_the_sound_port_passes(bench: Bench) -> None:
+    """By every gate, where the usual tolerances raise alarms."""
+    trial = bench.trial(planting_nothing)
+    assert trial.gates == []
+    assert trial.verdict is None
+    assert {"numpy.allclose", "torch.testing.assert_close", "Polygraphy"} <= trial.alarms.keys()
+
+
+@pytest.mark.slow
+def test_two_faults_are_both_named(bench: Bench) -> None:
+    """One behind the other, in the network's order."""
+    layers = ("cell_2.comb_iter_3.left.relu_1", "cell_5.beginning_bn")
+
+    def plant(model: PNASNet) -> None:
+        for name, layer in zip(("ReLU missing", "epsilon of PyTorch"), layers, strict=True):
+            next(fault for fault in CATALOGUE if fault.name == name).plant(model, layer)
+
+    trial = bench.trial(plant)
+    assert trial.verdict
+    assert [source.layer for source in trial.verdict.sources] == list(layers)
+    assert not set(layers) & trial.verdict.downstream.keys()
