@@ -15,7 +15,7 @@ import numpy as np
 from tf_reference.compat import tensorflow
 
 CANDIDATES = 256
-POWERS_OF_4 = (0.25, 1.0, 4.0, 16.0)
+POWERS_OF_4 = tuple(4.0**exponent for exponent in range(-4, 8))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """From a network's results to its verdict."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from parity import structure
 from parity.capture import PortError
@@ -18,6 +19,14 @@ EXAMINED = 40
 Results = Mapping[str, LayerResult]
 
 
+class Finding(NamedTuple):
+    """What is found at a source; the kind is empty where it takes a closer look to tell."""
+
+    kind: str
+    hints: tuple[str, ...] = ()
+    replays: tuple[LayerResult, ...] = ()
+
+
 def diagnose(
     network: Network,
     graph: ReferenceGraph,
@@ -29,80 +38,92 @@ def diagnose(
 
     Without a `probe` nothing is replayed.
     """
-    selected = {layer for by_layer in results.values() for layer in by_layer}
-    structural = _Structural(network, graph, selected, parts)
-    failures: dict[str, dict[str, LayerResult]] = {}
-    for gate, by_layer in {**results, structure.GATE: structural.results}.items():
-        for layer, result in by_layer.items():
-            if not result:
-                failures.setdefault(layer, {})[gate] = result
-    passing = selected - failures.keys()
-    unreached = {layer for layer, by_gate in failures.items() if not any(result.reached for result in by_gate.values())}
-    try:
-        examiner = Examiner(probe, [layer for layer in graph.layers if layer in failures]) if probe else None
-        unfilled = ""
-    except PortError as error:
-        examiner, unfilled = None, str(error)
-    found = localize(graph.feeders, failures, passing, examiner.at_fault if examiner else (), unreached)
-
-    unjudged = graph.layers.keys() - passing - failures.keys()
-
-    def source(layer: str, closely: bool) -> Source:
-        kind, hints = structural.kind(layer)
-        replays: tuple[LayerResult, ...] = ()
-        if not kind and examiner and layer in examiner.layers:
-            kind, replays, hints = _look(examiner, layer) if closely else (_glance(examiner, layer), (), ())
-        elif not kind:
-            result = structural.results[layer]
-            kind, hints = ("structure", result.notes) if not result and result.reached else ("not replayed", ())
-            kind, hints = ("error", (unfilled,)) if unfilled and kind == "not replayed" else (kind, hints)
-        gates = tuple(gate for gate in GATES if gate in failures[layer])
-        before = tuple(name for name in graph.feeders.get(layer, ()) if name in unjudged)
-        if kind == "unconfirmed":
-            problems = [result.problem for result in failures[layer].values() if "the port fails" in result.problem]
-            kind, hints = ("error", (problems[0],)) if problems else ("unjudged" if before else kind, hints)
-        return Source(layer, gates, kind, replays, hints, before)
-
-    sources = tuple(source(layer, closely=number < EXAMINED) for number, layer in enumerate(found.sources))
-    return Verdict(str(network), sources, found.downstream)
+    evidence = _Evidence(network, graph, results, parts, probe)
+    at_fault = evidence.examiner.at_fault if evidence.examiner else ()
+    found = localize(graph.feeders, evidence.failures, evidence.passing, at_fault, evidence.unreached)
+    sources = [evidence.source(layer, closely=number < EXAMINED) for number, layer in enumerate(found.sources)]
+    return Verdict(str(network), tuple(sources), found.downstream)
 
 
-def _glance(examiner: Examiner, layer: str) -> str:
-    """The kind of fault, as far as the replay tells."""
-    return "wiring" if examiner.replays[layer] else "operation"
+class _Evidence:
+    """All that is known of the layers: the results, the structure of every one, and what a closer look shows."""
 
-
-def _look(examiner: Examiner, layer: str) -> tuple[str, tuple[LayerResult, ...], tuple[str, ...]]:
-    """The kind of fault, the replays, and the hints."""
-    replays = (examiner.replays[layer], *examiner.replay_in_float32(layer))
-    observed = examiner.observed
-    if not all(replays):
-        return "operation", replays, tuple(examiner.operation_hints(layer))
-    if layer not in observed.givers:
-        return ("error", replays, (str(observed.error),)) if observed.error else ("not reported", replays, ())
-    arrived = tuple(examiner.arrivals(layer))
-    return ("wiring" if arrived else "unconfirmed"), replays, arrived
-
-
-class _Structural:
-    """The structure gate on every layer, whichever were selected."""
-
-    def __init__(self, network: Network, graph: ReferenceGraph, selected: Collection[str], parts: PortParts) -> None:
-        self._graph = graph
-        self._parts = parts
+    def __init__(
+        self,
+        network: Network,
+        graph: ReferenceGraph,
+        results: Mapping[str, Results],
+        parts: PortParts,
+        probe: Probe | None,
+    ) -> None:
+        selected = {layer for by_layer in results.values() for layer in by_layer}
         own = {layer_of(name) if kind == "variable" else name for kind, name in parts.found}
-        self.results = structure.compare_parts(network, graph, {*graph.layers, *selected, *own}, parts)
+        self._graph, self._parts = graph, parts
+        self._structure = structure.compare_parts(network, graph, {*graph.layers, *selected, *own}, parts)
+        self.failures: dict[str, dict[str, LayerResult]] = {}
+        for gate, by_layer in {**results, structure.GATE: self._structure}.items():
+            for layer, result in by_layer.items():
+                if not result:
+                    self.failures.setdefault(layer, {})[gate] = result
+        self.passing = selected - self.failures.keys()
+        self._unjudged = graph.layers.keys() - self.passing - self.failures.keys()
+        self.examiner, self._unfilled = None, ""
+        try:
+            if probe:
+                self.examiner = Examiner(probe, [layer for layer in graph.layers if layer in self.failures])
+        except PortError as error:
+            self._unfilled = str(error)
 
-    def kind(self, layer: str) -> tuple[str, tuple[str, ...]]:
-        """The kind of fault where no replay is needed to tell, and the differences; otherwise empty."""
-        result = self.results[layer]
+    @property
+    def unreached(self) -> set[str]:
+        """The layers that fail only because the port ended before them."""
+        rows = self.failures.items()
+        return {layer for layer, by_gate in rows if not any(result.reached for result in by_gate.values())}
+
+    def source(self, layer: str, closely: bool) -> Source:
+        """What is to be said of a source; with a closer look only if `closely`."""
+        by_gate = self.failures[layer]
+        before = tuple(name for name in self._graph.feeders.get(layer, ()) if name in self._unjudged)
+        finding = self._structural(layer)
+        if not finding.kind and self.examiner and layer in self.examiner.layers:
+            finding = self._look(self.examiner, layer, before) if closely else self._glance(self.examiner, layer)
+        elif not finding.kind:
+            finding = self._without_a_look(layer)
+        gates = tuple(gate for gate in GATES if gate in by_gate)
+        return Source(layer, gates, finding.kind, finding.replays, finding.hints, before)
+
+    def _structural(self, layer: str) -> Finding:
+        result = self._structure[layer]
         if layer not in self._graph.layers:
-            return "extra", result.notes
+            return Finding("extra", result.notes)
         if result or not result.reached:
-            return "", ()
+            return Finding("")
         if layer not in self._parts.layers:
-            return "missing", result.notes
+            return Finding("missing", result.notes)
         if any(note.startswith("variable") for note in result.notes):
-            return "structure", result.notes
+            return Finding("structure", result.notes)
         reported = self._parts.failure or ("layer", layer) in self._parts.found
-        return ("", ()) if reported else ("not reported", result.notes)
+        return Finding("") if reported else Finding("not reported", result.notes)
+
+    def _without_a_look(self, layer: str) -> Finding:
+        result = self._structure[layer]
+        if not result and result.reached:
+            return Finding("structure", result.notes)
+        return Finding("error", (self._unfilled,)) if self._unfilled else Finding("not replayed")
+
+    def _glance(self, examiner: Examiner, layer: str) -> Finding:
+        """As far as the replay tells, which there is already."""
+        return Finding("wiring" if examiner.replays[layer] else "operation")
+
+    def _look(self, examiner: Examiner, layer: str, unjudged: tuple[str, ...]) -> Finding:
+        replays = (examiner.replays[layer], *examiner.replay_in_float32(layer))
+        if not all(replays):
+            return Finding("operation", tuple(examiner.operation_hints(layer)), replays)
+        ran, error = layer in examiner.observed.givers, examiner.observed.error
+        if ran and (arrived := tuple(examiner.arrivals(layer))):
+            return Finding("wiring", arrived, replays)
+        if not ran:
+            return Finding("error", (str(error),), replays) if error else Finding("not reported", (), replays)
+        if problems := [result.problem for result in self.failures[layer].values() if result.problem]:
+            return Finding("error", tuple(problems[:1]), replays)
+        return Finding("unjudged" if unjudged else "unconfirmed", (), replays)

@@ -39,12 +39,16 @@ class Outcome:
 
 
 def fingerprint() -> str:
-    """A digest of all that the outcomes depend on."""
+    """A digest of all that the outcomes depend on. Raises InputError where a package is missing."""
     root = Path(__file__).parents[2]
     files = [
         path for name in ("parity", "pnasnet_torch", "tf_reference") for path in sorted((root / name).rglob("*.py"))
     ]
-    versions = [importlib.metadata.version(name) for name in PACKAGES]
+    try:
+        versions = [importlib.metadata.version(name) for name in PACKAGES]
+    except importlib.metadata.PackageNotFoundError as error:
+        what = f"the fault catalogue needs {error.name}, to compare with"
+        raise InputError(f"{what}: python -m pip install 'pnasnet-parity[tests]'") from error
     return hashlib.sha256(b"".join(path.read_bytes() for path in files) + repr((versions, cpu())).encode()).hexdigest()
 
 

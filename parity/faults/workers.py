@@ -4,12 +4,15 @@ import multiprocessing
 import os
 import queue
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from parity.faults.campaign import Job, Setting, run
 from parity.faults.record import Outcome
 
 # What a trial on Large takes, in those on Mobile.
-LARGE = 3
+LARGE = 5
+# One thread; where a variation takes more, those that wait do not keep a core that another process could use.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def in_processes(todo: Sequence[Job], workers: int) -> Iterator[Outcome]:
@@ -18,13 +21,9 @@ def in_processes(todo: Sequence[Job], workers: int) -> Iterator[Outcome]:
     results: multiprocessing.Queue[Outcome] = context.Queue()
     parts = [part for part in deal(todo, workers) if part]
     processes = [context.Process(target=_work, args=(part, results), daemon=True) for part in parts]
-    # Read when a process loads the frameworks, which is before it can be told anything else.
-    threads, os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS"), "1"
-    for process in processes:
-        process.start()
-    os.environ.pop("OMP_NUM_THREADS")
-    if threads is not None:
-        os.environ["OMP_NUM_THREADS"] = threads
+    with _environment():
+        for process in processes:
+            process.start()
     left = len(todo)
     while left:
         try:
@@ -33,6 +32,20 @@ def in_processes(todo: Sequence[Job], workers: int) -> Iterator[Outcome]:
         except queue.Empty:
             if any(process.exitcode for process in processes):
                 raise RuntimeError("a process that runs trials has ended; what it said is above") from None
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """What OpenMP reads when a process loads the frameworks, which is before it can be told anything else."""
+    usual = {name: os.environ.get(name) for name in ENVIRONMENT}
+    os.environ |= ENVIRONMENT
+    try:
+        yield
+    finally:
+        for name, value in usual.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def deal(todo: Sequence[Job], workers: int) -> list[list[Job]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tf_reference.unit_scale import UnitScales, unit_scales
+from tf_reference.unit_scale import POWERS_OF_4, UnitScales, unit_scales
 
 EPSILON = 0.001
 CHANNELS = [3, 13, 27, 32, 54, 270]
@@ -69,8 +69,19 @@ def test_correct_rounding_gives_one(channels: int, dtype: str) -> None:
 def test_the_pairs_differ_from_channel_to_channel(dtype: str) -> None:
     """A swap of two channels would not be seen otherwise."""
     gamma, variance = choices(270, dtype)[0]
-    assert len(np.unique(gamma)) > 40
-    assert 0.3 < variance.min() < 0.5 < 2.5 < variance.max() < 3
+    assert len(np.unique(gamma)) >= len(POWERS_OF_4) == 12
+    assert variance.min() > 0
+
+
+@by_dtype
+def test_pairs_that_are_exact_in_any_order_are_preferred(dtype: str) -> None:
+    """Wherever TensorFlow multiplies by 1 with any of them."""
+    scales = unit_scales(54, dtype, EPSILON)
+    powers = scales.variance[: scales.in_any_order] + np.dtype(dtype).type(EPSILON)
+    assert set(powers.tolist()) == set(POWERS_OF_4)
+    fits = scales.fits[: scales.in_any_order].any(axis=0)
+    _, variance = scales.choose(np.random.default_rng(0))
+    assert np.isin(variance[fits] + np.dtype(dtype).type(EPSILON), POWERS_OF_4).all()
 
 
 def test_a_seed_s_choice_is_reproducible() -> None:
@@ -80,13 +91,13 @@ def test_a_seed_s_choice_is_reproducible() -> None:
 
 def test_only_fitting_pairs_are_chosen() -> None:
     rows, fits = np.arange(3.0), np.array([[True, False], [False, False], [False, True]])
-    scales = UnitScales(rows, rows + 10, fits)
+    scales = UnitScales(rows, rows + 10, fits, 1)
     for seed in range(20):
         gamma, variance = scales.choose(np.random.default_rng(seed))
         assert (gamma.tolist(), variance.tolist()) == ([0, 2], [10, 12])
 
 
 def test_a_channel_without_a_fitting_pair_is_an_error() -> None:
-    scales = UnitScales(np.ones(2), np.ones(2), np.array([[True, False], [True, False]]))
+    scales = UnitScales(np.ones(2), np.ones(2), np.array([[True, False], [True, False]]), 0)
     with pytest.raises(ArithmeticError, match="no unit scale"):
         scales.choose(np.random.default_rng(0))

@@ -21,7 +21,7 @@ def random(shape: tuple[int, ...], dtype: str = "float64", seed: int = 0) -> np.
     return np.random.default_rng(seed).normal(0.3, 1, shape).astype(dtype)
 
 
-def with_change(index: Any, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+def with_change(index: Any, change: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], np.ndarray]:
     """Changes a part of a copy."""
 
     def plant(x: np.ndarray) -> np.ndarray:
