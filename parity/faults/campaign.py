@@ -47,7 +47,6 @@ VARIED = (
     Setting(Network("mobile", 65, 65), 1, ALL[:3]),
     Setting(Network("mobile", 67, 67), 2, (*ALL, *ALL)),
     Setting(Network("mobile", 128, 128), 0, ("rocket",)),
-    Setting(Network("large", 83, 107), 0, ALL[:3]),
 )
 # Compiling takes minutes for each network.
 COMPILED_AT = (EVEN, Setting(EVEN.network, 1, ("rocket",)))

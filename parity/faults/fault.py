@@ -24,6 +24,7 @@ class Fault:
     kind: str = "operation"
     at: Callable[[str], tuple[str, ...]] = itself
     port: str = ""
+    threads = 1
 
 
 def below(*names: str) -> Callable[[str], tuple[str, ...]]:

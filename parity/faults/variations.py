@@ -24,7 +24,8 @@ Everywhere = Callable[[PNASNet, Places], None]
 @dataclass(frozen=True)
 class Variation:
     """`plant` changes the model, `around` the runtime; it is one only where it has `sites`. Layers that are `folded`
-    into others have no value of their own, and a `compiled` model is run as one."""
+    into others have no value of their own, a `compiled` model is run as one, and more `threads` than one take a process
+    that no other disturbs."""
 
     name: str
     plant: Everywhere = lambda _model, _places: None
@@ -32,6 +33,7 @@ class Variation:
     around: Callable[[], AbstractContextManager[object]] = nullcontext
     folded: Callable[[Places], list[str]] = lambda _places: []
     compiled: bool = False
+    threads: int = 1
 
 
 @contextmanager
@@ -59,7 +61,7 @@ def _grid() -> Iterator[Variation]:
         def around(threads: int = threads, onednn: bool = onednn) -> AbstractContextManager[None]:
             return _runtime(threads, onednn)
 
-        yield Variation(name, plant, around=around)
+        yield Variation(name, plant, around=around, threads=threads)
 
 
 def _at(name: str, sites: Sites, plant: Plant) -> Variation:

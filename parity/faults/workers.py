@@ -6,25 +6,33 @@ import queue
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from parity.faults.campaign import Job, Setting, run
+from parity.faults.campaign import Job, Setting, named, run
 from parity.faults.record import Outcome
 
 # What a trial on Large takes, in those on Mobile.
 LARGE = 5
-# One thread; where a variation takes more, those that wait do not keep a core that another process could use.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 
 
 def in_processes(todo: Sequence[Job], workers: int) -> Iterator[Outcome]:
-    """The outcomes of all jobs as they come. Raises RuntimeError if a process ends before its jobs are done."""
+    """The outcomes of all jobs as they come; those that take several threads last, in one process alone.
+
+    Raises RuntimeError if a process ends before its jobs are done.
+    """
+    alone = [job for job in todo if named()[job.name].threads > 1]
+    yield from _outcomes(deal([job for job in todo if job not in alone], workers))
+    yield from _outcomes(deal(alone, 1))
+
+
+def _outcomes(parts: Sequence[Sequence[Job]]) -> Iterator[Outcome]:
+    """The outcomes of each process's jobs."""
     context = multiprocessing.get_context("spawn")
     results: multiprocessing.Queue[Outcome] = context.Queue()
-    parts = [part for part in deal(todo, workers) if part]
-    processes = [context.Process(target=_work, args=(part, results), daemon=True) for part in parts]
+    processes = [context.Process(target=_work, args=(part, results), daemon=True) for part in parts if part]
     with _environment():
         for process in processes:
             process.start()
-    left = len(todo)
+    left = sum(map(len, parts))
     while left:
         try:
             yield results.get(timeout=1)

@@ -102,6 +102,7 @@ def test_a_wrong_parameter_is_told_with_the_operation_it_makes(examine: Examine)
     assert sorted(examine(fault, BN).operation_hints(BN)) == [
         f"{scope}/beta: the values of {scope}/gamma",
         f"{scope}/gamma: the values of {scope}/beta",
+        "it gives: gamma and beta exchanged",
     ]
 
 
