@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parity import environment, options, plugin
+from parity import environment, options, plugin, terminal
 from parity.result import LayerResult
 
 
@@ -44,14 +44,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
-    return plugin.status(report)
+    return terminal.status(report)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
-    plugin.write_verdict(terminalreporter, config)
+    terminal.write_verdict(terminalreporter, config)
     yield
-    for line in plugin.summary(config):
+    for line in terminal.summary(config):
         terminalreporter.write_line(line)
 
 

@@ -74,4 +74,4 @@ class Verdict:
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as plain data."""
-        return asdict(self) | {"sources": [asdict(source) for source in self.sources]}
+        return asdict(self)
