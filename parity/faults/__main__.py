@@ -24,7 +24,7 @@ FAILED, USAGE_ERROR = 1, 4
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
-        todo = [job for job in jobs() if options.only in job.name]
+        todo = [job for job in jobs() if options.only in f"{job.setting}: {job.name}"]
         if options.sample is not None:
             todo = sample(todo, options.sample, options.seed)
         if not todo:
@@ -77,7 +77,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m parity.faults", description=__doc__)
     made.add_argument("--sample", type=int, metavar="N", help="only so many trials, chosen at random (default: all)")
     made.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice (default: 0)")
-    made.add_argument("--only", default="", metavar="TEXT", help="only faults and variations with this in their names")
+    made.add_argument(
+        "--only", default="", metavar="TEXT", help="only trials with this in them, as in `mobile-65 seed 0`, or a name"
+    )
     made.add_argument(
         "--workers",
         type=int,
