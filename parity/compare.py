@@ -40,7 +40,7 @@ def float64(network: str, layer: str, actual: np.ndarray, truth: np.ndarray) -> 
         Check("largest difference / largest value", found.largest / largest, FLOAT64.relative_largest),
     )
     element = None if all(checks) else _element(actual, truth, found, FLOAT64.relative_largest * largest)
-    return LayerResult("float64", network, layer, checks, element=element)
+    return LayerResult("float64", network, layer, checks, element=element, norm=norm)
 
 
 def float32(
@@ -76,7 +76,9 @@ def float32(
         checks.append(Check(f"L2 distance of channel {channel} from float64", measured, float(allowed[channel])))
     notes = (f"TensorFlow's own distance from float64: L2 {official.l2:.4g}, largest {official.largest:.4g}",)
     element = None if all(checks) else _element(actual, truth, found, limit)
-    return LayerResult("float32", network, layer, tuple(checks), element=element, notes=notes)
+    return LayerResult(
+        "float32", network, layer, tuple(checks), element=element, notes=notes, norm=norm, official=official.l2
+    )
 
 
 def exact(network: str, layer: str, actual: np.ndarray, expected: np.ndarray) -> LayerResult:

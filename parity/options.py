@@ -37,6 +37,7 @@ class Options:
     seed: int
     threads: int
     arguments: tuple[str, ...]
+    report: Path | None = None
 
     def images_of(self, network: Network) -> tuple[Path, ...]:
         """The images that `network` is run on."""
@@ -109,6 +110,11 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="N",
         help="threads that each framework computes on (default: all cores, here %(default)s)",
     )
+    group.addoption(
+        "--report",
+        metavar="DIR",
+        help="folder to write report.html and report.json into: what was judged, drawn and layer by layer",
+    )
     _add_evaluation(parser)
 
 
@@ -146,6 +152,7 @@ def parse_options(config: pytest.Config, settings: Settings | None = None) -> Op
         seed=config.getoption("seed"),
         threads=config.getoption("threads"),
         arguments=_arguments(config),
+        report=_report(config),
     )
 
 
@@ -195,6 +202,13 @@ def _images(config: pytest.Config) -> tuple[Path, ...]:
         else:
             raise pytest.UsageError(f"--images {path}: there is no such file or folder")
     return tuple(files)
+
+
+def _report(config: pytest.Config) -> Path | None:
+    given = config.getoption("report")
+    if given and Path(given).exists() and not Path(given).is_dir():
+        raise pytest.UsageError(f"--report {given}: this is a file; give a folder, which is made where it is missing")
+    return Path(given) if given else None
 
 
 def _reference(config: pytest.Config) -> str:

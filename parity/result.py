@@ -49,7 +49,8 @@ class LayerResult:
     """A gate's verdict on one layer. It passes if it has checks, all of them pass, and nothing made them impossible.
 
     `problem` says why there was nothing to check: a layer that is missing, of another shape, or not finite; or not
-    `reached`, since the port failed in another.
+    `reached`, since the port failed in another. Where they are known, `norm` is the L2 norm of what is expected and
+    `official` TensorFlow's own L2 distance from it in float32.
     """
 
     gate: str
@@ -60,6 +61,8 @@ class LayerResult:
     element: Element | None = None
     notes: tuple[str, ...] = ()
     reached: bool = True
+    norm: float | None = None
+    official: float | None = None
 
     @property
     def margin(self) -> float:

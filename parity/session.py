@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from parity import pixels, structure, values
@@ -16,8 +17,9 @@ from parity.options import Options
 from parity.policy import GATES
 from parity.result import LayerResult
 from parity.turn import Turn
-from parity.values import Results, Step
+from parity.values import Observe, Results, Step
 from tf_reference import official
+from tf_reference.layers import Layer
 
 if TYPE_CHECKING:
     from parity.imagenet.evaluator import Evaluator
@@ -32,6 +34,10 @@ def no_progress(_description: str) -> AbstractContextManager[object]:
     return nullcontext()
 
 
+def observe_nothing(_result: LayerResult, _actual: object, _expected: object) -> None:
+    pass
+
+
 class ParitySession:
     """Results by gate, network and name, computed for all selected names of a network when the first is asked for.
 
@@ -40,15 +46,25 @@ class ParitySession:
     """
 
     def __init__(
-        self, options: Options, selection: Selection, step: Step = no_progress, evaluator: "Evaluator | None" = None
+        self,
+        options: Options,
+        selection: Selection,
+        step: Step = no_progress,
+        evaluator: "Evaluator | None" = None,
+        observe: Observe = observe_nothing,
     ) -> None:
         self.verdicts: list[Verdict] = []
+        # All that was computed so far, by network and gate; the seconds that each gate took (of float64 and float32,
+        # which run together, under the first); and the official layers of each network.
+        self.results: dict[Network, dict[str, Results]] = {}
+        self.seconds: dict[tuple[Network, str], float] = {}
+        self.layers: dict[Network, Mapping[str, Layer]] = {}
+        self._observe = observe
         self._evaluator = evaluator
         self._selection = selection
         self._step = step
         self._turn = Turn(options, official.find(options.reference))
         self._network: Network | None = None
-        self._results: dict[Network, dict[str, Results]] = {}
         self._localized: dict[tuple[str, Network], Localization] = {}
         pin_torch(options.threads)
         # What was loaded and collected so far stays: the garbage collector need not walk it after each network.
@@ -56,12 +72,14 @@ class ParitySession:
 
     def result(self, gate: str, network: Network, name: str) -> LayerResult:
         """The verdict of `gate` on the layer `name` (for the structure gate also on a block)."""
-        results = self._results.setdefault(network, {})
+        results = self.results.setdefault(network, {})
         if gate not in results:
             if network != self._network:
                 self.close()
                 self._network = network
+            started = perf_counter()
             results |= self._compute(gate, network)
+            self.seconds[network, gate] = perf_counter() - started
         return results[gate][name]
 
     def explained(self, gate: str, network: Network, layer: str) -> tuple[str, str]:
@@ -69,7 +87,7 @@ class ParitySession:
         `gate` tells, or this is `repeated` from a stronger gate. Both are empty where it is a source."""
         if gate not in (structure.GATE, *PROBES):
             return "", ""
-        rows = self._results[network]
+        rows = self.results[network]
         if (gate, network) not in self._localized:
             failing = {name for name, result in rows[gate].items() if not result}
             unreached = {name for name in failing if not rows[gate][name].reached}
@@ -85,7 +103,7 @@ class ParitySession:
     def summary(self) -> list[str]:
         """A line for each gate and network that was computed: counts, and the result nearest to its limit."""
         lines = []
-        for network, by_gate in self._results.items():
+        for network, by_gate in self.results.items():
             for gate, results in by_gate.items():
                 if results:
                     failed = sum(not result for result in results.values())
@@ -100,7 +118,7 @@ class ParitySession:
         """Gives the verdict on the network whose turn it was, if it failed, and frees what it took; results stay."""
         if self._network:
             layers = {
-                gate: rows for gate, rows in self._results[self._network].items() if gate in (structure.GATE, *PROBES)
+                gate: rows for gate, rows in self.results[self._network].items() if gate in (structure.GATE, *PROBES)
             }
             failed = {gate for gate, results in layers.items() if not all(results.values())}
             if failed:
@@ -140,9 +158,10 @@ class ParitySession:
         if gate == "preprocess":
             images = {name: self._turn.options.preprocessed[name] for name in layers[gate]}
             return {gate: pixels.judge(self._turn.source, network, images)}
+        self.layers[network] = self._turn.graph("float32").layers
         if gate == structure.GATE:
             with self._step(f"{network}: structure"):
                 return {gate: structure.judge(network, self._turn.graph("float32"), layers[gate])}
         if gate.startswith("exact"):
-            return {gate: values.exact(self._turn, gate.removeprefix("exact-"), layers, self._step)}
-        return values.float64_and_float32(self._turn, layers, self._step)
+            return {gate: values.exact(self._turn, gate.removeprefix("exact-"), layers, self._step, self._observe)}
+        return values.float64_and_float32(self._turn, layers, self._step, self._observe)

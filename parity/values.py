@@ -14,6 +14,8 @@ Results = dict[str, LayerResult]
 # The layers that were selected, by gate.
 Layers = Mapping[str, frozenset[str]]
 Step = Callable[[str], AbstractContextManager[object]]
+# Sees each layer as it is judged: the result, the port's values and the expected ones (NHWC), which it must not change.
+Observe = Callable[[LayerResult, np.ndarray, np.ndarray], None]
 # The gates that run the networks in each dtype; the float32 gate measures both sides from the float64 values.
 GATES_IN = {"float64": ("exact-float64", "float64", "float32"), "float32": ("exact-float32", "float32")}
 
@@ -23,7 +25,7 @@ def needed(dtype: str, layers: Layers) -> frozenset[str]:
     return frozenset().union(*(layers.get(gate, frozenset()) for gate in GATES_IN[dtype]))
 
 
-def exact(turn: Turn, dtype: str, layers: Layers, step: Step) -> Results:
+def exact(turn: Turn, dtype: str, layers: Layers, step: Step, observe: Observe) -> Results:
     """The exact gate in `dtype`."""
     gate, network = f"exact-{dtype}", str(turn.network)
     with step(f"{network}: official network, integers in {dtype}"):
@@ -33,13 +35,16 @@ def exact(turn: Turn, dtype: str, layers: Layers, step: Step) -> Results:
         expected = pair.official(images, layers[gate])
 
     def judge(layer: str, actual: np.ndarray) -> LayerResult:
-        return compare.exact(network, layer, actual, expected.pop(layer))
+        truth = expected.pop(layer)
+        result = compare.exact(network, layer, actual, truth)
+        observe(result, actual, truth)
+        return result
 
     with step(f"{network}: port, integers in {dtype}"):
         return pair.results(gate, layers[gate], images, judge)
 
 
-def float64_and_float32(turn: Turn, layers: Layers, step: Step) -> dict[str, Results]:
+def float64_and_float32(turn: Turn, layers: Layers, step: Step, observe: Observe) -> dict[str, Results]:
     """The float64 and the float32 gate, which share their truth; of several images the worst result counts."""
     chosen = {gate: layers.get(gate, frozenset()) for gate in ("float64", "float32")}
     with step(f"{turn.network}: checkpoint"):
@@ -49,14 +54,17 @@ def float64_and_float32(turn: Turn, layers: Layers, step: Step) -> dict[str, Res
     worst: dict[str, Results] = {gate: {} for gate in chosen}
     images = turn.images()
     for number, image in enumerate(images, start=1):
-        for gate, results in _image(turn, image[None], layers, chosen, step, last=number == len(images)).items():
+        last = number == len(images)
+        for gate, results in _image(turn, image[None], layers, chosen, step, observe, last).items():
             kept = worst[gate]
             for layer, new in results.items():
                 kept[layer] = max(kept.get(layer, new), new, key=lambda result: result.margin)
     return worst
 
 
-def _image(turn: Turn, image: np.ndarray, layers: Layers, chosen: Layers, step: Step, last: bool) -> dict[str, Results]:
+def _image(
+    turn: Turn, image: np.ndarray, layers: Layers, chosen: Layers, step: Step, observe: Observe, last: bool
+) -> dict[str, Results]:
     """Results by gate for one image (1, H, W, 3); behind the `last`, weights in float64 are needed no more."""
     network = str(turn.network)
     pair = turn.pair("float64", needed("float64", layers))
@@ -64,7 +72,9 @@ def _image(turn: Turn, image: np.ndarray, layers: Layers, chosen: Layers, step: 
         truth = pair.official(image, chosen["float64"] | chosen["float32"])
 
     def float64(layer: str, actual: np.ndarray) -> LayerResult:
-        return compare.float64(network, layer, actual, truth[layer])
+        result = compare.float64(network, layer, actual, truth[layer])
+        observe(result, actual, truth[layer])
+        return result
 
     with step(f"{network}: port in float64"):
         results = {"float64": pair.results("float64", chosen["float64"], image, float64)}
@@ -79,7 +89,9 @@ def _image(turn: Turn, image: np.ndarray, layers: Layers, chosen: Layers, step: 
     independent = metrics.independent_neighbourhoods(image[0])
 
     def float32(layer: str, actual: np.ndarray) -> LayerResult:
-        return compare.float32(network, layer, actual, truth[layer], official[layer], independent)
+        result = compare.float32(network, layer, actual, truth[layer], official[layer], independent)
+        observe(result, actual, truth[layer])
+        return result
 
     with step(f"{network}: port in float32"):
         return results | {"float32": pair.results("float32", chosen["float32"], image, float32)}
