@@ -1,7 +1,6 @@
 """pytest's hooks and fixtures; each delegates to parity/."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,7 +56,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def parity_session(request: pytest.FixtureRequest) -> Iterator[object]:
-    with closing(plugin.make_session(request.session)) as session:
+    with plugin.running(request.session) as session:
         yield session
 
 

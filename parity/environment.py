@@ -6,10 +6,13 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tf_reference.checkpoint import fingerprint
 
 if TYPE_CHECKING:
     from parity.options import Options
@@ -24,7 +27,8 @@ def require_tensorflow() -> None:
     if missing:
         raise pytest.UsageError(
             f"pytest parity runs the official network and needs {', '.join(missing)}: "
-            "python -m pip install 'pnasnet-parity[parity]' (in a checkout: python -m pip install -e '.[parity]')"
+            "python -m pip install 'pnasnet-parity[parity]' (in a checkout: python -m pip install -e '.[parity]'). "
+            "Without TensorFlow a port is judged by a trace, --reference FILE.h5, or by --reference golden"
         )
 
 
@@ -71,24 +75,51 @@ def release_memory() -> None:
         trim(0)
 
 
+def provenance(options: "Options") -> dict[str, Any]:
+    """What a run's figures depend on besides the code, as plain data. Imports neither framework.
+
+    Where the reference is stored, weights and images are those of `recorded`, which is its own provenance.
+    """
+    found: dict[str, Any] = {
+        "versions": {name: _version(name) for name in FRAMEWORKS},
+        "cpu": cpu(),
+        "threads": options.threads,
+        "reference": options.reference,
+    }
+    if options.stored:
+        return found | {"recorded": options.stored.provenance}
+    return found | {
+        "seed": options.seed,
+        "checkpoint": str(options.checkpoint) if options.checkpoint else None,
+        "checkpoint_sha256": fingerprint(options.checkpoint) if options.checkpoint else None,
+        "images": {path.name: digest for path, digest in options.image_hashes.items()},
+    }
+
+
 def header(options: "Options") -> list[str]:
-    """Lines for pytest's header: versions, machine, settings, and what is compared. Imports neither framework."""
-    hashes = ", ".join(f"{path.name} {digest[:12]}" for path, digest in options.image_hashes.items())
+    """Lines for pytest's header: versions, machine, settings, and what is compared."""
+    found = provenance(options)
+    recorded = found.get("recorded")
+    lines = [*_machine(found), f"{', '.join(map(str, options.networks))} against {options.reference}"]
+    if recorded:
+        lines += [f"recorded {recorded['created']} from {recorded['reference']}:"]
+        lines += [f"  {line}" for line in _machine(recorded)]
+    return [f"parity: {line}" for line in (*lines, *_inputs(recorded or found))]
+
+
+def _machine(found: Mapping[str, Any]) -> list[str]:
     return [
-        "parity: " + ", ".join(f"{name} {_version(name)}" for name in FRAMEWORKS),
-        f"parity: {cpu()}, {options.threads} threads, oneDNN off in TensorFlow, TF32 off, deterministic algorithms",
-        f"parity: {', '.join(map(str, options.networks))} against {options.reference}",
-        f"parity: checkpoint {_checkpoint(options)}",
-        f"parity: images (SHA-256) {hashes}",
+        ", ".join(f"{name} {version}" for name, version in found["versions"].items()),
+        f"{found['cpu']}, {found['threads']} threads, oneDNN off in TensorFlow, TF32 off, deterministic algorithms",
     ]
 
 
-def _checkpoint(options: "Options") -> str:
-    if options.checkpoint is None:
-        return f"synthetic, seed {options.seed}"
-    from tf_reference.checkpoint import fingerprint
-
-    return f"{options.checkpoint} (SHA-256 {fingerprint(options.checkpoint)[:12]})"
+def _inputs(found: Mapping[str, Any]) -> list[str]:
+    checkpoint = f"synthetic, seed {found['seed']}"
+    if found["checkpoint"]:
+        checkpoint = f"{found['checkpoint']} (SHA-256 {found['checkpoint_sha256'][:12]})"
+    hashes = ", ".join(f"{name} {digest[:12]}" for name, digest in found["images"].items())
+    return [f"checkpoint {checkpoint}", f"images (SHA-256) {hashes}"]
 
 
 def _version(distribution: str) -> str:

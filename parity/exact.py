@@ -50,8 +50,10 @@ def exact_variables(
         scope, _, last = name.rpartition("/")
         if last == "gamma":
             rng = _generator(scope, seed)
+            # First the signs, which the network's values depend on: whichever pairs then fit gives the same values.
+            signs = rng.choice([-1, 1], shapes[name])
             gamma, variables[f"{scope}/moving_variance"] = unit_scales(shapes[name][0], rng)
-            variables[name] = gamma * rng.choice([-1, 1], gamma.shape)
+            variables[name] = signs * gamma
     # Kernels stay float32, which holds their integers in half the memory; whoever runs them converts.
     return {name: array if array.ndim > 1 else array.astype(dtype) for name, array in variables.items()}
 

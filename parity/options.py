@@ -1,33 +1,43 @@
-"""pytest's options for parity, and what they come to: checked, or a usage error that says what to give instead."""
+"""pytest's options for parity, and what a run compares."""
 
 import hashlib
 import os
 import shlex
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from parity.imagenet.options import OPTIONS as EVALUATION_OPTIONS
-from parity.imagenet.options import SETTINGS, Settings
+from parity.imagenet.options import SETTINGS
 from parity.imagenet.options import add_options as add_evaluation_options
-from parity.layers import DEFAULT_SIZES, Network, network_at
+from parity.layers import Network
 from pnasnet_torch.genotype import VARIANTS
+
+if TYPE_CHECKING:
+    from parity.sources import StoredSource
 
 PHOTOGRAPHS = Path(__file__).with_name("photographs")
 DEFAULT_IMAGES = ("chelsea.jpg", "coffee.jpg")
+# References that are stored, beside the official network itself.
+GOLDEN, TRACE_SUFFIXES = "golden", (".h5", ".hdf5")
+COMPRESSIONS = ("none", "lzf", "gzip")
 DEFAULTS = {"checkpoint": None, "reference": "official", "seed": 0, "threads": os.cpu_count() or 1}
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+def is_stored(reference: str) -> bool:
+    """Whether that is no network to run, but what one gave before."""
+    return reference == GOLDEN or reference.endswith(TRACE_SUFFIXES)
 
 
 @dataclass(frozen=True)
 class Options:
     """What a run compares: networks, weights, images, the reference, and on how many threads.
 
-    Without `images` the networks take the photographs that come with parity in turn, one each.
+    Without `images` the networks take the photographs that come with parity in turn, one each. Where the reference is
+    `stored`, weights and images are what it holds.
     """
 
     networks: tuple[Network, ...]
@@ -38,6 +48,9 @@ class Options:
     threads: int
     arguments: tuple[str, ...]
     report: Path | None = None
+    record: Path | None = None
+    compression: str = "none"
+    stored: "StoredSource | None" = field(default=None, compare=False)
 
     def images_of(self, network: Network) -> tuple[Path, ...]:
         """The images that `network` is run on."""
@@ -94,7 +107,19 @@ def add_options(parser: pytest.Parser) -> None:
         default=DEFAULTS["reference"],
         metavar="SOURCE",
         help="official: the pinned source, fetched on first use (default); slim:PATH: the folder that holds nets/, "
-        "as research/slim in a checkout of tensorflow/models",
+        "as research/slim in a checkout of tensorflow/models; without TensorFlow: FILE.h5, a trace from --record, "
+        "or golden, the digests that come with parity",
+    )
+    group.addoption(
+        "--record",
+        metavar="FILE.h5",
+        help="write what the official network computes into a trace (HDF5), for --reference and python -m parity.trace",
+    )
+    group.addoption(
+        "--record-compression",
+        default="none",
+        choices=COMPRESSIONS,
+        help="of the trace: none (default), lzf or gzip, smaller and many times slower",
     )
     group.addoption(
         "--seed",
@@ -128,119 +153,3 @@ def _add_evaluation(parser: pytest.Parser) -> None:
     add_evaluation_options(group.addoption)
     for name in SETTINGS:
         parser.addini(name, f"default of --{name} with --full-imagenet, relative to this file")
-
-
-def parse_options(config: pytest.Config, settings: Settings | None = None) -> Options:
-    """The checked options, for the variant of the evaluation's `settings` where there is one.
-
-    Raises pytest.UsageError for one that cannot be used.
-    """
-    evaluated = [network.variant for network in settings.networks] if settings else []
-    variants = config.getoption("variant") or evaluated or list(VARIANTS)
-    for name in variants:
-        if name not in VARIANTS:
-            raise pytest.UsageError(f"--variant {name}: expected {' or '.join(VARIANTS)}")
-    for option, least in (("threads", 1), ("seed", 0)):
-        if config.getoption(option) < least:
-            raise pytest.UsageError(f"--{option} {config.getoption(option)}: expected at least {least}")
-    networks = tuple(_network(name, size) for name in dict.fromkeys(variants) for size in _sizes(config, name))
-    return Options(
-        networks=tuple(dict.fromkeys(networks)),
-        checkpoint=_checkpoint(config, variants),
-        images=_images(config),
-        reference=_reference(config),
-        seed=config.getoption("seed"),
-        threads=config.getoption("threads"),
-        arguments=_arguments(config),
-        report=_report(config),
-    )
-
-
-def _sizes(config: pytest.Config, variant: str) -> tuple[str, ...]:
-    given: list[str] = config.getoption("image_size") or []
-    return tuple(given) or DEFAULT_SIZES[variant]
-
-
-def _network(variant: str, size: str) -> Network:
-    try:
-        return network_at(variant, size)
-    except ValueError as error:
-        raise pytest.UsageError(f"--image-size {error}") from error
-
-
-def _checkpoint(config: pytest.Config, variants: list[str]) -> Path | None:
-    prefix = config.getoption("checkpoint")
-    if prefix is None:
-        return None
-    if len(set(variants)) != 1:
-        raise pytest.UsageError(
-            "--checkpoint holds the weights of one network: say which, with --variant large or mobile"
-        )
-    from tf_reference import checkpoint
-    from tf_reference.errors import InputError
-
-    try:
-        checkpoint.locate(prefix)
-    except InputError as error:
-        raise pytest.UsageError(f"--checkpoint: {error}") from error
-    return Path(prefix)
-
-
-def _images(config: pytest.Config) -> tuple[Path, ...]:
-    given = [Path(path) for path in config.getoption("images") or []]
-    files: list[Path] = []
-    for path in given:
-        if path.is_dir():
-            found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES)
-            if not found:
-                raise pytest.UsageError(
-                    f"--images {path}: this folder holds no file {' or '.join(sorted(IMAGE_SUFFIXES))}"
-                )
-            files += found
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise pytest.UsageError(f"--images {path}: there is no such file or folder")
-    return tuple(files)
-
-
-def _report(config: pytest.Config) -> Path | None:
-    given = config.getoption("report")
-    if given and Path(given).exists() and not Path(given).is_dir():
-        raise pytest.UsageError(f"--report {given}: this is a file; give a folder, which is made where it is missing")
-    return Path(given) if given else None
-
-
-def _reference(config: pytest.Config) -> str:
-    reference: str = config.getoption("reference")
-    kind, _, path = reference.partition(":")
-    if reference != "official" and (kind != "slim" or not path):
-        raise pytest.UsageError(f"--reference {reference}: expected 'official' or 'slim:PATH'")
-    if kind == "slim":
-        from tf_reference import official
-        from tf_reference.errors import InputError
-
-        try:
-            official.slim_checkout(Path(path))
-        except InputError as error:
-            raise pytest.UsageError(f"--reference: {error}") from error
-    return reference
-
-
-def _arguments(config: pytest.Config) -> tuple[str, ...]:
-    """The options, as they were given, that change what is compared, so that a command can repeat them."""
-    single = [f"--{name}={value}" for name, default in DEFAULTS.items() if (value := config.getoption(name)) != default]
-    repeated = [
-        f"--{name}={value}"
-        for name in ("variant", "image-size", "images")
-        for value in config.getoption(name.replace("-", "_")) or []
-    ]
-    return (*repeated, *single, *(_evaluation_arguments(config) if config.getoption("full_imagenet") else ()))
-
-
-def _evaluation_arguments(config: pytest.Config) -> Iterator[str]:
-    yield "--full-imagenet"
-    for name, keywords in EVALUATION_OPTIONS.items():
-        value = config.getoption(name.replace("-", "_"))
-        if value != keywords.get("default", False if "action" in keywords else None):
-            yield f"--{name}" if value is True else f"--{name}={value}"

@@ -1,22 +1,22 @@
 """Both networks side by side in one dtype, made once for all gates that use it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, MutableMapping
 
 import numpy as np
 
 from parity.layers import Network
 from parity.port import Judge, Port
+from parity.references import ReferenceRun
 from parity.result import LayerResult
 from tf_reference.graph import ReferenceGraph
-from tf_reference.run import Reference
 
 
 class Pair:
-    """The official network up to those of `layers` that it has, and the port. Closing it frees the weights of both."""
+    """The official network, as far as `reference` has it, and the port. Closing it frees the weights of both."""
 
-    def __init__(self, network: Network, graph: ReferenceGraph, layers: Iterable[str], threads: int) -> None:
+    def __init__(self, network: Network, graph: ReferenceGraph, reference: ReferenceRun) -> None:
         self.graph = graph
-        self.reference = Reference(graph, [layer for layer in layers if layer in graph.layers], threads)
+        self.reference = reference
         self.port = Port(network, graph.spec.dtype)
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
@@ -24,7 +24,7 @@ class Pair:
         self.reference.assign(variables)
         self.port.load(variables)
 
-    def official(self, images_nhwc: np.ndarray, layers: frozenset[str]) -> dict[str, np.ndarray]:
+    def official(self, images_nhwc: np.ndarray, layers: frozenset[str]) -> MutableMapping[str, np.ndarray]:
         """The official values of those of `layers` that the official network has, by name, NHWC."""
         return self.reference.run(images_nhwc, [layer for layer in self.reference.layers if layer in layers])
 

@@ -1,7 +1,7 @@
 """What conftest.py's hooks and fixtures delegate to: the cases of each test, the selection, progress, and failures."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +10,8 @@ import pytest
 
 from parity.environment import require_tensorflow
 from parity.layers import WHOLE, Network, block, port_layers
-from parity.options import Options, parse_options
+from parity.options import Options
+from parity.parse import parse_options
 from parity.policy import GATES
 from parity.result import LayerResult
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from parity.imagenet.options import Settings
     from parity.imagenet.progress import Meter, Report
     from parity.session import ParitySession, Selection
+    from parity.sources import StoredSource
 
 EVALUATION = Path(__file__).with_name("test_imagenet.py")
 OPTIONS = pytest.StashKey[Options]()
@@ -81,7 +83,8 @@ def generate_cases(metafunc: pytest.Metafunc) -> None:
         return
     found: dict[str, Case] = {}
     options = metafunc.config.stash[OPTIONS]
-    for gate in marker.args:
+    gates = options.stored.gates if options.stored else GATES
+    for gate in [gate for gate in marker.args if gate in gates]:
         for network in options.networks:
             names = _names(marker.kwargs.get("of", "layers"), network, options)
             prefix = f"{network}-{gate.removeprefix('exact-')}-" if gate.startswith("exact") else f"{network}-"
@@ -90,11 +93,13 @@ def generate_cases(metafunc: pytest.Metafunc) -> None:
 
 
 def _names(of: str, network: Network, options: Options) -> Iterable[str]:
+    stored = options.stored
     if of == "images":
-        return options.preprocessed
+        return stored.names("preprocess", network) if stored else options.preprocessed
     if of == "validation":
         return [of]
-    layers = port_layers(network.variant)
+    # What is stored tells already which layers there are; the official network tells when it is built (structure).
+    layers = dict.fromkeys([*(stored.layers(network) if stored else ()), *port_layers(network.variant)])
     return [*dict.fromkeys(map(block, layers)), WHOLE] if of == "blocks" else layers
 
 
@@ -118,7 +123,7 @@ def sort_items(items: list[pytest.Item], options: Options) -> None:
 
 
 def check_selection(session: pytest.Session) -> None:
-    """Raises pytest.UsageError where `-k` or `-m` leaves nothing of parity, or where what is left cannot run here."""
+    """Raises pytest.UsageError where `-k` or `-m` leaves nothing of parity, or where what is left cannot be judged."""
     deselected = session.config.stash[DESELECTED]
     if deselected and not session.items:
         example = deselected[len(deselected) // 2].name
@@ -126,8 +131,28 @@ def check_selection(session: pytest.Session) -> None:
             f"none of {len(deselected):,} cases is selected: -k takes a part of a test's name, such as cell_5, "
             f"{example} or float32; pytest parity --collect-only -q lists all"
         )
-    if cases(session.items) and not session.config.option.collectonly:
+    options = session.config.stash[OPTIONS]
+    if options.stored:
+        _check_held(options.stored, cases(session.items), options.reference)
+    elif cases(session.items) and not session.config.option.collectonly:
         require_tensorflow()
+
+
+def _check_held(stored: "StoredSource", selected: Sequence[Case], reference: str) -> None:
+    """Raises pytest.UsageError unless the reference can judge all cases. What the official network lacks, it can."""
+
+    def held(case: Case) -> bool:
+        names = stored.names(case.gate, case.network)
+        return case.name in names or (bool(names) and case.name not in stored.layers(case.network))
+
+    missing = [case for case in selected if not held(case)]
+    if missing:
+        gate, network, name = missing[0]
+        raise pytest.UsageError(
+            f"--reference {reference} was made with another selection and lacks {len(missing):,} of the "
+            f"{len(selected):,} cases selected here, such as {gate}, {network}, {name}: select with -k what it holds "
+            f"(python -m parity.trace info {reference}), or record all"
+        )
 
 
 def selection(items: Iterable[pytest.Item]) -> "Selection":
@@ -138,18 +163,25 @@ def selection(items: Iterable[pytest.Item]) -> "Selection":
     return {key: frozenset(group) for key, group in names.items()}
 
 
-def make_session(session: pytest.Session) -> "ParitySession":
-    """The session that computes what this run's items ask for."""
+@contextmanager
+def running(session: pytest.Session) -> Iterator["ParitySession"]:
+    """The session that computes what this run's items ask for, closed at the end."""
     from parity.imagenet.evaluator import Evaluator
     from parity.session import ParitySession
+    from parity.sources import open_source
 
     with exit_on_bad_input():
         config = session.config
         progress = Progress(config)
         evaluator = Evaluator(settings, progress.watch) if (settings := config.stash[SETTINGS]) else None
-        made = ParitySession(config.stash[OPTIONS], selection(session.items), progress, evaluator)
+        options, chosen = config.stash[OPTIONS], selection(session.items)
+        made = ParitySession(options, chosen, open_source(options, chosen), progress, evaluator)
     session.config.stash[SESSION] = made
-    return made
+    try:
+        yield made
+    finally:
+        with exit_on_bad_input():
+            made.close()
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from parity.layers import Network, port_layers
 from parity.localize import Localization, localize
 from parity.options import Options
 from parity.policy import GATES
+from parity.references import ReferenceSource
 from parity.result import LayerResult
 from parity.turn import Turn
 from parity.values import Observe, Results, Step
-from tf_reference import official
 from tf_reference.layers import Layer
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class ParitySession:
         self,
         options: Options,
         selection: Selection,
+        source: ReferenceSource,
         step: Step = no_progress,
         evaluator: "Evaluator | None" = None,
         observe: Observe = observe_nothing,
@@ -60,10 +61,11 @@ class ParitySession:
         self.seconds: dict[tuple[Network, str], float] = {}
         self.layers: dict[Network, Mapping[str, Layer]] = {}
         self._observe = observe
+        self._said_at_end = ""
         self._evaluator = evaluator
         self._selection = selection
         self._step = step
-        self._turn = Turn(options, official.find(options.reference))
+        self._turn = Turn(source)
         self._network: Network | None = None
         self._localized: dict[tuple[str, Network], Localization] = {}
         pin_torch(options.threads)
@@ -75,7 +77,7 @@ class ParitySession:
         results = self.results.setdefault(network, {})
         if gate not in results:
             if network != self._network:
-                self.close()
+                self._end_turn()
                 self._network = network
             started = perf_counter()
             results |= self._compute(gate, network)
@@ -112,10 +114,17 @@ class ParitySession:
                         f", nearest to the limit {worst.layer} at {worst.margin:.3g} of it" if worst.margin else ""
                     )
                     lines.append(f"parity: {network} {gate}: {len(results):,} compared, {failed:,} failed{nearest}")
+        lines += [f"parity: {self._said_at_end}"] if self._said_at_end else []
         return lines + (self._evaluator.report() if self._evaluator else [])
 
     def close(self) -> None:
-        """Gives the verdict on the network whose turn it was, if it failed, and frees what it took; results stay."""
+        """Ends the last network's turn and the use of the source; results stay."""
+        self._end_turn()
+        done = all(gate in self.results.get(network, {}) for gate, network in self._selection)
+        self._said_at_end = self._turn.source.close(done)
+
+    def _end_turn(self) -> None:
+        """Gives the verdict on the network whose turn it was, if it failed, and frees what it took."""
         if self._network:
             layers = {
                 gate: rows for gate, rows in self.results[self._network].items() if gate in (structure.GATE, *PROBES)
@@ -144,7 +153,8 @@ class ParitySession:
             pairs = [turn.pair(dtype, turn.graph(dtype).layers)]
         else:
             gate, variables, images = "float64", turn.variables(), turn.images()[:1]
-            pairs = [turn.pair(dtype, turn.graph(dtype).layers) for dtype in ("float64", "float32")]
+            dtypes = ("float64", "float32") if turn.source.computes else ("float64",)
+            pairs = [turn.pair(dtype, turn.graph(dtype).layers) for dtype in dtypes]
         for pair in pairs:
             pair.load(variables)
         return Probe(turn.network, gate, pairs[0], images, variables, *pairs[1:])
@@ -156,8 +166,7 @@ class ParitySession:
             self._turn.release("float64", "float32")
             return {gate: {"validation": self._evaluator.result(network)}}
         if gate == "preprocess":
-            images = {name: self._turn.options.preprocessed[name] for name in layers[gate]}
-            return {gate: pixels.judge(self._turn.source, network, images)}
+            return {gate: pixels.judge(self._turn.source, network, layers[gate])}
         self.layers[network] = self._turn.graph("float32").layers
         if gate == structure.GATE:
             with self._step(f"{network}: structure"):

@@ -1,38 +1,25 @@
-"""What the network whose turn it is takes, kept for all gates that use it: graphs, both networks by dtype, weights."""
+"""What the network whose turn it is takes, kept for all gates that use it: graphs and both networks, by dtype."""
 
 import gc
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 
 import numpy as np
 
-from parity import exact
 from parity.environment import release_memory
 from parity.layers import Network
-from parity.options import PHOTOGRAPHS, Options
 from parity.pair import Pair
-from pnasnet_torch import variant
-from pnasnet_torch.operations import BATCH_NORM_EPSILON
-from tf_reference import checkpoint
-from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
-from tf_reference.official import Source
-from tf_reference.preprocess import load_images
-from tf_reference.synthetic import synthetic_checkpoint
-from tf_reference.unit_scale import unit_scales
-
-Variables = Mapping[str, np.ndarray]
+from parity.references import ReferenceSource, Variables
+from tf_reference.graph import ReferenceGraph
 
 
 class Turn:
-    """One network's turn. Closing it frees the networks and graphs; the checkpoint that was read last is kept."""
+    """One network's turn. Closing it frees the networks and graphs."""
 
-    def __init__(self, options: Options, source: Source) -> None:
-        self.options = options
+    def __init__(self, source: ReferenceSource) -> None:
         self.source = source
         self._network: Network | None = None
         self._graphs: dict[str, ReferenceGraph] = {}
         self._pairs: dict[str, Pair] = {}
-        self._checkpoint: tuple[Path, Variables] | None = None
 
     @property
     def network(self) -> Network:
@@ -50,14 +37,15 @@ class Turn:
     def graph(self, dtype: str) -> ReferenceGraph:
         """The official graph."""
         if dtype not in self._graphs:
-            spec = GraphSpec(self.network.variant, self.network.height, self.network.width, dtype)
-            self._graphs[dtype] = reference_graph(self.source, spec)
+            self._graphs[dtype] = self.source.graph(self.network, dtype)
         return self._graphs[dtype]
 
     def pair(self, dtype: str, layers: Iterable[str]) -> Pair:
         """Both networks up to `layers` if there is no pair in `dtype` yet; weights are to be loaded."""
         if dtype not in self._pairs:
-            self._pairs[dtype] = Pair(self.network, self.graph(dtype), layers, self.options.threads)
+            graph = self.graph(dtype)
+            common = [layer for layer in layers if layer in graph.layers]
+            self._pairs[dtype] = Pair(self.network, graph, self.source.open(self.network, graph, common))
         return self._pairs[dtype]
 
     def release(self, *dtypes: str) -> None:
@@ -72,31 +60,13 @@ class Turn:
         self._network = None
 
     def images(self) -> np.ndarray:
-        """The network's images (N, H, W, 3), preprocessed officially."""
-        files = self.options.images_of(self.network)
-        return load_images(self.source, files, self.network.height, self.network.width)
+        """The network's photographs (N, H, W, 3), preprocessed officially."""
+        return self.source.images(self.network)
 
     def exact_inputs(self, dtype: str) -> tuple[Variables, np.ndarray]:
         """The integer network's variables and images."""
-
-        def choose(channels: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-            return unit_scales(channels, dtype, BATCH_NORM_EPSILON).choose(rng)
-
-        graph = self.graph(dtype)
-        shapes = {name: variable.shape for name, variable in graph.variables.items()}
-        area = exact.map_area(graph.layers["final_layer.relu"].shape)
-        variables = exact.exact_variables(shapes, dtype, area, self.options.seed, choose)
-        return variables, exact.exact_images(self.network.height, self.network.width, dtype, self.options.seed)
+        return self.source.exact_inputs(self.network, self.graph(dtype))
 
     def variables(self) -> Variables:
-        """The checkpoint's variables, checked against the official network."""
-        name = self.network.variant
-        prefix = self.options.checkpoint or synthetic_checkpoint(
-            self.source, name, variant(name).image_size, self.options.seed, sorted(PHOTOGRAPHS.glob("*.jpg"))
-        )
-        if self._checkpoint is None or self._checkpoint[0] != prefix:
-            self._checkpoint = prefix, checkpoint.read(prefix)
-        variables = self._checkpoint[1]
-        shapes = {name: variable.shape for name, variable in self.graph("float32").variables.items()}
-        checkpoint.check(prefix, variables, shapes)
-        return variables
+        """The checkpoint's variables."""
+        return self.source.variables(self.network, self.graph("float32"))

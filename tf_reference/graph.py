@@ -83,10 +83,26 @@ def _key(source: Source, spec: GraphSpec) -> str:
     return hashlib.sha256(json.dumps([asdict(spec), source.fingerprint, versions, code]).encode()).hexdigest()
 
 
+def describe(graph: ReferenceGraph) -> dict[str, Any]:
+    """The graph's layers and variables as plain data, for JSON."""
+    return {
+        "layers": {name: asdict(layer) for name, layer in graph.layers.items()},
+        "variables": {name: asdict(variable) for name, variable in graph.variables.items()},
+    }
+
+
+def restore(spec: GraphSpec, graph_def: Any, described: dict[str, Any]) -> ReferenceGraph:
+    """The graph that was described; without a `graph_def` it cannot be run."""
+    layers = {
+        name: Layer(**row | {"shape": tuple(row["shape"]), "inputs": tuple(row["inputs"])})
+        for name, row in described["layers"].items()
+    }
+    variables = {name: Variable(**row | {"shape": tuple(row["shape"])}) for name, row in described["variables"].items()}
+    return ReferenceGraph(spec, graph_def, layers, variables)
+
+
 def _write(path: Path, graph: ReferenceGraph) -> None:
-    layers = {name: asdict(layer) for name, layer in graph.layers.items()}
-    variables = {name: asdict(variable) for name, variable in graph.variables.items()}
-    head = json.dumps({"layers": layers, "variables": variables}).encode()
+    head = json.dumps(describe(graph)).encode()
     body = len(head).to_bytes(8) + head + graph.graph_def.SerializeToString(deterministic=True)
     with replacing(path) as temporary:
         temporary.write_bytes(hashlib.sha256(body).digest() + body)
@@ -100,12 +116,7 @@ def _read(path: Path, spec: GraphSpec) -> ReferenceGraph:
     end = 8 + int.from_bytes(body[:8])
     head = json.loads(bytes(body[8:end]))
     graph_def = compat.tensorflow().compat.v1.GraphDef.FromString(bytes(body[end:]))
-    layers = {
-        name: Layer(**row | {"shape": tuple(row["shape"]), "inputs": tuple(row["inputs"])})
-        for name, row in head["layers"].items()
-    }
-    variables = {name: Variable(**row | {"shape": tuple(row["shape"])}) for name, row in head["variables"].items()}
-    return ReferenceGraph(spec, graph_def, layers, variables)
+    return restore(spec, graph_def, head)
 
 
 def _build(source: Source, spec: GraphSpec) -> ReferenceGraph:

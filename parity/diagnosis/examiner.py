@@ -1,6 +1,7 @@
 """A close look at failing layers, one by one: each run alone on TensorFlow's inputs, and what arrives at it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,26 +33,32 @@ class Probe:
 
 
 class Examiner:
-    """Examines those of `layers` that both sides have. Raises PortError where the port cannot be made or filled."""
+    """Examines those of `layers` that both sides have and whose inputs the reference knows.
+
+    Raises PortError where the port cannot be made or filled.
+    """
 
     def __init__(self, probe: Probe, layers: Sequence[str]) -> None:
         self.probe = probe
         self.graph = probe.pair.graph
         self.model = probe.pair.port.model
-        own = layer_modules(self.model)
-        self.layers = [layer for layer in layers if layer in own and layer in self.graph.layers]
+        common = layer_modules(self.model).keys() & self.graph.layers.keys()
+        self.official = self._official([layer for layer in layers if layer in common])
+        known = self.official.keys()
+        self.layers = [
+            layer for layer in layers if layer in common and known >= {layer, *self.graph.layers[layer].inputs}
+        ]
+
+    def _official(self, layers: Iterable[str]) -> Mapping[str, np.ndarray]:
+        """TensorFlow's values of the layers and of what feeds them, and the images."""
+        names = {name for layer in layers for name in (layer, *self.graph.layers[layer].inputs)} - {IMAGES}
+        images = self.probe.images.astype(self.graph.spec.dtype)
+        return ChainMap({IMAGES: images}, self.probe.pair.reference.run(images, sorted(names)))
 
     @cached_property
     def observed(self) -> Observed:
         """One forward of the port."""
         return observe(self.model, self.probe.images)
-
-    @cached_property
-    def official(self) -> dict[str, np.ndarray]:
-        """TensorFlow's values of the layers and of what feeds them, and the images."""
-        names = {name for layer in self.layers for name in (layer, *self.graph.layers[layer].inputs)} - {IMAGES}
-        images = self.probe.images.astype(self.graph.spec.dtype)
-        return self.probe.pair.reference.run(images, sorted(names)) | {IMAGES: images}
 
     def _inputs(self, layer: str) -> list[np.ndarray]:
         return [self.official[name] for name in self.graph.layers[layer].inputs]
@@ -142,7 +149,7 @@ class Examiner:
             return f"a value of no layer: {name}, {relation}"
         alike = [row.name for row in self.graph.layers.values() if row.shape[1:] == value.shape[1:]]
         official = self.probe.pair.reference.run(self.probe.images, alike)
-        equal = next((layer for layer in alike if same(value, official[layer])), None)
+        equal = next((layer for layer, values in official.items() if same(value, values)), None)
         return f"the values of {equal}" if equal else "a value of no layer"
 
     def operation_hints(self, layer: str) -> Iterator[str]:

@@ -38,6 +38,7 @@ class RememberedPair(Pair):
 class _Remembered:
     def __init__(self, pair: Pair, values: Values) -> None:
         self._values = values
+        self.layers = list(values)
         self.replay = pair.reference.replay
 
     def run(self, _images: np.ndarray, layers: Iterable[str]) -> dict[str, np.ndarray]:

@@ -17,6 +17,7 @@ from parity.faults.variations import COMPILED, VARIATIONS, Variation
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
 from parity.port import Port
+from parity.references import LiveSource
 from parity.turn import Turn
 from tf_reference import official
 from tf_reference.graph import GraphSpec, reference_graph
@@ -121,9 +122,7 @@ def run(todo: Iterable[Job], threads: int) -> Iterator[Outcome]:
 
 def make_turn(setting: Setting, threads: int) -> Turn:
     images = tuple(PHOTOGRAPHS / f"{name}.jpg" for name in setting.photographs)
-    turn = Turn(
-        Options((setting.network,), None, images, "official", setting.seed, threads, ()), official.find("official")
-    )
+    turn = Turn(LiveSource(Options((setting.network,), None, images, "official", setting.seed, threads, ())))
     turn.begin(setting.network)
     return turn
 

@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from parity.layers import Network
-from parity.options import PHOTOGRAPHS, Options, add_options, parse_options
+from parity.options import PHOTOGRAPHS, Options, add_options
+from parity.parse import parse_options
 
 # Bad options, and what the message about each contains.
 BAD = {

@@ -9,6 +9,7 @@ from PIL import Image
 from parity import compare
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
+from parity.references import LiveSource
 from parity.session import ParitySession
 from pnasnet_torch import preprocess
 from pnasnet_torch.decode import decode
@@ -23,7 +24,7 @@ def options(*images: Path) -> Options:
 
 
 def judge(chosen: Options, name: str) -> str:
-    session = ParitySession(chosen, {("preprocess", NETWORK): frozenset([name])})
+    session = ParitySession(chosen, {("preprocess", NETWORK): frozenset([name])}, LiveSource(chosen))
     return str(session.result("preprocess", NETWORK, name))
 
 

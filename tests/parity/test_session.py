@@ -9,6 +9,7 @@ from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
 from parity.pair import Pair
 from parity.policy import GATES
+from parity.references import LiveSource, ReferenceRun
 from parity.session import ParitySession, Selection
 from pnasnet_torch import PNASNet
 from pnasnet_torch.weights import load_tf_variables
@@ -27,8 +28,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
     log: Made = []
 
     class Logged(Pair):
-        def __init__(self, network: Network, graph: ReferenceGraph, layers: Iterable[str], threads: int) -> None:
-            super().__init__(network, graph, layers, threads)
+        def __init__(self, network: Network, graph: ReferenceGraph, reference: ReferenceRun) -> None:
+            super().__init__(network, graph, reference)
             self.done: list[str] = []
             log.append((graph.spec.dtype, set(self.reference.layers), self.done))
 
@@ -61,7 +62,8 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def session_of(selection: Selection, images: tuple[Any, ...] = IMAGES[:1]) -> ParitySession:
     networks = tuple(dict.fromkeys(network for _, network in selection))
-    return ParitySession(Options(networks, None, images, "official", 0, 2, ()), selection)
+    options = Options(networks, None, images, "official", 0, 2, ())
+    return ParitySession(options, selection, LiveSource(options))
 
 
 def test_all_gates_of_a_network_share_what_was_built(made: Made) -> None:

@@ -11,10 +11,10 @@ from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
 from parity.pair import Pair
 from parity.port import Port, make_model
+from parity.references import LiveSource
 from parity.turn import Turn
 from pnasnet_torch import PNASNet
 from pnasnet_torch.weights import load_tf_variables
-from tf_reference import official
 
 # Its maps are 31 pixels wide, then 16, 8, 4 and 2: odd and even ones are halved.
 NETWORK = Network("mobile", 64, 64)
@@ -24,7 +24,7 @@ Examine = Callable[..., Examiner]
 @pytest.fixture(scope="package")
 def turn() -> Iterator[Turn]:
     """The network's turn, on one photograph."""
-    turn = Turn(Options((NETWORK,), None, (PHOTOGRAPHS / "chelsea.jpg",), "official", 0, 2, ()), official.find())
+    turn = Turn(LiveSource(Options((NETWORK,), None, (PHOTOGRAPHS / "chelsea.jpg",), "official", 0, 2, ())))
     turn.begin(NETWORK)
     yield turn
     turn.close()

@@ -1,0 +1,179 @@
+"""What pytest's options come to: checked, or a usage error that says what to give instead."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from parity.imagenet.options import OPTIONS as EVALUATION_OPTIONS
+from parity.imagenet.options import Settings
+from parity.layers import DEFAULT_SIZES, Network, network_at
+from parity.options import DEFAULTS, TRACE_SUFFIXES, Options, is_stored
+from pnasnet_torch.genotype import VARIANTS
+
+if TYPE_CHECKING:
+    from parity.sources import StoredSource
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+def parse_options(config: pytest.Config, settings: Settings | None = None) -> Options:
+    """The checked options, for the variant of the evaluation's `settings` where there is one.
+
+    Raises pytest.UsageError for one that cannot be used.
+    """
+    evaluated = [network.variant for network in settings.networks] if settings else []
+    variants = config.getoption("variant") or evaluated or list(VARIANTS)
+    for name in variants:
+        if name not in VARIANTS:
+            raise pytest.UsageError(f"--variant {name}: expected {' or '.join(VARIANTS)}")
+    for option, least in (("threads", 1), ("seed", 0)):
+        if config.getoption(option) < least:
+            raise pytest.UsageError(f"--{option} {config.getoption(option)}: expected at least {least}")
+    reference = _reference(config)
+    stored = _stored(config, reference) if is_stored(reference) else None
+    networks = tuple(_network(name, size) for name in dict.fromkeys(variants) for size in _sizes(config, name))
+    return Options(
+        networks=_stored_networks(config, stored) if stored else tuple(dict.fromkeys(networks)),
+        checkpoint=_checkpoint(config, variants),
+        images=_images(config),
+        reference=reference,
+        seed=config.getoption("seed"),
+        threads=config.getoption("threads"),
+        arguments=_arguments(config),
+        report=_report(config),
+        record=_record(config, reference),
+        compression=config.getoption("record_compression"),
+        stored=stored,
+    )
+
+
+def _sizes(config: pytest.Config, variant: str) -> tuple[str, ...]:
+    given: list[str] = config.getoption("image_size") or []
+    return tuple(given) or DEFAULT_SIZES[variant]
+
+
+def _network(variant: str, size: str) -> Network:
+    try:
+        return network_at(variant, size)
+    except ValueError as error:
+        raise pytest.UsageError(f"--image-size {error}") from error
+
+
+def _checkpoint(config: pytest.Config, variants: list[str]) -> Path | None:
+    prefix = config.getoption("checkpoint")
+    if prefix is None:
+        return None
+    if len(set(variants)) != 1:
+        raise pytest.UsageError(
+            "--checkpoint holds the weights of one network: say which, with --variant large or mobile"
+        )
+    from tf_reference import checkpoint
+    from tf_reference.errors import InputError
+
+    try:
+        checkpoint.locate(prefix)
+    except InputError as error:
+        raise pytest.UsageError(f"--checkpoint: {error}") from error
+    return Path(prefix)
+
+
+def _images(config: pytest.Config) -> tuple[Path, ...]:
+    given = [Path(path) for path in config.getoption("images") or []]
+    files: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES)
+            if not found:
+                raise pytest.UsageError(
+                    f"--images {path}: this folder holds no file {' or '.join(sorted(IMAGE_SUFFIXES))}"
+                )
+            files += found
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise pytest.UsageError(f"--images {path}: there is no such file or folder")
+    return tuple(files)
+
+
+def _report(config: pytest.Config) -> Path | None:
+    given = config.getoption("report")
+    if given and Path(given).exists() and not Path(given).is_dir():
+        raise pytest.UsageError(f"--report {given}: this is a file; give a folder, which is made where it is missing")
+    return Path(given) if given else None
+
+
+def _reference(config: pytest.Config) -> str:
+    reference: str = config.getoption("reference")
+    kind, _, path = reference.partition(":")
+    if reference != "official" and not is_stored(reference) and (kind != "slim" or not path):
+        raise pytest.UsageError(f"--reference {reference}: expected official, slim:PATH, golden, or a trace, FILE.h5")
+    if kind == "slim":
+        from tf_reference import official
+        from tf_reference.errors import InputError
+
+        try:
+            official.slim_checkout(Path(path))
+        except InputError as error:
+            raise pytest.UsageError(f"--reference: {error}") from error
+    return reference
+
+
+def _stored(config: pytest.Config, reference: str) -> "StoredSource":
+    for name in ("checkpoint", "images", "seed", "full-imagenet"):
+        value = config.getoption(name.replace("-", "_"))
+        if value and value != DEFAULTS.get(name):
+            raise pytest.UsageError(f"--{name} cannot go with --reference {reference}, which holds weights and images")
+    from parity.sources import stored
+    from tf_reference.errors import InputError
+
+    try:
+        return stored(reference)
+    except InputError as error:
+        raise pytest.UsageError(f"--reference: {error}") from error
+
+
+def _stored_networks(config: pytest.Config, stored: "StoredSource") -> tuple[Network, ...]:
+    """Those that are stored, of the variants and sizes that are asked for."""
+    variants, sizes = config.getoption("variant"), config.getoption("image_size")
+    chosen = tuple(
+        network
+        for network in stored.networks
+        if (not variants or network.variant in variants) and (not sizes or network.size in sizes)
+    )
+    asked = {size for size in sizes or [] if size not in [network.size for network in chosen]}
+    if not chosen or asked:
+        held = ", ".join(map(str, stored.networks))
+        raise pytest.UsageError(f"--reference {config.getoption('reference')} holds {held}, and not what is asked for")
+    return chosen
+
+
+def _record(config: pytest.Config, reference: str) -> Path | None:
+    given = config.getoption("record")
+    if not given:
+        return None
+    if is_stored(reference):
+        raise pytest.UsageError(f"--record records the official network: it cannot go with --reference {reference}")
+    if not given.endswith(TRACE_SUFFIXES) or Path(given).is_dir():
+        raise pytest.UsageError(f"--record {given}: expected the name of a file that ends in .h5")
+    return Path(given)
+
+
+def _arguments(config: pytest.Config) -> tuple[str, ...]:
+    """The options, as they were given, that change what is compared, so that a command can repeat them."""
+    single = [f"--{name}={value}" for name, default in DEFAULTS.items() if (value := config.getoption(name)) != default]
+    repeated = [
+        f"--{name}={value}"
+        for name in ("variant", "image-size", "images")
+        for value in config.getoption(name.replace("-", "_")) or []
+    ]
+    return (*repeated, *single, *(_evaluation_arguments(config) if config.getoption("full_imagenet") else ()))
+
+
+def _evaluation_arguments(config: pytest.Config) -> Iterator[str]:
+    yield "--full-imagenet"
+    for name, keywords in EVALUATION_OPTIONS.items():
+        value = config.getoption(name.replace("-", "_"))
+        if value != keywords.get("default", False if "action" in keywords else None):
+            yield f"--{name}" if value is True else f"--{name}={value}"

@@ -1,0 +1,135 @@
+"""Where the official values come from: the official network itself as it runs, or what is stored of an earlier run."""
+
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from parity import exact
+from parity.layers import Network
+from parity.options import PHOTOGRAPHS, Options
+from parity.policy import GATES
+from pnasnet_torch import variant
+from pnasnet_torch.operations import BATCH_NORM_EPSILON
+from tf_reference import checkpoint, official
+from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
+from tf_reference.preprocess import decode_image, load_images
+from tf_reference.run import Reference
+from tf_reference.synthetic import synthetic_checkpoint
+from tf_reference.unit_scale import unit_scales
+
+Variables = Mapping[str, np.ndarray]
+
+
+class OfficialPixels(NamedTuple):
+    """An image file's bytes, its decoded pixels (H, W, 3), and the network's input (1, height, width, 3)."""
+
+    content: bytes
+    decoded: np.ndarray
+    pixels: np.ndarray
+
+
+class ReferenceRun(Protocol):
+    """The official `layers` of one network in one dtype. `tf_reference.run.Reference` is one."""
+
+    @property
+    def layers(self) -> Sequence[str]: ...
+
+    def assign(self, values: Variables) -> None: ...
+
+    def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> MutableMapping[str, np.ndarray]: ...
+
+    def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """The layer alone on other inputs, where the source `computes`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class ReferenceSource(Protocol):
+    """What a port is judged by. Weights are in TensorFlow's names and layouts, images and layers NHWC."""
+
+    @property
+    def gates(self) -> Sequence[str]:
+        """The gates that it has values for."""
+        ...
+
+    @property
+    def computes(self) -> bool:
+        """Whether it runs the official network, and does not only know what that gave before."""
+        ...
+
+    def graph(self, network: Network, dtype: str) -> ReferenceGraph: ...
+
+    def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> ReferenceRun: ...
+
+    def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
+        """The checkpoint's."""
+        ...
+
+    def images(self, network: Network) -> np.ndarray:
+        """Photographs (N, H, W, 3), preprocessed."""
+        ...
+
+    def exact_inputs(self, network: Network, graph: ReferenceGraph) -> tuple[Variables, np.ndarray]:
+        """The integer network's variables and images, in the graph's dtype."""
+        ...
+
+    def preprocessed(self, network: Network, name: str) -> OfficialPixels: ...
+
+    def close(self, complete: bool) -> str:
+        """Ends its use; `complete` if all that was asked for was judged. What is to be said of that, if anything."""
+        ...
+
+
+class LiveSource:
+    """The official network, run by TensorFlow: the pinned source, or a checkout's."""
+
+    gates = GATES
+    computes = True
+
+    def __init__(self, options: Options) -> None:
+        self.official = official.find(options.reference)
+        self._options = options
+        self._checkpoint: tuple[Path, Variables] | None = None
+
+    def graph(self, network: Network, dtype: str) -> ReferenceGraph:
+        return reference_graph(self.official, GraphSpec(network.variant, network.height, network.width, dtype))
+
+    def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> Reference:
+        return Reference(graph, layers, self._options.threads)
+
+    def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
+        """Checked against the official network; those that were read last are kept."""
+        name = network.variant
+        prefix = self._options.checkpoint or synthetic_checkpoint(
+            self.official, name, variant(name).image_size, self._options.seed, sorted(PHOTOGRAPHS.glob("*.jpg"))
+        )
+        if self._checkpoint is None or self._checkpoint[0] != prefix:
+            self._checkpoint = prefix, checkpoint.read(prefix)
+        variables = self._checkpoint[1]
+        checkpoint.check(prefix, variables, {name: variable.shape for name, variable in graph.variables.items()})
+        return variables
+
+    def images(self, network: Network) -> np.ndarray:
+        return load_images(self.official, self._options.images_of(network), network.height, network.width)
+
+    def exact_inputs(self, network: Network, graph: ReferenceGraph) -> tuple[Variables, np.ndarray]:
+        dtype, seed = graph.spec.dtype, self._options.seed
+
+        def choose(channels: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+            return unit_scales(channels, dtype, BATCH_NORM_EPSILON).choose(rng)
+
+        shapes = {name: variable.shape for name, variable in graph.variables.items()}
+        area = exact.map_area(graph.layers["final_layer.relu"].shape)
+        variables = exact.exact_variables(shapes, dtype, area, seed, choose)
+        return variables, exact.exact_images(network.height, network.width, dtype, seed)
+
+    def preprocessed(self, network: Network, name: str) -> OfficialPixels:
+        path = self._options.preprocessed[name]
+        pixels = load_images(self.official, [path], network.height, network.width)
+        return OfficialPixels(path.read_bytes(), decode_image(path), pixels)
+
+    def close(self, complete: bool) -> str:
+        return ""
