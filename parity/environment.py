@@ -102,7 +102,7 @@ def header(options: "Options") -> list[str]:
     recorded = found.get("recorded")
     lines = [*_machine(found), f"{', '.join(map(str, options.networks))} against {options.reference}"]
     if recorded:
-        lines += [f"recorded {recorded['created']} from {recorded['reference']}:"]
+        lines += [f"  made from {recorded['reference']} {recorded.get('created', '')}".rstrip()]
         lines += [f"  {line}" for line in _machine(recorded)]
     return [f"parity: {line}" for line in (*lines, *_inputs(recorded or found))]
 
@@ -115,6 +115,8 @@ def _machine(found: Mapping[str, Any]) -> list[str]:
 
 
 def _inputs(found: Mapping[str, Any]) -> list[str]:
+    if "checkpoint" not in found:
+        return [f"integer network, seed {found['seed']}"]
     checkpoint = f"synthetic, seed {found['seed']}"
     if found["checkpoint"]:
         checkpoint = f"{found['checkpoint']} (SHA-256 {found['checkpoint_sha256'][:12]})"

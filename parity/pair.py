@@ -1,6 +1,7 @@
 """Both networks side by side in one dtype, made once for all gates that use it."""
 
 from collections.abc import Mapping, MutableMapping
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +25,8 @@ class Pair:
         self.reference.assign(variables)
         self.port.load(variables)
 
-    def official(self, images_nhwc: np.ndarray, layers: frozenset[str]) -> MutableMapping[str, np.ndarray]:
-        """The official values of those of `layers` that the official network has, by name, NHWC."""
+    def official(self, images_nhwc: np.ndarray, layers: frozenset[str]) -> MutableMapping[str, Any]:
+        """The official values (NHWC), or their digests, of those of `layers` that the official network has, by name."""
         return self.reference.run(images_nhwc, [layer for layer in self.reference.layers if layer in layers])
 
     def results(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tf_reference.synthetic import synthetic_checkpoint
 from tf_reference.unit_scale import unit_scales
 
 Variables = Mapping[str, np.ndarray]
+Knowledge = Literal["network", "values", "digests"]
 
 
 class OfficialPixels(NamedTuple):
@@ -38,10 +39,12 @@ class ReferenceRun(Protocol):
 
     def assign(self, values: Variables) -> None: ...
 
-    def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> MutableMapping[str, np.ndarray]: ...
+    def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> MutableMapping[str, Any]:
+        """The layers' values (NHWC) by name, or their digests where the source knows no more."""
+        ...
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """The layer alone on other inputs, where the source `computes`."""
+        """The layer alone on other inputs, where the source knows the network."""
         ...
 
     def close(self) -> None: ...
@@ -56,8 +59,8 @@ class ReferenceSource(Protocol):
         ...
 
     @property
-    def computes(self) -> bool:
-        """Whether it runs the official network, and does not only know what that gave before."""
+    def knows(self) -> Knowledge:
+        """The network, so that it computes whatever it is asked; or the values that it gave; or their digests alone."""
         ...
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph: ...
@@ -87,7 +90,7 @@ class LiveSource:
     """The official network, run by TensorFlow: the pinned source, or a checkout's."""
 
     gates = GATES
-    computes = True
+    knows: Knowledge = "network"
 
     def __init__(self, options: Options) -> None:
         self.official = official.find(options.reference)

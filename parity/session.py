@@ -140,7 +140,7 @@ class ParitySession:
         graph = self._turn.graph("float32")
         known = graph.layers.keys() | set(port_layers(network.variant))
         layers = {gate: {name: rows[name] for name in rows.keys() & known} for gate, rows in results.items()}
-        gate = next((gate for gate in PROBES if gate in failed), None)
+        gate = next((gate for gate in PROBES if gate in failed and self._turn.source.knows != "digests"), None)
         parts = structure.port_parts(network)
         return diagnose(network, graph, layers, parts, self._probe(gate) if gate else None)
 
@@ -153,7 +153,7 @@ class ParitySession:
             pairs = [turn.pair(dtype, turn.graph(dtype).layers)]
         else:
             gate, variables, images = "float64", turn.variables(), turn.images()[:1]
-            dtypes = ("float64", "float32") if turn.source.computes else ("float64",)
+            dtypes = ("float64", "float32") if turn.source.knows == "network" else ("float64",)
             pairs = [turn.pair(dtype, turn.graph(dtype).layers) for dtype in dtypes]
         for pair in pairs:
             pair.load(variables)

@@ -15,6 +15,7 @@ import numpy as np
 from tf_reference.compat import tensorflow
 
 CANDIDATES = 256
+# Powers of 4 from which float32 and float64 can take the official epsilon, 0.001, and add it again without rounding.
 POWERS_OF_4 = tuple(4.0**exponent for exponent in range(-4, 8))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from parity.layers import Network
-from parity.references import LiveSource, OfficialPixels, Variables
+from parity.references import Knowledge, LiveSource, OfficialPixels, Variables
 from parity.trace import layout
 from parity.trace.store import Writer
 from tf_reference.errors import InputError
@@ -18,7 +18,7 @@ from tf_reference.run import Reference
 class Recording:
     """The source `live`, recorded by `writer` together with `about`: where it comes from, and what is judged by it."""
 
-    computes = True
+    knows: Knowledge = "network"
 
     def __init__(self, live: LiveSource, writer: Writer, about: Mapping[str, Any]) -> None:
         self.gates = live.gates

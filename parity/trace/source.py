@@ -6,7 +6,7 @@ import numpy as np
 
 from parity.layers import Network, network_at
 from parity.policy import GATES
-from parity.references import OfficialPixels, Variables
+from parity.references import Knowledge, OfficialPixels, Variables
 from parity.trace import layout
 from parity.trace.store import Reader
 from tf_reference.errors import InputError
@@ -42,7 +42,7 @@ class TraceSource:
     """What `reader` holds. Raises InputError where an array was altered."""
 
     gates = tuple(gate for gate in GATES if gate != "imagenet")
-    computes = False
+    knows: Knowledge = "values"
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
