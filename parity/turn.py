@@ -44,7 +44,8 @@ class Turn:
         """Both networks up to `layers` if there is no pair in `dtype` yet; weights are to be loaded."""
         if dtype not in self._pairs:
             graph = self.graph(dtype)
-            common = [layer for layer in layers if layer in graph.layers]
+            wanted = set(layers)
+            common = [layer for layer in graph.layers if layer in wanted]
             self._pairs[dtype] = Pair(self.network, graph, self.source.open(self.network, graph, common))
         return self._pairs[dtype]
 

@@ -18,7 +18,7 @@ def variables(network: Network, role: str) -> str:
 
 
 def images(network: Network, role: str) -> str:
-    return f"{network}/images/{role}"
+    return f"{network}/images/{role}/pixels"
 
 
 def preprocessed(network: Network, name: str) -> str:

@@ -45,7 +45,7 @@ class Writer:
         """Stores `array` at `path`, if there is none yet."""
         if path in self._index:
             return
-        stored = narrow(np.ascontiguousarray(array))
+        stored = narrow(np.asarray(array, order="C"))
         sha256 = digest(stored)
         if sha256 in self._paths:
             self._file[f"arrays/{path}"] = self._file[f"arrays/{self._paths[sha256]}"]
@@ -109,6 +109,10 @@ class Reader:
 
     def __contains__(self, path: str) -> bool:
         return path in self._index
+
+    def folders(self) -> list[str]:
+        """All folders that hold arrays, in stored order. A variable's name has slashes of its own."""
+        return list(dict.fromkeys("/".join(path.split("/")[:3]) for path in self._index))
 
     def below(self, folder: str) -> list[str]:
         """The paths in `folder`, relative to it, in the order in which they were stored."""
