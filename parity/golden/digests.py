@@ -18,7 +18,7 @@ from tf_reference.unit_scale import POWERS_OF_4
 
 FOLDER = Path(__file__).parent
 # Odd and even, square and not; Large at its own size, where a map is halved that is even, and Mobile at its own.
-SIZES = {"large": ("331", "200x131"), "mobile": ("224", "97", "130x161")}
+SIZES = {"large": ("331", "128x97"), "mobile": ("224", "97x130")}
 NETWORKS = tuple(network_at(variant, size) for variant, sizes in SIZES.items() for size in sizes)
 DTYPES = ("float32", "float64")
 SEED = 0
