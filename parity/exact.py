@@ -15,8 +15,6 @@ import hashlib
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import numpy as np
 
@@ -29,8 +27,6 @@ IMAGE_RANGE = 2
 BETA, MEAN = (1, 2), 1
 # Two images in one batch show what mixes them; float64 takes twice the memory, and one will do.
 BATCH = {"float32": 2, "float64": 1}
-# Values that are hashed at a time.
-CHUNK = 2**20
 
 UnitScaleChoice = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
@@ -101,21 +97,10 @@ def _kernels(rng: np.random.Generator, inputs: int, outputs: int, density: int, 
 
 
 def digest(array: np.ndarray) -> str:
-    """SHA-256 of a layer's dtype, shape and values, these by that of each chunk; -0.0 counts as 0.0."""
-    flat = np.ascontiguousarray(array).reshape(-1)
-    chunks = [flat[start : start + CHUNK] for start in range(0, flat.size, CHUNK)]
-    head = f"{array.dtype} {array.shape} ".encode()
-    return hashlib.sha256(head + b"".join(_threads().map(_sha256, chunks))).hexdigest()
-
-
-def _sha256(chunk: np.ndarray) -> bytes:
-    return hashlib.sha256((chunk + 0.0).data).digest()
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    """Chunks are hashed on all cores."""
-    return ThreadPoolExecutor()
+    """SHA-256 of a layer's dtype, shape and values; -0.0 counts as 0.0."""
+    found = hashlib.sha256(f"{array.dtype} {array.shape} ".encode())
+    found.update(np.ascontiguousarray(array + 0.0).data)
+    return found.hexdigest()
 
 
 def map_area(shape_nhwc: tuple[int | None, ...]) -> int:
