@@ -30,6 +30,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    plugin.drop_other_gates(items, config)
     plugin.sort_items(items, config.stash[plugin.OPTIONS])
 
 

@@ -121,8 +121,8 @@ def _reference(config: pytest.Config) -> str:
 
 
 def _stored(config: pytest.Config, reference: str) -> "StoredSource":
-    for name in ("checkpoint", "images", "seed", "full-imagenet"):
-        value = config.getoption(name.replace("-", "_"))
+    for name in ("checkpoint", "images", "seed"):
+        value = config.getoption(name)
         if value and value != DEFAULTS.get(name):
             raise pytest.UsageError(f"--{name} cannot go with --reference {reference}, which holds weights and images")
     from parity.sources import stored

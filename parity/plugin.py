@@ -10,7 +10,7 @@ import pytest
 
 from parity.environment import require_tensorflow
 from parity.layers import WHOLE, Network, block, port_layers
-from parity.options import Options
+from parity.options import Options, is_stored
 from parity.parse import parse_options
 from parity.policy import GATES
 from parity.result import LayerResult
@@ -55,6 +55,8 @@ def configure(config: pytest.Config) -> None:
 def _settings(config: pytest.Config) -> "Settings | None":
     if not config.getoption("full_imagenet"):
         return None
+    if is_stored(reference := config.getoption("reference")):
+        raise pytest.UsageError(f"--full-imagenet cannot go with --reference {reference}: it runs the official network")
     require_tensorflow()
     from parity.imagenet.options import parse_settings
     from tf_reference.errors import InputError
@@ -109,6 +111,14 @@ def cases(items: Iterable[pytest.Item]) -> list[Case]:
     return [params["case"] for params in specs if isinstance(params.get("case"), Case)]
 
 
+def drop_other_gates(items: list[pytest.Item], config: pytest.Config) -> None:
+    """Deselects what stands for a test whose gates the reference knows nothing for, and which so has no case."""
+    dropped = [item for item in items if item.get_closest_marker("gate") and not cases([item])]
+    if dropped:
+        items[:] = [item for item in items if item not in dropped]
+        config.hook.pytest_deselected(items=dropped)
+
+
 def sort_items(items: list[pytest.Item], options: Options) -> None:
     """One network after the other, as each takes much memory, and in each the strongest gate first.
 
@@ -132,6 +142,9 @@ def check_selection(session: pytest.Session) -> None:
             f"{example} or float32; pytest parity --collect-only -q lists all"
         )
     options = session.config.stash[OPTIONS]
+    if options.stored and not session.items:
+        gates = ", ".join(options.stored.gates)
+        raise pytest.UsageError(f"--reference {options.reference} can judge by these gates alone: {gates}")
     if options.stored:
         _check_held(options.stored, cases(session.items), options.reference)
     elif cases(session.items) and not session.config.option.collectonly:

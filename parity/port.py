@@ -38,9 +38,11 @@ class Port:
     @property
     def model(self) -> PNASNet:
         """The model, filled with the weights that were given last. Raises PortError if it cannot be made or filled."""
+        # Read first: what is wrong with a stored variable is no fault of the port's.
+        variables = None if self._to_load is None else dict(self._to_load)
         try:
-            if self._to_load is not None:
-                load_tf_variables(self._model, self._to_load)
+            if variables is not None:
+                load_tf_variables(self._model, variables)
                 self._to_load = None
             return self._model
         except Exception as error:

@@ -19,7 +19,7 @@ KINDS = {
     "error": "the port raises an error here",
     "unconfirmed": "run alone on TensorFlow's own inputs, it passes, and these do arrive: it differs from run to run",
     "unjudged": "run alone on TensorFlow's own inputs, it passes: the fault lies before it, where nothing was judged",
-    "not replayed": "no gate that compares values ran",
+    "not replayed": "it was not run alone: no gate compared values, or the reference does not hold what feeds it",
 }
 
 

@@ -47,12 +47,16 @@ class Writer:
             return
         stored = narrow(np.asarray(array, order="C"))
         sha256 = digest(stored)
-        if sha256 in self._paths:
-            self._file[f"arrays/{path}"] = self._file[f"arrays/{self._paths[sha256]}"]
-        else:
-            options = self._options if stored.ndim else {}
-            self._file.create_dataset(f"arrays/{path}", data=stored, **options)
-            self._paths[sha256] = path
+        try:
+            if sha256 in self._paths:
+                self._file[f"arrays/{path}"] = self._file[f"arrays/{self._paths[sha256]}"]
+            else:
+                options = self._options if stored.ndim else {}
+                self._file.create_dataset(f"arrays/{path}", data=stored, **options)
+        except OSError:
+            self._give_up()
+            raise
+        self._paths.setdefault(sha256, path)
         self._index[path] = {"dtype": str(array.dtype), "sha256": sha256}
 
     def finish(self, head: Mapping[str, Any]) -> None:
@@ -67,10 +71,15 @@ class Writer:
 
     def close(self) -> None:
         """Leaves nothing behind, unless it is finished."""
-        try:
+        if self._file:
+            self._give_up()
             self._file.close()
-        finally:
-            self._temporary.unlink(missing_ok=True)
+        self._temporary.unlink(missing_ok=True)
+
+    def _give_up(self) -> None:
+        """HDF5 still writes what it holds when it is closed, which fails again on a full disk: let it go nowhere."""
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), self._file.id.get_vfd_handle())
 
 
 class Reader:
