@@ -20,6 +20,8 @@ def info(console: Console, reader: Reader) -> int:
     """What the trace was made from, and what it holds."""
     source = TraceSource(reader)
     for key, value in source.provenance.items():
+        if value is None:
+            continue
         console.print(f"{key}: {', '.join(map(' '.join, value.items())) if isinstance(value, dict) else value}")
     table = Table("network", "gate", "judged by it", box=None)
     table.columns[2].justify = "right"
