@@ -51,8 +51,7 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
     terminal.write_verdict(terminalreporter, config)
     yield
-    for line in terminal.summary(config):
-        terminalreporter.write_line(line)
+    terminal.write_summary(terminalreporter, config)
 
 
 @pytest.fixture(scope="session")

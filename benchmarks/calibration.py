@@ -17,10 +17,10 @@ from parity.layers import Network, parse_size, port_layers
 from parity.metrics import Distance
 from parity.options import DEFAULT_IMAGES, PHOTOGRAPHS, Options
 from parity.policy import FLOAT32, UNIT
-from parity.session import ParitySession, Variables
+from parity.references import LiveSource, Variables
+from parity.turn import Turn
 from pnasnet_torch import variant
 from pnasnet_torch.weights import from_tf_variables
-from tf_reference.preprocess import load_images
 from tf_reference.run import Reference
 
 BINS = (0, 3, 10, 20, 50, 100, 300, 1000, 10_000, np.inf)
@@ -30,19 +30,21 @@ Samples = dict[str, list[np.ndarray]]
 
 
 def samples(network: Network, seed: int, images: tuple[Path, ...]) -> Samples:
-    session = ParitySession(Options((network,), None, images, "official", seed, 2, ()), {})
+    turn = Turn(LiveSource(Options((network,), None, images, "official", seed, 2, ())))
+    turn.begin(network)
     layers = port_layers(network.variant)
-    variables = session.variables(network)
+    variables = turn.variables()
     found: Samples = {"layer": [], "largest": [], "channel": []}
-    for image in load_images(session.source, images, network.height, network.width):
-        truth = official_values(session, network, "float64", variables, image[None])
-        values = official_values(session, network, "float32", variables, image[None])
+    for image in turn.images():
+        truth = official_values(turn, "float64", variables, image[None])
+        values = official_values(turn, "float32", variables, image[None])
         official = {layer: metrics.distance(values.pop(layer), truth[layer]) for layer in layers}
         independent = metrics.independent_neighbourhoods(image)
         for threads, channels_last in VARIATIONS.values():
             torch.set_num_threads(threads)
             model = from_tf_variables(variant(network.variant).config, variables)
-            model.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+            if channels_last:
+                model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
             def report(layer: str, actual: np.ndarray) -> None:
                 port = metrics.distance(actual, truth[layer])  # noqa: B023
@@ -52,10 +54,8 @@ def samples(network: Network, seed: int, images: tuple[Path, ...]) -> Samples:
     return found
 
 
-def official_values(
-    session: ParitySession, network: Network, dtype: str, variables: Variables, images_nhwc: np.ndarray
-) -> dict[str, np.ndarray]:
-    with Reference(session.graph(network, dtype)) as reference:
+def official_values(turn: Turn, dtype: str, variables: Variables, images_nhwc: np.ndarray) -> dict[str, np.ndarray]:
+    with Reference(turn.graph(dtype)) as reference:
         reference.assign(variables)
         return reference.run(images_nhwc)
 

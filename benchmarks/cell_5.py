@@ -21,24 +21,24 @@ def bare() -> None:
     import torch
 
     from parity.capture import capture
-    from parity.layers import Network, parse_size, port_layers
-    from parity.options import DEFAULT_IMAGES, DEFAULT_SIZES, PHOTOGRAPHS, Options
-    from parity.session import ParitySession
+    from parity.layers import DEFAULT_SIZES, Network, parse_size, port_layers
+    from parity.options import DEFAULT_IMAGES, PHOTOGRAPHS, Options
+    from parity.references import LiveSource
+    from parity.turn import Turn
     from pnasnet_torch import variant
     from pnasnet_torch.weights import from_tf_variables
-    from tf_reference.preprocess import load_images
     from tf_reference.run import Reference
 
     networks = [Network(name, *parse_size(size)) for name, sizes in DEFAULT_SIZES.items() for size in sizes]
     image = PHOTOGRAPHS / DEFAULT_IMAGES[0]
     threads = os.cpu_count() or 1
-    session = ParitySession(Options(tuple(networks), None, (image,), "official", 0, threads, ()), {})
+    turn = Turn(LiveSource(Options(tuple(networks), None, (image,), "official", 0, threads, ())))
     for network in networks:
+        turn.begin(network)
         last = [name for name in port_layers(network.variant) if name.startswith("cell_5.")][-1]
-        variables = session.variables(network)
-        images = load_images(session.source, [image], network.height, network.width)
+        variables, images = turn.variables(), turn.images()
         for dtype in ("float64", "float32"):
-            with Reference(session.graph(network, dtype), [last], threads) as reference:
+            with Reference(turn.graph(dtype), [last], threads) as reference:
                 reference.assign(variables)
                 reference.run(images)
             model = from_tf_variables(variant(network.variant).config, variables, getattr(torch, dtype))

@@ -102,19 +102,10 @@ class ParitySession:
         before = next((other for other in GATES if other in rows and not rows[other].get(layer, True)), gate)
         return ("repeated", f"as it failed {before}") if before != gate else ("", "")
 
-    def summary(self) -> list[str]:
-        """A line for each gate and network that was computed: counts, and the result nearest to its limit."""
-        lines = []
-        for network, by_gate in self.results.items():
-            for gate, results in by_gate.items():
-                if results:
-                    failed = sum(not result for result in results.values())
-                    worst = max(results.values(), key=lambda result: result.margin)
-                    nearest = (
-                        f", nearest to the limit {worst.layer} at {worst.margin:.3g} of it" if worst.margin else ""
-                    )
-                    lines.append(f"parity: {network} {gate}: {len(results):,} compared, {failed:,} failed{nearest}")
-        lines += [f"parity: {self._said_at_end}"] if self._said_at_end else []
+    @property
+    def said_at_end(self) -> list[str]:
+        """What is to be told besides the results."""
+        lines = [f"parity: {self._said_at_end}"] if self._said_at_end else []
         return lines + (self._evaluator.report() if self._evaluator else [])
 
     def close(self) -> None:
