@@ -153,6 +153,8 @@ def _record(config: pytest.Config, reference: str) -> Path | None:
     given = config.getoption("record")
     if not given:
         return None
+    if config.getoption("full_imagenet"):
+        raise pytest.UsageError("--record records what pytest parity compares: it cannot go with --full-imagenet")
     if is_stored(reference):
         raise pytest.UsageError(f"--record records the official network: it cannot go with --reference {reference}")
     if not given.endswith(TRACE_SUFFIXES) or Path(given).is_dir():

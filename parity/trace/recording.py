@@ -10,7 +10,6 @@ from parity.layers import Network
 from parity.references import Knowledge, LiveSource, OfficialPixels, Variables
 from parity.trace import layout
 from parity.trace.store import Writer
-from tf_reference.errors import InputError
 from tf_reference.graph import ReferenceGraph, describe
 from tf_reference.run import Reference
 
@@ -81,11 +80,8 @@ class Recording:
     def wait(self) -> None:
         """Returns when all is stored. Raises InputError if it could not be."""
         pending, self._pending = self._pending, []
-        try:
-            for future in pending:
-                future.result()
-        except OSError as error:
-            raise InputError(f"the trace {self._writer.path} cannot be written: {error}") from error
+        for future in pending:
+            future.result()
 
     def close(self, complete: bool) -> str:
         path = self._writer.path

@@ -9,7 +9,8 @@ head's own SHA-256 is an attribute, written last; so whatever is altered or miss
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,13 +31,20 @@ SAMPLE = 4096
 
 
 class Writer:
-    """Writes the trace `path` under a temporary name beside it; only `finish` puts it in its place."""
+    """Writes the trace `path` under a temporary name beside it; only `finish` puts it in its place.
+
+    Raises InputError if it cannot be written there, or another process is at it.
+    """
 
     def __init__(self, path: Path, compression: str = "none") -> None:
         self.path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = h5py.File(self._temporary, "w")
+        # Always the same, so that what a killed process left is overwritten; HDF5 locks the file against a second one.
+        self._temporary = path.with_name(f".{path.name}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = h5py.File(self._temporary, "w")
+        except OSError as error:
+            raise InputError(f"the trace {path} cannot be written: {error}") from error
         self._options = COMPRESSIONS[compression]
         self._index: dict[str, dict[str, str]] = {}
         self._paths: dict[str, str] = {}
@@ -47,39 +55,43 @@ class Writer:
             return
         stored = narrow(np.asarray(array, order="C"))
         sha256 = digest(stored)
-        try:
+        with self._writing():
             if sha256 in self._paths:
                 self._file[f"arrays/{path}"] = self._file[f"arrays/{self._paths[sha256]}"]
             else:
                 options = self._options if stored.ndim else {}
                 self._file.create_dataset(f"arrays/{path}", data=stored, **options)
-        except OSError:
-            self._give_up()
-            raise
         self._paths.setdefault(sha256, path)
         self._index[path] = {"dtype": str(array.dtype), "sha256": sha256}
 
     def finish(self, head: Mapping[str, Any]) -> None:
         """Adds the `head`, and puts the trace in its place."""
         content = json.dumps({**head, "arrays": self._index}).encode()
-        self._file["head"] = np.frombuffer(content, np.uint8)
-        self._file.attrs["format"] = FORMAT
-        self._file.attrs["version"] = VERSION
-        self._file.attrs["sha256"] = hashlib.sha256(content).hexdigest()
-        self._file.close()
+        with self._writing():
+            self._file["head"] = np.frombuffer(content, np.uint8)
+            self._file.attrs["format"] = FORMAT
+            self._file.attrs["version"] = VERSION
+            self._file.attrs["sha256"] = hashlib.sha256(content).hexdigest()
+            self._file.close()
         self._temporary.replace(self.path)
 
     def close(self) -> None:
         """Leaves nothing behind, unless it is finished."""
-        if self._file:
-            self._give_up()
+        with suppress(OSError, RuntimeError):  # that what nobody wants cannot be written
             self._file.close()
         self._temporary.unlink(missing_ok=True)
 
-    def _give_up(self) -> None:
-        """HDF5 still writes what it holds when it is closed, which fails again on a full disk: let it go nowhere."""
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), self._file.id.get_vfd_handle())
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Raises InputError where it fails, as on a full disk. What HDF5 still holds then goes nowhere: it would fail
+        again, whenever an object of the file is freed."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            if self._file:
+                with Path(os.devnull).open("wb") as nowhere:
+                    os.dup2(nowhere.fileno(), self._file.id.get_vfd_handle())
+            raise InputError(f"the trace {self.path} cannot be written: {error}") from error
 
 
 class Reader:

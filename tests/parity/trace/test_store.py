@@ -96,6 +96,24 @@ def test_nothing_is_left_of_an_unfinished_one_and_an_older_trace_stays(trace: Pa
     assert trace.read_bytes() == before
 
 
+def test_what_a_killed_process_left_is_overwritten(trace: Path) -> None:
+    (trace.parent / ".some.h5.partial").write_text("half of a trace")
+    write(trace)
+    assert [path.name for path in trace.parent.iterdir()] == ["some.h5"]
+
+
+def test_two_cannot_write_the_same_trace(trace: Path) -> None:
+    writer = Writer(trace)
+    with pytest.raises(InputError, match=r"some\.h5 cannot be written"):
+        Writer(trace)
+    writer.close()
+
+
+def test_a_place_where_nothing_can_be_written_is_refused(trace: Path) -> None:
+    with pytest.raises(InputError, match=r"below\.h5 cannot be written"):
+        Writer(trace / "below.h5")
+
+
 @pytest.mark.parametrize("name", ["photograph", "integers", "scope/of/weights"])
 def test_an_altered_array_is_refused_when_it_is_read(trace: Path, name: str) -> None:
     with h5py.File(trace, "r+") as file:
