@@ -16,7 +16,7 @@ from parity.localize import Localization, localize
 from parity.options import Options
 from parity.policy import GATES
 from parity.references import ReferenceSource
-from parity.result import LayerResult
+from parity.result import LayerResult, Tally
 from parity.turn import Turn
 from parity.values import Observe, Results, Step
 from tf_reference.layers import Layer
@@ -101,6 +101,15 @@ class ParitySession:
             return "downstream", f"behind {downstream[layer][0]}{more}" if downstream[layer] else "behind others"
         before = next((other for other in GATES if other in rows and not rows[other].get(layer, True)), gate)
         return ("repeated", f"as it failed {before}") if before != gate else ("", "")
+
+    def tallies(self) -> list[Tally]:
+        """Of each network and gate that was computed so far."""
+        return [
+            Tally.of(results.values(), str(network), gate, self.seconds.get((network, gate)))
+            for network, by_gate in self.results.items()
+            for gate, results in by_gate.items()
+            if results
+        ]
 
     @property
     def said_at_end(self) -> list[str]:
