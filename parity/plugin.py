@@ -1,8 +1,8 @@
-"""What conftest.py's hooks and fixtures delegate to: the cases of each test, the selection, progress, and failures."""
+"""What conftest.py's hooks and fixtures delegate to: the cases of each test, the selection, and failures."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +17,6 @@ from parity.result import LayerResult
 
 if TYPE_CHECKING:
     from parity.imagenet.options import Settings
-    from parity.imagenet.progress import Meter, Report
     from parity.session import ParitySession, Selection
     from parity.sources import StoredSource
 
@@ -180,6 +179,7 @@ def selection(items: Iterable[pytest.Item]) -> "Selection":
 def running(session: pytest.Session) -> Iterator["ParitySession"]:
     """The session that computes what this run's items ask for, closed at the end."""
     from parity.imagenet.evaluator import Evaluator
+    from parity.progress import Progress
     from parity.session import ParitySession
     from parity.sources import open_source
 
@@ -229,25 +229,3 @@ def raise_unless_passed(result: LayerResult, request: pytest.FixtureRequest) -> 
         pytest.fail(f"{result.layer} fails the {result.gate} gate ({result.network}) {words}", pytrace=False)
     command = request.config.stash[OPTIONS].command(request.node.nodeid)
     pytest.fail(f"{result}\n  to repeat just this: {command}", pytrace=False)
-
-
-class Progress:
-    """A status line on the terminal while a step lasts; nothing where the output is no terminal."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        # pytest captures the file descriptors; its own writer kept the terminal.
-        self._file = reporter._tw._file if reporter else None
-
-    def __call__(self, description: str) -> AbstractContextManager[object]:
-        if self._file is None or not self._file.isatty():
-            return nullcontext()
-        from rich.console import Console
-
-        return Console(file=self._file).status(description)
-
-    def watch(self, meter: "Meter") -> "AbstractContextManager[Report]":
-        """The bar of an evaluation."""
-        from parity.imagenet.progress import shown
-
-        return shown(meter, self._file)

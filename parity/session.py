@@ -166,7 +166,8 @@ class ParitySession:
             self._turn.release("float64", "float32")
             return {gate: {"validation": self._evaluator.result(network)}}
         if gate == "preprocess":
-            return {gate: pixels.judge(self._turn.source, network, layers[gate])}
+            with self._step(f"{network}: preprocessing"):
+                return {gate: pixels.judge(self._turn.source, network, layers[gate])}
         self.layers[network] = self._turn.graph("float32").layers
         if gate == structure.GATE:
             with self._step(f"{network}: structure"):

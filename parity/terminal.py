@@ -38,7 +38,7 @@ def write_verdict(reporter: pytest.TerminalReporter, config: pytest.Config) -> N
     session = config.stash.get(SESSION, None)
     verdicts = session.verdicts if session else []
     if verdicts:
-        reporter.section("verdict")
+        reporter.write_sep("=", "verdict")
     for verdict in verdicts:
         reporter.write_line(verdict.head, bold=True)
         for source in verdict.sources[:DETAILED]:
@@ -56,7 +56,7 @@ def write_summary(reporter: pytest.TerminalReporter, config: pytest.Config) -> N
         return
     width = config.get_terminal_writer().fullwidth if reporter.isatty else WIDE
     if lines := table(session.tallies(), width, reporter.hasmarkup):
-        reporter.write_line("")
+        reporter.write_sep("=", "gates")
     for line in (*lines, *session.said_at_end):
         reporter.write_line(line)
 
