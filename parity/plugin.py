@@ -15,14 +15,18 @@ from parity.policy import GATES
 from parity.result import LayerResult
 
 if TYPE_CHECKING:
+    from parity.imagenet.evaluator import Evaluator
     from parity.imagenet.options import Settings
     from parity.imagenet.progress import Meter, Report
+    from parity.report.recorder import Recorder
     from parity.session import ParitySession, Selection
 
 EVALUATION = Path(__file__).with_name("test_imagenet.py")
 OPTIONS = pytest.StashKey[Options]()
 SETTINGS = pytest.StashKey["Settings | None"]()
 SESSION = pytest.StashKey["ParitySession"]()
+EVALUATOR = pytest.StashKey["Evaluator | None"]()
+RECORDER = pytest.StashKey["Recorder"]()
 # The property of an item's report that says how its failure is explained: downstream or repeated.
 PROPERTY = "parity"
 DESELECTED = pytest.StashKey[list["Case"]]()
@@ -141,15 +145,48 @@ def selection(items: Iterable[pytest.Item]) -> "Selection":
 def make_session(session: pytest.Session) -> "ParitySession":
     """The session that computes what this run's items ask for."""
     from parity.imagenet.evaluator import Evaluator
-    from parity.session import ParitySession
+    from parity.session import ParitySession, observe_nothing
 
     with exit_on_bad_input():
         config = session.config
         progress = Progress(config)
         evaluator = Evaluator(settings, progress.watch) if (settings := config.stash[SETTINGS]) else None
-        made = ParitySession(config.stash[OPTIONS], selection(session.items), progress, evaluator)
-    session.config.stash[SESSION] = made
+        recorder = start_recorder(config)
+        observe = recorder.collector if recorder else observe_nothing
+        made = ParitySession(config.stash[OPTIONS], selection(session.items), progress, evaluator, observe)
+    if recorder:
+        recorder.collector.layers = made.layers
+    config.stash[SESSION], config.stash[EVALUATOR] = made, evaluator
     return made
+
+
+def start_recorder(config: pytest.Config) -> "Recorder | None":
+    """The recorder of a run with --report. Without, nothing of it is imported."""
+    options = config.stash[OPTIONS]
+    if options.report is None:
+        return None
+    from parity.report.recorder import Recorder
+
+    config.stash[RECORDER] = recorder = Recorder(options, options.report)
+    return recorder
+
+
+def write_report(session: pytest.Session, code: int) -> None:
+    """Writes the report of a run that was to have one and has begun. A run that cannot write it does not end well."""
+    stash = session.config.stash
+    if (recorder := stash.get(RECORDER, None)) and (made := stash.get(SESSION, None)):
+        tests = [(case, item.nodeid) for item in session.items for case in cases([item])]
+        written = recorder.write(made, stash[EVALUATOR], tests, session, code)
+        if not written and code == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+
+def report_lines(config: pytest.Config) -> list[str]:
+    """Where the report lies, or why there is none though it was asked for."""
+    if config.stash[OPTIONS].report is None:
+        return []
+    recorder = config.stash.get(RECORDER, None)
+    return recorder.lines if recorder else ["parity: no report, since nothing was compared"]
 
 
 @contextmanager

@@ -91,7 +91,7 @@ class ParitySession:
         if (gate, network) not in self._localized:
             failing = {name for name, result in rows[gate].items() if not result}
             unreached = {name for name in failing if not rows[gate][name].reached}
-            feeders = self._turn.graph("float32").feeders
+            feeders = {name: known.inputs for name, known in self.layers[network].items()}
             self._localized[gate, network] = localize(feeders, failing, rows[gate].keys() - failing, (), unreached)
         downstream = self._localized[gate, network].downstream
         if layer in downstream:
@@ -113,6 +113,11 @@ class ParitySession:
                     )
                     lines.append(f"parity: {network} {gate}: {len(results):,} compared, {failed:,} failed{nearest}")
         return lines + (self._evaluator.report() if self._evaluator else [])
+
+    @property
+    def source(self) -> official.Source:
+        """The official source that was compared with."""
+        return self._turn.source
 
     def close(self) -> None:
         """Gives the verdict on the network whose turn it was, if it failed, and frees what it took; results stay."""

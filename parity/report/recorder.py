@@ -1,0 +1,121 @@
+"""A run's recorder: collects while it lasts, and writes the report when it ends, however it ends."""
+
+import json
+import shlex
+from collections import defaultdict
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from parity.layers import Network
+from parity.report.collect import Collector
+from parity.report.document import Outcome, document
+from parity.report.evaluation import evaluation
+from parity.report.faults import faults
+from parity.report.judgement import Run
+from parity.report.provenance import provenance
+from parity.report.render import render
+from tf_reference.cache import replacing
+
+if TYPE_CHECKING:
+    from parity.imagenet.evaluator import Evaluator
+    from parity.options import Options
+    from parity.plugin import Case
+    from parity.session import ParitySession
+
+JSON, HTML = "report.json", "report.html"
+
+
+class Recorder:
+    """Of one run with `options`. `lines` are what is to be said of the report at the end."""
+
+    def __init__(self, options: "Options", folder: Path) -> None:
+        self.collector = Collector()
+        self.lines: list[str] = []
+        self._options = options
+        self._folder = folder
+        self._started = datetime.now(UTC)
+        self._clock = perf_counter()
+
+    def write(
+        self,
+        session: "ParitySession",
+        evaluator: "Evaluator | None",
+        cases: "list[tuple[Case, str]]",
+        run: pytest.Session,
+        code: int,
+    ) -> bool:
+        """Writes both files; whether that went well. `cases` are the selected ones, each with its test's id."""
+        try:
+            data = self._document(session, evaluator, cases, self._run(run, code))
+            write(data, self._folder)
+        except OSError as error:
+            self.lines = [f"parity: the report could not be written: {error}"]
+            return False
+        self.lines = [f"parity: report: {self._folder / HTML}"]
+        return True
+
+    def _run(self, run: pytest.Session, code: int) -> Run:
+        config = run.config
+        chosen = {"-k": config.option.keyword, "-m": config.option.markexpr}
+        return Run(
+            command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+            arguments=shlex.join(self._options.arguments),
+            selection=" ".join(shlex.join([name, text]) for name, text in chosen.items() if text),
+            started=self._started.isoformat(timespec="seconds"),
+            seconds=round(perf_counter() - self._clock, 1),
+            exit=code,
+            stopped=_stopped(run, code),
+        )
+
+    def _document(
+        self, session: "ParitySession", evaluator: "Evaluator | None", cases: "list[tuple[Case, str]]", run: Run
+    ) -> dict[str, Any]:
+        options = self._options
+        nodes: defaultdict[tuple[str, Network], dict[str, str]] = defaultdict(dict)
+        for case, node in cases:
+            nodes[case.gate, case.network][case.name] = node
+        failed = [
+            (gate, network)
+            for network, gates in session.results.items()
+            for gate, rows in gates.items()
+            if not all(rows.values())
+        ]
+        outcome = Outcome(
+            run,
+            tuple(dict.fromkeys([*options.networks, *session.results])),
+            session.layers,
+            session.results,
+            session.verdicts,
+            session.seconds,
+            nodes,
+            frozenset(options.preprocessed),
+            self.collector.observations,
+            {key: partial(session.explained, *key) for key in failed},
+        )
+        return document(
+            outcome, provenance(options, session), imagenet=evaluation(evaluator) if evaluator else None, faults=faults()
+        )
+
+
+def _stopped(run: pytest.Session, code: int) -> str:
+    """Why the run ended before its end; empty if it did not."""
+    if code == pytest.ExitCode.INTERRUPTED:
+        return "it was interrupted"
+    if code == pytest.ExitCode.INTERNAL_ERROR:
+        return "pytest failed with an internal error"
+    if code == pytest.ExitCode.USAGE_ERROR:
+        return "an input cannot be used"
+    return str(run.shouldfail or run.shouldstop or "")
+
+
+def write(data: dict[str, Any], folder: Path) -> None:
+    """Writes the document and its page, each whole or not at all."""
+    with replacing(folder / JSON) as temporary:
+        temporary.write_text(json.dumps(data, allow_nan=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    with replacing(folder / HTML) as temporary:
+        temporary.write_text(render(data), encoding="utf-8")
