@@ -10,7 +10,8 @@ PARITY, PARTIAL, UNFINISHED, ERROR, NO_PARITY = "parity", "partial", "unfinished
 
 @dataclass(frozen=True)
 class Run:
-    """How a run went: its command, whether it was `stopped` before its end and why, and pytest's exit code."""
+    """How a run went: its command, how many `tests` of pytest were selected, whether it was `stopped` before its end
+    and why, and pytest's exit code."""
 
     command: str
     arguments: str
@@ -18,6 +19,7 @@ class Run:
     started: str
     seconds: float
     exit: int
+    tests: int
     stopped: str = ""
 
 

@@ -69,6 +69,7 @@ class Recorder:
             started=self._started.isoformat(timespec="seconds"),
             seconds=round(perf_counter() - self._clock, 1),
             exit=code,
+            tests=len(run.items),
             stopped=_stopped(run, code),
         )
 

@@ -1,6 +1,6 @@
 // A block opened: its operations in chains, the sums of the combinations, and the states they take, on rails above.
 
-const OP = { width: 94, height: 25, pitch: 35, gap: 10, gutter: 26, rail: 11 };
+const OP = { width: 102, height: 25, pitch: 34, gap: 6, gutter: 22, rail: 11 };
 
 function cellDrawing(network, gateName, name) {
   const layers = network.blocks.get(name), gate = network.gate.get(gateName);
@@ -134,21 +134,22 @@ const OPERATIONS = { depthwise: "depthwise", pointwise: "pointwise", relu: "ReLU
 function operationLabel(name) {
   const parts = name.split("."), last = parts.at(-1), kernel = parts.at(-2)?.match(/separable_(\d+x\d+)/);
   const label = OPERATIONS[last] ?? (/(^|_)bn(_|$)/.test(last) ? "batch norm" : last);
-  return kernel ? `${kernel[1]} ${label.slice(0, 5)}` : label;
+  return kernel && last === "depthwise" ? `${label} ${kernel[1].replace("x", "×")}` : label.replace(/^(\d+)x(\d+)$/, "$1×$2");
 }
 
 function operation(network, gate, layer, spot) {
   const name = network.names[layer], row = gate?.rowOf.get(layer) ?? null, status = row === null ? "none" : gate.status(row);
   const source = network.isSource(layer) || status === "source", shade = bandOf(gate, row);
-  const mark = source ? "◆ " : status === "passes" || status === "none" ? "" : "✕ ";
+  const mark = source ? "◆" : status === "passes" || status === "none" ? "" : "✕";
   return svg("a", { href: address(network, layer, gate?.name), class: `operation${source ? " is-source" : ""}`, "data-layer": name },
     svg("title", {}, `${name}: ${WORDS[status]}${row === null ? "" : `, at ${marginText(gate.margins[row])} of what is allowed`}; ${network.shape(layer)}`),
     svg("rect", { x: spot.x, y: spot.y, width: spot.width, height: spot.height, rx: 4, class: `shade band${shade}` }),
-    svg("text", { x: spot.x + spot.width / 2, y: spot.y + spot.height / 2 + 4, class: `on${shade}` }, mark + fitting(operationLabel(name), spot.width)));
+    mark && svg("text", { x: spot.x + 8, y: spot.y + spot.height / 2 + 4, class: `on${shade}` }, mark),
+    svg("text", { x: spot.x + spot.width / 2 + (mark ? 6 : 0), y: spot.y + spot.height / 2 + 4, class: `on${shade}` }, fitting(operationLabel(name), spot.width)));
 }
 
 function fitting(text, width) {
-  return text.length * 6.4 > width - 8 ? text.slice(0, Math.max(3, Math.floor((width - 12) / 6.4))) : text;
+  return text.length * 6 > width - 4 ? text.slice(0, Math.max(3, Math.floor((width - 8) / 6))) : text;
 }
 
 function inputPill(network, pill) {

@@ -64,8 +64,9 @@ async function copied(text, button) {
   setTimeout(() => { button.textContent = "Copy"; }, 1500);
 }
 
-function section(id, title, ...children) {
-  return h("section", { id, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), ...children);
+// `brief` is what the bar above the page calls it.
+function section(id, title, brief, ...children) {
+  return h("section", { id, "data-brief": brief, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), ...children);
 }
 
 // A wide thing that scrolls by itself, so that the page does not.

@@ -38,9 +38,9 @@ function overview(report) {
   };
   redraw();
   const page = h("div", { class: "overview" }, banner(report), tiles(report, choose), beginnings(report), provenanceSection(report),
-    section("network", "The network", h("p", {}, "Each block is shaded by the worst of its layers. A solid edge leads to the next block, a dashed one past it."), tools, legend(), drawing),
-    section("growth", "How the error grows", h("p", {}, "Layer by layer in the network's order; numbers are cells. A click on a point opens its layer."), plots),
-    section("layers", "All results", table.element), inputSection(report), imagenetSection(report), faultSection(report));
+    section("network", "The network", "Network", h("p", {}, "Each block is shaded by the worst of its layers. A solid edge leads to the next block, a dashed one past it."), tools, legend(), drawing),
+    section("growth", "How the error grows", "Error", h("p", {}, "Layer by layer in the network's order; numbers are cells. A click on a point opens its layer."), plots),
+    section("layers", "All results", "Results", table.element), inputSection(report), imagenetSection(report), faultSection(report));
   page.table = table;
   return page;
 }
@@ -56,7 +56,7 @@ function start(report) {
   firstChoice(report);
   const page = document.getElementById("page"), main = overview(report);
   let left = 0, shown = null;
-  const links = [...main.querySelectorAll("section[id]")].map((part) => [part.id, part.querySelector("h2")?.textContent ?? "Verdict"]);
+  const links = [...main.querySelectorAll("section[id]")].map((part) => [part.id, part.dataset.brief]);
   document.getElementById("sections").append(...links.map(([id, title]) => h("a", { href: "#/", onclick: (event) => { event.preventDefault(); if (shown !== main) { left = 0; location.hash = "#/"; route(); } document.getElementById(id).scrollIntoView({ behavior: "smooth" }); } }, title)));
   function route() {
     const [networkName, layer, gate] = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decoded);

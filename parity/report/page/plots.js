@@ -59,27 +59,29 @@ function redrawPlots() {
 }
 
 function blockMarks(network) {
-  return [...network.blocks].map(([name, layers], place) => ({
+  return [...network.blocks].map(([name, layers]) => ({
     first: layers[0], middle: (layers[0] + layers.at(-1)) / 2,
-    label: name.replace("cell_stem_", "s").replace("cell_", "").replace("final_layer", "").replace("conv0", ""), odd: place % 2,
+    label: name.replace("cell_stem_", "stem ").replace("cell_", "cell ").replace("final_layer", "final").replace(/^conv0.*/, ""),
   }));
 }
 
 function depthSpec(network, values, title, series) {
-  const x = { field: "layer", type: "quantitative", scale: { domain: [0, network.count], nice: false, zero: false }, axis: null };
-  const colours = [token("series-port"), token("series-tf"), token("series-limit")].slice(0, series.length);
+  const marks = blockMarks(network), labels = marks.map((mark) => `datum.value === ${mark.middle} ? ${JSON.stringify(mark.label)} : `).join("");
+  const x = { field: "layer", type: "quantitative", title: null, scale: { domain: [0, network.count], nice: false, zero: false },
+    axis: { values: marks.map((mark) => mark.middle), labelExpr: `${labels}""`, labelOverlap: true, grid: false, ticks: false, labelPadding: 6 } };
+  const colours = series.map((name) => token({ "the port": "series-port", TensorFlow: "series-tf", allowed: "series-limit" }[name]));
+  const shapes = series.map((name) => ({ "the port": "circle", TensorFlow: "cross", allowed: "stroke" }[name]));
   const base = { data: { values }, encoding: {
     x, y: { field: "value", type: "quantitative", scale: { type: "log" }, title, axis: { format: ".0e", tickCount: 6 } },
     color: { field: "series", type: "nominal", scale: { domain: series, range: colours }, title: null },
     tooltip: [{ field: "name", title: "layer" }, { field: "series" }, { field: "value", format: ".3e" }],
   } };
   const points = { ...base, transform: [{ filter: { not: { field: "series", equal: series.at(-1) } } }], mark: { type: "point", filled: true, size: 18, opacity: 0.75, cursor: "pointer" },
-    encoding: { ...base.encoding, shape: { field: "series", type: "nominal", scale: { domain: series, range: ["circle", "cross", "stroke"].slice(0, series.length) }, title: null } } };
+    encoding: { ...base.encoding, shape: { field: "series", type: "nominal", scale: { domain: series, range: shapes }, title: null } } };
   const limit = { ...base, transform: [{ filter: { field: "series", equal: series.at(-1) } }], mark: { type: "line", interpolate: "step", strokeWidth: 1.2, opacity: 0.9 } };
   return { layer: [
-    { data: { values: blockMarks(network) }, mark: { type: "rule", color: token("rule") }, encoding: { x: { ...x, field: "first" } } },
+    { data: { values: marks }, mark: { type: "rule", color: token("rule") }, encoding: { x: { ...x, field: "first" } } },
     limit, points,
-    { data: { values: blockMarks(network) }, mark: { type: "text", baseline: "bottom", fontSize: 10, dy: -3 }, encoding: { x: { ...x, field: "middle" }, y: { value: { expr: "height" } }, text: { field: "label" } } },
   ] };
 }
 

@@ -7,7 +7,7 @@ function inputSection(report) {
       h("td", {}, gate.data.problem[row] ?? gate.checks(row).map((check) => `${check.name}: ${short(check.measured)}`).join("; "))));
   });
   if (!rows.length) return null;
-  return section("input", "The pixels that enter", h("p", {}, "From the file's bytes on: decoded, cropped, scaled. Both sides' pixels have to be the same to the last bit."),
+  return section("input", "The pixels that enter", "Pixels", h("p", {}, "From the file's bytes on: decoded, cropped, scaled. Both sides' pixels have to be the same to the last bit."),
     scroller("Preprocessing", h("table", { class: "checks" }, h("thead", {}, h("tr", {}, ["Image", "Network", "Status", "Values"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows))));
 }
 
@@ -16,7 +16,7 @@ const SIDES = { official: "TensorFlow", port: "PyTorch port" };
 function imagenetSection(report) {
   const found = report.imagenet;
   if (!found?.networks.length) return null;
-  return section("imagenet", "On ImageNet", h("ul", { class: "notes" }, found.header.map((line) => h("li", {}, line.replace(/^imagenet: /, "")))),
+  return section("imagenet", "On ImageNet", "ImageNet", h("ul", { class: "notes" }, found.header.map((line) => h("li", {}, line.replace(/^imagenet: /, "")))),
     scroller("Accuracies", accuracyTable(found.networks)), found.networks.map((network) => agreement(network, found.thumbnails)));
 }
 
@@ -45,7 +45,7 @@ function faultSection(report) {
   const checks = found.checks.map((row, place) => h("tr", { class: place ? "" : "own" }, h("th", { scope: "row" }, row.name), h("td", { class: "number" }, share(row.caught, found.trials)), h("td", { class: "number" }, share(row.localised, found.trials)), h("td", { class: "number" }, share(row["false alarms"], found.harmless))));
   const faults = found.faults.map((row) => h("tr", {}, h("td", {}, row.group), h("td", {}, row.name, row.port && h("span", { class: "faint" }, ` (in ${row.port})`)), h("td", { class: "number" }, share(row.caught, row.trials)), h("td", { class: "number" }, share(row.localised, row.trials))));
   const table = (heads, rows) => h("table", { class: "checks" }, h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows));
-  return section("faults", "What these gates catch", h("p", {}, `${counted(found.faults.length)} faults that conversions have, planted at ${counted(found.trials)} places, and ${counted(found.harmless)} harmless variations; what simpler checks make of the same values. Not of this run: `, h("code", {}, "python -m parity.faults"), " measures it, and docs/faults.md has it all."),
+  return section("faults", "What these gates catch", "Faults", h("p", {}, `${counted(found.faults.length)} faults that conversions have, planted at ${counted(found.trials)} places, and ${counted(found.harmless)} harmless variations; what simpler checks make of the same values. Not of this run: `, h("code", {}, "python -m parity.faults"), " measures it, and docs/faults.md has it all."),
     scroller("Checks compared", table(["Check", "Caught", "Put at the right layers", "False alarms"], checks)),
     h("details", {}, h("summary", {}, `All ${counted(found.faults.length)} faults`), scroller("Faults", table(["Kind", "Fault", "Caught", "Put right"], faults))));
 }

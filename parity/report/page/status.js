@@ -48,5 +48,5 @@ function meter(margin, passed) {
 }
 
 function marginText(margin) {
-  return margin === Infinity || Number.isNaN(margin) ? "beyond any" : margin === 0 ? "0" : short(margin);
+  return margin === Infinity || Number.isNaN(margin) ? "none allowed" : margin === 0 ? "0" : short(margin);
 }

@@ -1,10 +1,12 @@
 // All results in one table, of which only the rows in sight exist.
 
-const ROW = 32;
+// Heights as in style.css; on narrow screens a row has two lines.
+const narrow = matchMedia("(max-width: 620px)");
+const rowHeight = () => narrow.matches ? 54 : 32;
 const ORDER = { source: 0, fails: 1, repeated: 2, downstream: 3, passes: 4 };
 const COLUMNS = [
   ["layer", "Layer", (row) => row.order], ["network", "Network", (row) => row.network.name], ["gate", "Gate", (row) => row.gate.place],
-  ["status", "Status", (row) => ORDER[row.status]], ["margin", "Of what is allowed", (row) => row.margin], ["check", "Measured", (row) => row.check?.measured ?? -1],
+  ["status", "Status", (row) => ORDER[row.status]], ["margin", "Of allowed", (row) => row.margin], ["check", "Measured", (row) => row.check?.measured ?? -1],
 ];
 
 function allRows(report) {
@@ -26,7 +28,7 @@ class LayerTable {
     this.filter = { network: "", gate: "", status: failing ? "failed" : "", text: "" };
     this.sort = { key: failing ? "status" : "margin", down: !failing };
     this.active = 0;
-    this.search = h("input", { type: "search", id: "search", placeholder: "Search layers   /", "aria-label": "Search layers", autocomplete: "off", spellcheck: "false", oninput: () => this.set("text", this.search.value) });
+    this.search = h("input", { type: "search", id: "search", placeholder: "Search layers ( / )", "aria-label": "Search layers", autocomplete: "off", spellcheck: "false", oninput: () => this.set("text", this.search.value) });
     const gates = [...new Set(this.rows.map((row) => row.gate.name))];
     this.selects = h("div", { class: "filters" }, this.search,
       choice("Network", "filter-network", [["", "all"], ...report.networks.map((network) => [network.name, network.name])], "", (key) => this.set("network", key)),
@@ -43,6 +45,7 @@ class LayerTable {
     this.grid = h("div", { class: "grid", role: "table", "aria-label": "Results" }, this.heads, this.view);
     this.element = h("div", {}, this.selects, this.count, this.grid);
     new ResizeObserver(() => this.draw()).observe(this.view);
+    narrow.addEventListener("change", () => this.update());
     this.update();
   }
   set(key, text) { this.filter[key] = text; this.update(); }
@@ -68,12 +71,12 @@ class LayerTable {
     this.count.textContent = `${counted(this.shown.length)} of ${counted(this.rows.length)} results`;
     this.grid.setAttribute("aria-rowcount", this.shown.length + 1);
     this.active = 0;
-    this.sheet.style.height = `${Math.max(1, this.shown.length) * ROW}px`;
+    this.sheet.style.height = `${Math.max(1, this.shown.length) * rowHeight()}px`;
     this.view.scrollTop = 0;
     this.draw();
   }
   draw() {
-    const first = Math.max(0, Math.floor(this.view.scrollTop / ROW) - 5), last = Math.min(this.shown.length, first + Math.ceil(this.view.clientHeight / ROW) + 10);
+    const first = Math.max(0, Math.floor(this.view.scrollTop / rowHeight()) - 5), last = Math.min(this.shown.length, first + Math.ceil(this.view.clientHeight / rowHeight()) + 10);
     const rows = [];
     for (let place = first; place < last; place++) rows.push(this.line(this.shown[place], place));
     this.sheet.replaceChildren(...rows, ...this.shown.length ? [] : [h("p", { class: "empty" }, "Nothing fits these filters.")]);
@@ -85,7 +88,7 @@ class LayerTable {
       margin: [marginText(row.margin), meter(row.margin, row.status === "passes")], check: check ? `${short(check.measured)} / ${short(check.allowed)}` : "–",
     };
     const active = place === this.active;
-    return h("div", { class: `row${active ? " active" : ""}`, role: "row", "aria-rowindex": place + 2, "aria-selected": active ? "true" : "false", style: `top:${place * ROW}px`, "data-place": place,
+    return h("div", { class: `row${active ? " active" : ""}`, role: "row", "aria-rowindex": place + 2, "aria-selected": active ? "true" : "false", style: `top:${place * rowHeight()}px`, "data-place": place,
       onclick: (event) => { if (!event.target.closest("a")) { this.active = place; this.open(); } } },
       COLUMNS.map(([key]) => h("div", { role: "cell", class: `c-${key}`, title: key === "layer" ? row.name : key === "check" && check ? `${check.name}: measured / allowed` : null }, parts[key])));
   }
@@ -94,15 +97,15 @@ class LayerTable {
     if (row) location.hash = address(row.network, row.layer, row.gate.name);
   }
   key(event) {
-    const page = Math.max(1, Math.floor(this.view.clientHeight / ROW) - 1), end = this.shown.length - 1;
+    const page = Math.max(1, Math.floor(this.view.clientHeight / rowHeight()) - 1), end = this.shown.length - 1;
     const moves = { ArrowDown: this.active + 1, ArrowUp: this.active - 1, PageDown: this.active + page, PageUp: this.active - page, Home: 0, End: end };
     if (event.key === "Enter") { event.preventDefault(); this.open(); return; }
     if (!(event.key in moves) || end < 0) return;
     event.preventDefault();
     this.active = Math.max(0, Math.min(end, moves[event.key]));
-    const top = this.active * ROW, { scrollTop, clientHeight } = this.view;
+    const top = this.active * rowHeight(), { scrollTop, clientHeight } = this.view;
     if (top < scrollTop) this.view.scrollTop = top;
-    else if (top + ROW > scrollTop + clientHeight) this.view.scrollTop = top + ROW - clientHeight;
+    else if (top + rowHeight() > scrollTop + clientHeight) this.view.scrollTop = top + rowHeight() - clientHeight;
     this.draw();
   }
 }
