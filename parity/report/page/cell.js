@@ -35,15 +35,19 @@ function arranged(network, layers) {
   const inputs = network.data.layers.inputs, own = new Set(layers), chain = chainOf(network, layers);
   const chains = new Map();
   for (const layer of layers) chains.set(chain(layer), [...chains.get(chain(layer)) ?? [], layer]);
+  // A side without layers, the identity, has a column too.
+  for (const key of [...chains.keys()].filter((one) => / sum$/.test(one))) {
+    for (const side of ["left", "right"]) if (!chains.has(key.replace("sum", side))) chains.set(key.replace("sum", side), []);
+  }
   const columns = [...chains.keys()].filter((key) => !/sum$|^output$/.test(key)).sort((one, other) => rank(one) - rank(other));
   // Layers of other blocks that are taken: above the chain that takes them first.
   const outside = new Map();
   for (const layer of layers) for (const input of inputs[layer]) {
     if (!own.has(input) && !outside.has(input)) outside.set(input, chain(layer));
   }
-  const state = (layer) => [...own].some((other) => inputs[other].includes(layer) && chain(other) !== chain(layer) && !/sum$|^output$/.test(chain(other)));
+  const state = (layer) => [...own].some((other) => inputs[other].includes(layer) && elsewhere(chain(layer), chain(other)));
   const railed = [...layers, ...outside.keys()].filter((layer) => own.has(layer) ? state(layer) : layers.filter((other) => inputs[other].includes(layer)).some((other) => chain(other) !== outside.get(layer)));
-  const plan = { spots: new Map(), pills: [], rails: new Map(), titles: [], chain };
+  const plan = { spots: new Map(), pills: [], rails: new Map(), titles: [], chain, empty: new Map() };
   const top = 20 + railed.length * OP.rail + 14;
   railed.forEach((layer, place) => plan.rails.set(layer, 14 + place * OP.rail));
   let x = OP.gap, last = "", deepest = 0;
@@ -53,6 +57,7 @@ function arranged(network, layers) {
     if (last && (group !== last)) x += OP.gutter;
     last = group;
     const level = levels(chains.get(key), inputs), wide = widest(level);
+    if (!level.size) plan.empty.set(group, x + OP.width / 2);
     const width = wide > 1 ? OP.width * 1.5 : OP.width;
     const above = [...outside].filter(([, other]) => other === key).map(([layer]) => layer);
     above.forEach((layer, place) => plan.pills.push({ layer, x: x + place * width / above.length, y: top, width: width / above.length - (above.length > 1 ? 4 : 0), height: OP.height }));
@@ -62,7 +67,7 @@ function arranged(network, layers) {
       const peers = [...level].filter(([, other]) => other === row).map(([other]) => other), share = width / peers.length;
       plan.spots.set(layer, { x: x + peers.indexOf(layer) * share + (peers.length > 1 ? 1 : 0), y: first + row * OP.pitch, width: share - (peers.length > 1 ? 3 : 0), height: OP.height });
     }
-    const depth = first + Math.max(...level.values()) * OP.pitch + OP.height;
+    const depth = first + Math.max(0, ...level.values()) * OP.pitch + OP.height;
     bottoms.set(group, Math.max(bottoms.get(group) ?? 0, depth));
     if (!lefts.has(group)) lefts.set(group, [x, x + width]);
     lefts.get(group)[1] = x + width;
@@ -88,6 +93,11 @@ function arranged(network, layers) {
   return Object.assign(plan, { width: x + OP.gap, height: end + 22, top });
 }
 
+// Whether what one chain gives to another goes over a rail: not to its own sum, and not from a sum to the output.
+function elsewhere(from, to) {
+  return from !== to && to !== "output" && !(/ sum$/.test(to) && from.split(" ")[0] === to.split(" ")[0]);
+}
+
 function rank(key) {
   if (key === "prev") return 0;
   if (key === "net") return 1;
@@ -106,7 +116,7 @@ function levels(members, inputs) {
 
 function widest(level) {
   const rows = [...level.values()];
-  return Math.max(...rows.map((row) => rows.filter((other) => other === row).length));
+  return Math.max(0, ...rows.map((row) => rows.filter((other) => other === row).length));
 }
 
 function cellEdges(network, layers, plan) {
@@ -116,14 +126,14 @@ function cellEdges(network, layers, plan) {
   for (const layer of layers) for (const input of new Set(inputs[layer])) {
     const from = input < 0 ? null : spotOf(input), to = plan.spots.get(layer);
     if (!from) continue;
-    const rail = plan.rails.get(input), near = plan.chain(layer) === (plan.spots.has(input) ? plan.chain(input) : null) || from.y < to.y && Math.abs(middle(from) - middle(to)) < OP.width;
-    const direct = rail === undefined || near || /sum$|^output$/.test(plan.chain(layer));
+    const rail = plan.rails.get(input), chain = plan.chain(layer), group = chain.split(" ")[0];
+    const direct = rail === undefined || (plan.spots.has(input) ? !elsewhere(plan.chain(input), chain) : Math.abs(middle(from) - middle(to)) < OP.width);
     const [start, end] = [from.y + from.height, to.y];
     const inside = Math.min(Math.max(middle(from), to.x + 8), to.x + to.width - 8), across = to.width > from.width ? inside : middle(to);
     const className = `edge${rail !== undefined && !direct ? ` rail rail${[...plan.rails.keys()].indexOf(input) % 3}` : ""}`;
     const path = direct
       ? `M${middle(from)} ${start} C${middle(from)} ${start + 8} ${across} ${end - 8} ${across} ${end}`
-      : `M${middle(from)} ${start} v5 H${from.x + from.width + 4 + ([...plan.rails.keys()].indexOf(input) % 3) * 3} V${rail} H${middle(to)} V${end}`;
+      : `M${middle(from)} ${start} v5 H${from.x + from.width + 4 + ([...plan.rails.keys()].indexOf(input) % 3) * 3} V${rail} H${(/ sum$/.test(chain) && plan.empty.get(group)) || middle(to)} V${end}`;
     paths.push(svg("path", { class: className, d: path }));
   }
   return paths;

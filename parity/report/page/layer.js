@@ -94,7 +94,7 @@ function closeupView(gate, closeup) {
       h("div", { class: "maps" }, maps.map(([key, title]) => mapFigure(title, closeup.maps[key], key, at)))),
     h("h3", {}, "Worst elements"),
     scroller("Worst elements", h("table", { class: "checks" }, h("thead", {}, h("tr", {}, ["Index", "Port", "TensorFlow", "Difference"].map((text) => h("th", { scope: "col" }, text)))),
-      h("tbody", {}, closeup.worst.map(([index, port, expected]) => h("tr", {}, h("td", {}, `[${index.join(", ")}]`), h("td", { class: "number" }, port), h("td", { class: "number" }, expected), h("td", { class: "number" }, short(Number(port) - Number(expected)))))))));
+      h("tbody", {}, closeup.worst.map(([index, port, expected]) => h("tr", {}, h("td", { class: "number" }, `[${index.join(", ")}]`), h("td", { class: "number" }, port), h("td", { class: "number" }, expected), h("td", { class: "number" }, short(Number(port) - Number(expected)))))))));
 }
 
 function mapFigure(title, map, kind, at) {

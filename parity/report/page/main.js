@@ -7,12 +7,17 @@ function firstChoice(report) {
   const network = failing ?? report.networks.find((one) => one.count) ?? report.networks[0];
   const drawn = network.gates.filter((gate) => gate.count && gate.name !== "preprocess" && gate.name !== "imagenet");
   const gate = drawn.find((one) => one.failed) ?? drawn.at(-1);
-  Object.assign(state, { network: network.name, gate: gate?.name ?? "", block: interesting(network) });
+  Object.assign(state, { network: network.name, gate: gate?.name ?? "" });
+  state.block = interesting(network, state.gate);
 }
 
-function interesting(network) {
-  const [first] = network.sources.keys(), names = [...network.blocks.keys()];
-  return first !== undefined && first < network.count ? block(network.names[first]) : names.find((name) => name === "cell_0") ?? names[0];
+// The block of the first source; where there is none, of the layer that comes nearest to what the gate allows.
+function interesting(network, gateName) {
+  const [first] = network.sources.keys(), gate = network.gate.get(gateName);
+  if (first !== undefined && first < network.count) return block(network.names[first]);
+  const rows = [...gate?.rowOf ?? []].filter(([layer]) => layer < network.count);
+  const worst = rows.reduce((one, row) => !one || gate.margins[row[1]] > gate.margins[one[1]] ? row : one, null);
+  return worst ? block(network.names[worst[0]]) : network.blocks.keys().next().value;
 }
 
 function overview(report) {
@@ -21,7 +26,7 @@ function overview(report) {
     const network = report.network.get(state.network);
     const gates = network.gates.filter((gate) => gate.count && gate.name !== "preprocess" && gate.name !== "imagenet");
     if (!gates.some((gate) => gate.name === state.gate)) state.gate = gates.at(-1)?.name ?? "";
-    if (!network.blocks.has(state.block)) state.block = interesting(network);
+    if (!network.blocks.has(state.block)) state.block = interesting(network, state.gate);
     tools.replaceChildren(
       choice("Network", "draw-network", report.networks.map((one) => [one.name, one.name]), state.network, (key) => { state.network = key; redraw(); }),
       choice("Gate", "draw-gate", gates.map((gate) => [gate.name, gate.name]), state.gate, (key) => { state.gate = key; redraw(false); }));

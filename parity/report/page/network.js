@@ -51,7 +51,7 @@ function blockEdge(from, to, middle, boxes) {
 function drawnBox(network, box, middle, opened, open) {
   const top = middle - box.height / 2, label = box.name.replace("cell_", "cell ").replace("cell stem_", "stem ").replace("final_layer", "final");
   const center = box.x + BOX.width / 2;
-  const state = !box.judged ? WORDS.none : box.failed ? `${counted(box.failed)} fail` : "✓";
+  const state = !box.judged ? "–" : box.failed ? `${counted(box.failed)} fail` : "✓";
   const words = `${box.name}: ${box.judged} of ${box.total} layers judged, ${box.failed} fail, ${box.sources} sources`;
   const group = svg("g", {
     class: `block${opened ? " opened" : ""}`, role: "button", tabindex: "0", "aria-pressed": opened ? "true" : "false", "aria-label": words, "data-block": box.name,

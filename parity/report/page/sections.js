@@ -4,7 +4,7 @@ function inputSection(report) {
   const rows = report.networks.flatMap((network) => {
     const gate = network.gate.get("preprocess");
     return (gate?.data.name ?? []).map((number, row) => h("tr", {}, h("td", {}, h("a", { href: address(network, number, "preprocess") }, network.names[number])), h("td", {}, network.name), h("td", {}, sign(gate.status(row))),
-      h("td", {}, gate.data.problem[row] ?? gate.checks(row).map((check) => `${check.name}: ${short(check.measured)}`).join("; "))));
+      h("td", {}, gate.data.problem[row] ?? (gate.passed(row) ? "the same bits" : null) ?? gate.checks(row).map((check) => `${check.name}: ${short(check.measured)}`).join("; "))));
   });
   if (!rows.length) return null;
   return section("input", "The pixels that enter", "Pixels", h("p", {}, "From the file's bytes on: decoded, cropped, scaled. Both sides' pixels have to be the same to the last bit."),

@@ -17,7 +17,7 @@ function sign(status) {
 
 // Shades, each up to this share of what is allowed.
 const BANDS = [
-  [0, "0"], [0.01, "to 1 %"], [0.1, "to 10 %"], [0.5, "to 50 %"], [1, "to 100 %"], [1000, "fails: beyond"], [Infinity, "fails: over 1,000 times"],
+  [0, "0"], [0.01, "to 1 %"], [0.3, "to 30 %"], [0.6, "to 60 %"], [1, "to 100 %"], [1000, "fails: beyond"], [Infinity, "fails: over 1,000 times"],
 ];
 
 function band(margin, passed) {
@@ -48,5 +48,5 @@ function meter(margin, passed) {
 }
 
 function marginText(margin) {
-  return margin === Infinity || Number.isNaN(margin) ? "none allowed" : margin === 0 ? "0" : short(margin);
+  return margin === Infinity || Number.isNaN(margin) ? "∞" : margin === 0 ? "0" : short(margin);
 }
