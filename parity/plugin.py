@@ -15,7 +15,6 @@ from parity.policy import GATES
 from parity.result import LayerResult
 
 if TYPE_CHECKING:
-    from parity.imagenet.evaluator import Evaluator
     from parity.imagenet.options import Settings
     from parity.imagenet.progress import Meter, Report
     from parity.report.recorder import Recorder
@@ -25,7 +24,6 @@ EVALUATION = Path(__file__).with_name("test_imagenet.py")
 OPTIONS = pytest.StashKey[Options]()
 SETTINGS = pytest.StashKey["Settings | None"]()
 SESSION = pytest.StashKey["ParitySession"]()
-EVALUATOR = pytest.StashKey["Evaluator | None"]()
 RECORDER = pytest.StashKey["Recorder"]()
 # The property of an item's report that says how its failure is explained: downstream or repeated.
 PROPERTY = "parity"
@@ -155,8 +153,8 @@ def make_session(session: pytest.Session) -> "ParitySession":
         observe = recorder.collector if recorder else observe_nothing
         made = ParitySession(config.stash[OPTIONS], selection(session.items), progress, evaluator, observe)
     if recorder:
-        recorder.collector.layers = made.layers
-    config.stash[SESSION], config.stash[EVALUATOR] = made, evaluator
+        recorder.begin(made, evaluator)
+    config.stash[SESSION] = made
     return made
 
 
@@ -173,11 +171,9 @@ def start_recorder(config: pytest.Config) -> "Recorder | None":
 
 def write_report(session: pytest.Session, code: int) -> None:
     """Writes the report of a run that was to have one and has begun. A run that cannot write it does not end well."""
-    stash = session.config.stash
-    if (recorder := stash.get(RECORDER, None)) and (made := stash.get(SESSION, None)):
+    if recorder := session.config.stash.get(RECORDER, None):
         tests = [(case, item.nodeid) for item in session.items for case in cases([item])]
-        written = recorder.write(made, stash[EVALUATOR], tests, session, code)
-        if not written and code == pytest.ExitCode.OK:
+        if not recorder.write(tests, session, code) and code == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
 

@@ -56,9 +56,9 @@ def results(rows: Sequence[LayerResult], names: Table, explain: Explain) -> dict
         "checks": checks,
         "norm": [number(row.norm) for row in rows],
         "official": [number(row.official) for row in rows],
-        "problem": _sparse((row.problem for row in rows)),
-        "notes": _sparse((list(row.notes) for row in rows)),
-        "element": _sparse((element(row.element) for row in rows)),
+        "problem": _sparse(row.problem for row in rows),
+        "notes": _sparse(list(row.notes) for row in rows),
+        "element": _sparse(element(row.element) for row in rows),
         "unreached": [place for place, row in failed.items() if not row.reached],
         "explained": {str(place): list(why) for place, why in explained.items() if why[0]},
     }

@@ -106,9 +106,12 @@ def _gate(outcome: Outcome, network: Network, count: Count, names: Table) -> dic
     head = {"gate": count.gate, "whole": count.whole, "selected": count.selected, "seconds": number(seconds)}
     nodes = outcome.nodes.get((count.gate, network), {})
     seen = outcome.observations.get((str(network), count.gate), {})
-    return head | columns.results(rows, names, explain) | _tests(rows, nodes) | {
-        "observed": columns.observations(rows, seen)
-    }
+    return (
+        head
+        | columns.results(rows, names, explain)
+        | _tests(rows, nodes)
+        | {"observed": columns.observations(rows, seen)}
+    )
 
 
 def _tests(rows: Iterable[LayerResult], nodes: Mapping[str, str]) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from parity.layers import Network
 from parity.report.collect import Collector
-from parity.report.document import Outcome, document
+from parity.report.document import Key, Outcome, document
 from parity.report.evaluation import evaluation
 from parity.report.faults import faults
 from parity.report.judgement import Run
@@ -36,23 +35,25 @@ class Recorder:
     def __init__(self, options: "Options", folder: Path) -> None:
         self.collector = Collector()
         self.lines: list[str] = []
+        self._session: ParitySession | None = None
+        self._evaluator: Evaluator | None = None
         self._options = options
         self._folder = folder
         self._started = datetime.now(UTC)
         self._clock = perf_counter()
 
-    def write(
-        self,
-        session: "ParitySession",
-        evaluator: "Evaluator | None",
-        cases: "list[tuple[Case, str]]",
-        run: pytest.Session,
-        code: int,
-    ) -> bool:
+    def begin(self, session: "ParitySession", evaluator: "Evaluator | None") -> None:
+        """What is to be recorded: the session that is observed, and the evaluation, if there is one."""
+        self._session, self._evaluator = session, evaluator
+        self.collector.layers = session.layers
+
+    def write(self, cases: "list[tuple[Case, str]]", run: pytest.Session, code: int) -> bool:
         """Writes both files; whether that went well. `cases` are the selected ones, each with its test's id."""
+        if self._session is None:
+            self.lines = ["parity: no report, since nothing was compared"]
+            return True
         try:
-            data = self._document(session, evaluator, cases, self._run(run, code))
-            write(data, self._folder)
+            write(self._document(self._session, cases, self._run(run, code)), self._folder)
         except OSError as error:
             self.lines = [f"parity: the report could not be written: {error}"]
             return False
@@ -73,34 +74,26 @@ class Recorder:
             stopped=_stopped(run, code),
         )
 
-    def _document(
-        self, session: "ParitySession", evaluator: "Evaluator | None", cases: "list[tuple[Case, str]]", run: Run
-    ) -> dict[str, Any]:
-        options = self._options
-        nodes: defaultdict[tuple[str, Network], dict[str, str]] = defaultdict(dict)
+    def _document(self, session: "ParitySession", cases: "list[tuple[Case, str]]", run: Run) -> dict[str, Any]:
+        options, results = self._options, session.results
+        nodes: defaultdict[Key, dict[str, str]] = defaultdict(dict)
         for case, node in cases:
             nodes[case.gate, case.network][case.name] = node
-        failed = [
-            (gate, network)
-            for network, gates in session.results.items()
-            for gate, rows in gates.items()
-            if not all(rows.values())
-        ]
+        keys = [(gate, network) for network, gates in results.items() for gate in gates]
         outcome = Outcome(
-            run,
-            tuple(dict.fromkeys([*options.networks, *session.results])),
-            session.layers,
-            session.results,
-            session.verdicts,
-            session.seconds,
-            nodes,
-            frozenset(options.preprocessed),
-            self.collector.observations,
-            {key: partial(session.explained, *key) for key in failed},
+            run=run,
+            networks=tuple(dict.fromkeys([*options.networks, *results])),
+            layers=session.layers,
+            results=results,
+            verdicts=session.verdicts,
+            seconds=session.seconds,
+            nodes=nodes,
+            images=frozenset(options.preprocessed),
+            observations=self.collector.observations,
+            explained={key: partial(session.explained, *key) for key in keys},
         )
-        return document(
-            outcome, provenance(options, session), imagenet=evaluation(evaluator) if evaluator else None, faults=faults()
-        )
+        imagenet = evaluation(self._evaluator) if self._evaluator else None
+        return document(outcome, provenance(options, session), imagenet=imagenet, faults=faults())
 
 
 def _stopped(run: pytest.Session, code: int) -> str:

@@ -63,9 +63,7 @@ def make_report(tmp_path_factory: pytest.TempPathFactory) -> MakeReport:
         path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
         options = ["--variant=mobile", "--image-size=65", "--threads=1", f"--report={folder}"]
         command = [sys.executable, "-m", "pytest", "-p", "planted_plugin", "parity", *options, *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True
-        )
+        done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr, folder
 
     return make
