@@ -39,6 +39,15 @@ def number(value: float | None) -> float | str | None:
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else str(float(value))
 
 
+def plain(value: Any) -> Any:
+    """The value with what JSON does not hold made plain: tuples, and numbers that are not finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return number(value)
+    if isinstance(value, Mapping):
+        return {key: plain(part) for key, part in value.items()}
+    return [plain(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
 def results(rows: Sequence[LayerResult], names: Table, explain: Explain) -> dict[str, Any]:
     """The columns of `rows`. Those that few rows have are objects by row number."""
     labels = Table()

@@ -40,12 +40,13 @@ class Outcome:
 
 
 def document(outcome: Outcome, provenance: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """The whole document; `more` are sections of their own (imagenet, faults)."""
+    """The whole document; `more` are sections of their own (imagenet, faults), which may have limits of theirs."""
+    limits = [text for part in more.values() if part for text in part.get("limits", [])]
     counts = [count for network in outcome.networks for count in _counts(outcome, network)]
     return {
         "schema": SCHEMA,
         "run": asdict(outcome.run),
-        "judgement": judgement(outcome.run, counts),
+        "judgement": judgement(outcome.run, counts, limits),
         "provenance": dict(provenance),
         "networks": [_network(outcome, network) for network in outcome.networks],
         **more,

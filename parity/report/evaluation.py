@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from parity.imagenet.dataset import FULL_SIZE
+from parity.report.columns import plain
 from parity.report.pictures import thumbnail
 from pnasnet_torch.decode import ImageError, decode
 from tf_reference.errors import InputError
@@ -13,14 +15,24 @@ if TYPE_CHECKING:
 THUMBNAILS = 60
 
 
-def evaluation(evaluator: "Evaluator") -> dict[str, Any]:
-    """All figures of each network that was evaluated, and thumbnails of images on which the sides disagree, by name."""
-    networks = evaluator.as_dicts()
+def evaluation(evaluator: "Evaluator") -> dict[str, Any] | None:
+    """All figures of each network that was evaluated, and thumbnails of images on which the sides disagree, by name.
+
+    None where no network was.
+    """
+    networks = plain(evaluator.as_dicts())
+    if not networks:
+        return None
     names = [row["name"] for network in networks for row in network.get("disagreements", [])]
     chosen = list(dict.fromkeys(names))[:THUMBNAILS]
     pictures = {name: _thumbnail(evaluator, name) for name in chosen}
     return {
-        "header": evaluator.header() if networks else [],
+        "header": evaluator.header(),
+        "limits": [
+            f"On ImageNet {row['network']} was evaluated on {row['evaluated']:,} of {FULL_SIZE:,} images"
+            for row in networks
+            if row["evaluated"] < FULL_SIZE
+        ],
         "networks": networks,
         "thumbnails": {name: picture for name, picture in pictures.items() if picture},
     }

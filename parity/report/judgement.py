@@ -35,20 +35,22 @@ class Count:
     failed: int
 
 
-def judgement(run: Run, counts: Sequence[Count]) -> dict[str, Any]:
-    """The run in a word, in a sentence, and what to know of its limits."""
+def judgement(run: Run, counts: Sequence[Count], more: Sequence[str] = ()) -> dict[str, Any]:
+    """The run in a word, in a sentence, and what to know of its limits, to which come `more`."""
     judged, failed = sum(count.judged for count in counts), sum(count.failed for count in counts)
-    limits = list(_limits(run, counts, judged))
+    limits = [*_limits(run, counts, judged), *more]
     if failed:
-        kind, words = NO_PARITY, f"No parity: {failed:,} of {judged:,} comparisons fail"
+        kind, words = NO_PARITY, f"No parity: {failed:,} of {_comparisons(judged)} {'fails' if failed == 1 else 'fail'}"
+    elif not judged:
+        kind, words = UNFINISHED, "No verdict: nothing was compared"
     elif run.stopped or judged < sum(count.selected for count in counts):
-        kind, words = UNFINISHED, f"No verdict: the run did not finish. Nothing failed in {judged:,} comparisons"
+        kind, words = UNFINISHED, f"No verdict: the run did not finish. Nothing failed in {_comparisons(judged)}"
     elif run.exit:
         kind, words = ERROR, f"No verdict: pytest ended with exit code {run.exit}, though no comparison failed"
     elif limits:
-        kind, words = PARTIAL, f"Parity in what was compared: {judged:,} comparisons, none fails"
+        kind, words = PARTIAL, f"Parity in what was compared: {_comparisons(judged)}, none fails"
     else:
-        kind, words = PARITY, f"Parity: {judged:,} comparisons, none fails"
+        kind, words = PARITY, f"Parity: {_comparisons(judged)}, none fails"
     return {"kind": kind, "words": words, "judged": judged, "failed": failed, "limits": limits}
 
 
@@ -61,3 +63,7 @@ def _limits(run: Run, counts: Sequence[Count], judged: int) -> Iterator[str]:
     if selected < whole:
         how = f" ({run.selection})" if run.selection else ""
         yield f"Only a part was selected{how}: {selected:,} of {whole:,} comparisons"
+
+
+def _comparisons(count: int) -> str:
+    return f"{count:,} {'comparison' if count == 1 else 'comparisons'}"

@@ -26,7 +26,7 @@ def provenance(options: Options, session: "ParitySession") -> dict[str, Any]:
         "settings": list(SETTINGS),
         "reference": {"name": options.reference, "sha256": session.source.fingerprint},
         "checkpoints": list(_checkpoints(options, session)),
-        "images": images(options),
+        "images": images(options) if _used_images(session) else [],
         "seed": options.seed,
     }
 
@@ -47,6 +47,11 @@ def _checkpoints(options: Options, session: "ParitySession") -> Iterator[dict[st
         prefix = options.checkpoint or _synthetic(variant, options, session)
         name = str(options.checkpoint) if options.checkpoint else f"synthetic, seed {options.seed}"
         yield {"variant": variant, "name": name, "sha256": fingerprint(prefix)}
+
+
+def _used_images(session: "ParitySession") -> bool:
+    """Whether a gate ran that looks at the images: not the exact ones, nor that of ImageNet."""
+    return any({"preprocess", "float64", "float32"} & gates.keys() for gates in session.results.values())
 
 
 def _synthetic(name: str, options: Options, session: "ParitySession") -> Any:

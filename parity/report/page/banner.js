@@ -89,7 +89,7 @@ function provenanceSection(report) {
     ["Settings", provenance.settings.join(", ")],
     ["Versions", versions],
     ["Run", `${run.started.replace("T", " ").replace("+00:00", " UTC")}, ${seconds(run.seconds)}, exit code ${run.exit}; ${plural(run.tests, "test")} of pytest`],
-    ["Images", h("div", { class: "thumbs" }, provenance.images.map((image) => h("figure", {},
+    ["Images", !provenance.images.length ? "none was used" : h("div", { class: "thumbs" }, provenance.images.map((image) => h("figure", {},
       image.thumbnail && h("img", { src: `data:image/jpeg;base64,${image.thumbnail}`, alt: "" }),
       h("figcaption", {}, image.name, h("br"), digest(image.sha256), h("br"), image.networks.join(", ")))))],
     ["Command", command(run.command)],

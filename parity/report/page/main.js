@@ -39,15 +39,19 @@ function overview(report) {
     Object.assign(state, { network: network.name, gate });
     redraw();
     table.choose({ network: network.name, gate, status: network.gate.get(gate).failed ? "failed" : "" });
-    document.getElementById(gate === "preprocess" || gate === "imagenet" ? "layers" : "network").scrollIntoView({ behavior: "smooth" });
+    document.getElementById(gate === "preprocess" || gate === "imagenet" || !network.count ? "layers" : "network").scrollIntoView({ behavior: "smooth" });
   };
   redraw();
   const page = h("div", { class: "overview" }, banner(report), tiles(report, choose), beginnings(report), provenanceSection(report),
-    section("network", "The network", "Network", h("p", {}, "Each block is shaded by the worst of its layers. A solid edge leads to the next block, a dashed one past it."), tools, legend(), drawing),
-    section("growth", "How the error grows", "Error", h("p", {}, "Layer by layer in the network's order; numbers are cells. A click on a point opens its layer."), plots),
+    ...judgedLayers(report) ? [section("network", "The network", "Network", h("p", {}, "Each block is shaded by the worst of its layers. A solid edge leads to the next block, a dashed one past it."), tools, legend(), drawing),
+    section("growth", "How the error grows", "Error", h("p", {}, "Layer by layer in the network's order; numbers are cells. A click on a point opens its layer."), plots)] : [],
     section("layers", "All results", "Results", table.element), inputSection(report), imagenetSection(report), faultSection(report));
   page.table = table;
   return page;
+}
+
+function judgedLayers(report) {
+  return report.networks.some((network) => network.count > 0);
 }
 
 // Replaces what an element holds, and leaves its scrolled parts where they were.

@@ -100,8 +100,8 @@ def test_a_run_that_judged_no_layer_is_a_document(outcome: Outcome, provenance: 
     empty = replace(outcome, layers={}, results={}, verdicts=[], seconds={}, nodes={}, observations={}, explained={})
     data = document(empty, provenance)
     assert data["networks"][0]["layers"] == {"kind": [], "shape": [], "inputs": []}
-    assert data["judgement"]["judged"] == 0
-    assert data["judgement"]["kind"] == "partial"
+    assert data["judgement"]["kind"] == "unfinished"
+    assert data["judgement"]["words"] == "No verdict: nothing was compared"
 
 
 @pytest.mark.parametrize("anchors", [VALUES, DIFFERENCES])
