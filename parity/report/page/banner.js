@@ -30,7 +30,7 @@ function nearest(gate, row, status) {
   const check = gate.worstCheck(row);
   if (!check) return gate.data.problem[row] ? "not comparable" : "";
   if (check.allowed) return [`worst ${marginText(gate.margins[row])} × limit`, meter(gate.margins[row], status === "passes")];
-  if (check.measured) return `worst: ${short(check.measured)} ${gate.name === "structure" ? "differences" : "elements differ"}`;
+  if (check.measured) return `worst: ${short(check.measured)} ${gate.name === "structure" ? "differences" : gate.name === "imagenet" ? "where none may be" : "elements differ"}`;
   return gate.name === "structure" ? "no difference" : "the same bits";
 }
 

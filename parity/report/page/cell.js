@@ -32,65 +32,75 @@ function chainOf(network, layers) {
 }
 
 function arranged(network, layers) {
-  const inputs = network.data.layers.inputs, own = new Set(layers), chain = chainOf(network, layers);
+  const inputs = network.data.layers.inputs, chain = chainOf(network, layers), chains = chainsOf(layers, chain);
+  const outside = outsideOf(layers, inputs, chain), railed = railedOf(layers, inputs, chain, outside);
+  const plan = { spots: new Map(), pills: [], rails: new Map(), titles: [], chain, empty: new Map(), groups: new Map(), x: OP.gap };
+  railed.forEach((layer, place) => plan.rails.set(layer, 14 + place * OP.rail));
+  plan.top = 34 + railed.length * OP.rail;
+  // With a row for the pills of inputs, so that all chains begin at one height.
+  plan.first = plan.top + (outside.size ? OP.pitch : 0);
+  plan.end = plan.first;
+  const columns = [...chains.keys()].filter((key) => !/ sum$|^output$/.test(key)).sort((one, other) => rank(one) - rank(other));
+  columns.forEach((key, place) => placeColumn(plan, key, place && key.split(" ")[0] !== columns[place - 1].split(" ")[0], chains.get(key), inputs, [...outside].filter(([, other]) => other === key)));
+  placeSums(plan, chains);
+  return Object.assign(plan, { width: plan.x + OP.gap, height: plan.end + 22 });
+}
+
+// The layers of each chain; a side of a combination without layers, the identity, is an empty one.
+function chainsOf(layers, chain) {
   const chains = new Map();
   for (const layer of layers) chains.set(chain(layer), [...chains.get(chain(layer)) ?? [], layer]);
-  // A side without layers, the identity, has a column too.
   for (const key of [...chains.keys()].filter((one) => / sum$/.test(one))) {
     for (const side of ["left", "right"]) if (!chains.has(key.replace("sum", side))) chains.set(key.replace("sum", side), []);
   }
-  const columns = [...chains.keys()].filter((key) => !/sum$|^output$/.test(key)).sort((one, other) => rank(one) - rank(other));
-  // Layers of other blocks that are taken: above the chain that takes them first.
-  const outside = new Map();
+  return chains;
+}
+
+// Layers of other blocks that are taken, each with the chain that takes it first.
+function outsideOf(layers, inputs, chain) {
+  const own = new Set(layers), found = new Map();
   for (const layer of layers) for (const input of inputs[layer]) {
-    if (!own.has(input) && !outside.has(input)) outside.set(input, chain(layer));
+    if (!own.has(input) && !found.has(input)) found.set(input, chain(layer));
   }
-  const state = (layer) => [...own].some((other) => inputs[other].includes(layer) && elsewhere(chain(layer), chain(other)));
-  const railed = [...layers, ...outside.keys()].filter((layer) => own.has(layer) ? state(layer) : layers.filter((other) => inputs[other].includes(layer)).some((other) => chain(other) !== outside.get(layer)));
-  const plan = { spots: new Map(), pills: [], rails: new Map(), titles: [], chain, empty: new Map() };
-  const top = 20 + railed.length * OP.rail + 14;
-  railed.forEach((layer, place) => plan.rails.set(layer, 14 + place * OP.rail));
-  let x = OP.gap, last = "", deepest = 0;
-  const bottoms = new Map(), lefts = new Map();
-  for (const key of columns) {
-    const group = key.split(" ")[0];
-    if (last && (group !== last)) x += OP.gutter;
-    last = group;
-    const level = levels(chains.get(key), inputs), wide = widest(level);
-    if (!level.size) plan.empty.set(group, x + OP.width / 2);
-    const width = wide > 1 ? OP.width * 1.5 : OP.width;
-    const above = [...outside].filter(([, other]) => other === key).map(([layer]) => layer);
-    above.forEach((layer, place) => plan.pills.push({ layer, x: x + place * width / above.length, y: top, width: width / above.length - (above.length > 1 ? 4 : 0), height: OP.height }));
-    // A row for the input's pill in each column before the combinations, so that chains begin at one height.
-    const first = top + (outside.size ? OP.pitch : 0);
-    for (const [layer, row] of level) {
-      const peers = [...level].filter(([, other]) => other === row).map(([other]) => other), share = width / peers.length;
-      plan.spots.set(layer, { x: x + peers.indexOf(layer) * share + (peers.length > 1 ? 1 : 0), y: first + row * OP.pitch, width: share - (peers.length > 1 ? 3 : 0), height: OP.height });
-    }
-    const depth = first + Math.max(0, ...level.values()) * OP.pitch + OP.height;
-    bottoms.set(group, Math.max(bottoms.get(group) ?? 0, depth));
-    if (!lefts.has(group)) lefts.set(group, [x, x + width]);
-    lefts.get(group)[1] = x + width;
-    deepest = Math.max(deepest, depth);
-    x += width + OP.gap;
+  return found;
+}
+
+// What more than its own chain takes: each has a rail above the chains.
+function railedOf(layers, inputs, chain, outside) {
+  const takers = (layer) => layers.filter((other) => inputs[other].includes(layer));
+  return [...layers.filter((layer) => takers(layer).some((other) => elsewhere(chain(layer), chain(other)))),
+    ...[...outside].filter(([layer, first]) => takers(layer).some((other) => chain(other) !== first)).map(([layer]) => layer)];
+}
+
+function placeColumn(plan, key, apart, members, inputs, above) {
+  const group = key.split(" ")[0], level = levels(members, inputs), width = widest(level) > 1 ? OP.width * 1.5 : OP.width;
+  const x = plan.x + (apart ? OP.gutter : 0);
+  if (!level.size) plan.empty.set(group, x + OP.width / 2);
+  above.forEach(([layer], place) => plan.pills.push({ layer, x: x + place * width / above.length, y: plan.top, width: width / above.length - (above.length > 1 ? 4 : 0), height: OP.height }));
+  for (const [layer, row] of level) {
+    const peers = [...level].filter(([, other]) => other === row).map(([other]) => other), share = width / peers.length, inset = peers.length > 1 ? 1 : 0;
+    plan.spots.set(layer, { x: x + peers.indexOf(layer) * share + inset, y: plan.first + row * OP.pitch, width: share - 3 * inset, height: OP.height });
   }
-  const line = deepest + (OP.pitch - OP.height);
-  let end = deepest;
-  for (const [key, members] of chains) {
-    if (!/sum$/.test(key)) continue;
-    const group = key.split(" ")[0], [left, right] = lefts.get(group) ?? [OP.gap, OP.gap + OP.width];
-    members.forEach((layer) => plan.spots.set(layer, { x: left, y: line, width: right - left, height: OP.height }));
-    plan.titles.push([(left + right) / 2, top + OP.height / 2 + 4, group]);
-    end = line + OP.height;
+  plan.end = Math.max(plan.end, plan.first + Math.max(0, ...level.values()) * OP.pitch + OP.height);
+  plan.groups.set(group, [plan.groups.get(group)?.[0] ?? x, x + width]);
+  plan.x = x + width + OP.gap;
+}
+
+// The sums below the chains that they add, and below them what concatenates them.
+function placeSums(plan, chains) {
+  const sums = [...chains.keys()].filter((key) => / sum$/.test(key)).map((key) => key.split(" ")[0]), y = plan.end + OP.pitch - OP.height;
+  for (const group of sums) {
+    const [left, right] = plan.groups.get(group);
+    chains.get(`${group} sum`).forEach((layer) => plan.spots.set(layer, { x: left, y, width: right - left, height: OP.height }));
+    plan.titles.push([(left + right) / 2, plan.top + OP.height / 2 + 4, group]);
+    plan.end = y + OP.height;
   }
-  (chains.get("output") ?? []).forEach((layer, place) => {
-    const groups = [...lefts].filter(([group]) => group.startsWith("comb_iter_")).map(([, span]) => span);
-    const left = Math.min(...groups.map(([from]) => from), x), right = Math.max(...groups.map(([, to]) => to), left + OP.width);
-    end = end + OP.pitch - OP.height + 4;
-    plan.spots.set(layer, { x: left, y: end, width: right - left, height: OP.height });
-    end += OP.height;
-  });
-  return Object.assign(plan, { width: x + OP.gap, height: end + 22, top });
+  const spans = sums.length ? sums.map((group) => plan.groups.get(group)) : [[OP.gap, OP.gap + OP.width]];
+  const left = Math.min(...spans.map(([from]) => from)), right = Math.max(...spans.map(([, to]) => to));
+  for (const layer of chains.get("output") ?? []) {
+    plan.spots.set(layer, { x: left, y: plan.end + OP.pitch - OP.height + 4, width: right - left, height: OP.height });
+    plan.end += OP.pitch + 4;
+  }
 }
 
 // Whether what one chain gives to another goes over a rail: not to its own sum, and not from a sum to the output.
