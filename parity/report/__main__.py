@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.report.document import SCHEMA
-from parity.report.recorder import HTML, JSON
-from parity.report.render import render
+from parity.report.render import HTML, JSON, render
 from tf_reference.cache import replacing
 from tf_reference.errors import InputError
 

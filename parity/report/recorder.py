@@ -1,6 +1,5 @@
 """A run's recorder: collects while it lasts, and writes the report when it ends, however it ends."""
 
-import json
 import shlex
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -17,16 +16,13 @@ from parity.report.evaluation import evaluation
 from parity.report.faults import faults
 from parity.report.judgement import Run
 from parity.report.provenance import provenance
-from parity.report.render import render
-from tf_reference.cache import replacing
+from parity.report.render import HTML, write
 
 if TYPE_CHECKING:
     from parity.imagenet.evaluator import Evaluator
     from parity.options import Options
     from parity.plugin import Case
     from parity.session import ParitySession
-
-JSON, HTML = "report.json", "report.html"
 
 
 class Recorder:
@@ -105,11 +101,3 @@ def _stopped(run: pytest.Session, code: int) -> str:
     if code == pytest.ExitCode.USAGE_ERROR:
         return "an input cannot be used"
     return str(run.shouldfail or run.shouldstop or "")
-
-
-def write(data: dict[str, Any], folder: Path) -> None:
-    """Writes the document and its page, each whole or not at all."""
-    with replacing(folder / JSON) as temporary:
-        temporary.write_text(json.dumps(data, allow_nan=False, separators=(",", ":")) + "\n", encoding="utf-8")
-    with replacing(folder / HTML) as temporary:
-        temporary.write_text(render(data), encoding="utf-8")

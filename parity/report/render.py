@@ -10,8 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tf_reference.cache import replacing
+
+JSON, HTML = "report.json", "report.html"
 PAGE = Path(__file__).with_name("page")
-SCRIPTS = ("data", "dom", "status", "banner", "network", "cell", "plots", "table", "layer", "sections", "main")
+SCRIPTS = (
+    *("data", "dom", "status", "banner", "provenance", "network", "layout", "cell", "charts", "plots", "table"),
+    *("values", "layer", "sections", "overview", "main"),
+)
 
 
 def render(document: Mapping[str, Any]) -> str:
@@ -29,6 +35,14 @@ def render(document: Mapping[str, Any]) -> str:
     page = _read("page.html")
     head, *rest = page.split("{{")
     return head + "".join(parts[name] + after for name, _, after in (piece.partition("}}") for piece in rest))
+
+
+def write(data: Mapping[str, Any], folder: Path) -> None:
+    """Writes the document and its page, each whole or not at all."""
+    with replacing(folder / JSON) as temporary:
+        temporary.write_text(json.dumps(data, allow_nan=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    with replacing(folder / HTML) as temporary:
+        temporary.write_text(render(data), encoding="utf-8")
 
 
 def compressed(text: str) -> str:

@@ -4,96 +4,178 @@ const JUDGEMENTS = { parity: "✓", partial: "◐", unfinished: "◌", error: "!
 
 function banner(report) {
   const { judgement, networks } = report;
-  return h("section", { id: "verdict", "data-brief": "Verdict", class: `banner ${judgement.kind.replace(" ", "-")}`, "aria-labelledby": "verdict-title" },
+  return h(
+    "section",
+    {
+      id: "verdict",
+      "data-brief": "Verdict",
+      class: `banner ${judgement.kind.replace(" ", "-")}`,
+      "aria-labelledby": "verdict-title",
+    },
     h("p", { class: "mark", "aria-hidden": "true" }, JUDGEMENTS[judgement.kind]),
-    h("div", {},
+    h(
+      "div",
+      {},
       h("h1", { id: "verdict-title" }, judgement.words),
-      h("p", { class: "lead" }, "The PyTorch port against ", referenceName(report), ": ", h("strong", {}, networks.map((network) => network.name).join(", ")), ". ", setting(report)),
-      networks.filter((network) => network.sources.size).map((network) => h("p", { class: "lead" }, `In ${network.name} it begins at `,
-        h("a", { href: address(network, network.sources.keys().next().value) }, broken(network.names[network.sources.keys().next().value])), network.sources.size > 1 ? ` and ${plural(network.sources.size - 1, "more layer")}.` : ".")),
-      judgement.limits.length > 0 && h("ul", { class: "limits" }, judgement.limits.map((text) => h("li", {}, text)))));
-}
-
-function referenceName(report) {
-  const { name } = report.provenance.reference;
-  return name === "official" ? "the official TF-Slim PNASNet-5 in TensorFlow" : `TensorFlow (${name})`;
-}
-
-function setting(report) {
-  const { versions, machine, checkpoints, images } = report.provenance;
-  const weights = [...new Set(checkpoints.map((row) => row.name))].join(", ");
-  return [weights && `Checkpoint: ${weights}`, images.length && plural(images.length, "photograph"), `torch ${versions.torch}`, `tensorflow ${versions.tensorflow}`, `${machine.cpu}, ${plural(machine.threads, "thread")}`].filter(Boolean).join("; ") + ".";
+      h(
+        "p",
+        { class: "lead" },
+        "The PyTorch port against ",
+        referenceName(report),
+        ": ",
+        h("strong", {}, networks.map((network) => network.name).join(", ")),
+        ". ",
+        setting(report),
+      ),
+      networks
+        .filter((network) => network.sources.size)
+        .map((network) =>
+          h(
+            "p",
+            { class: "lead" },
+            `In ${network.name} it begins at `,
+            h(
+              "a",
+              { href: address(network, network.sources.keys().next().value) },
+              broken(network.names[network.sources.keys().next().value]),
+            ),
+            network.sources.size > 1 ? ` and ${plural(network.sources.size - 1, "more layer")}.` : ".",
+          ),
+        ),
+      judgement.limits.length > 0 &&
+        h(
+          "ul",
+          { class: "limits" },
+          judgement.limits.map((text) => h("li", {}, text)),
+        ),
+    ),
+  );
 }
 
 // What the worst of a gate's results comes to.
 function nearest(gate, row, status) {
   const check = gate.worstCheck(row);
   if (!check) return gate.data.problem[row] ? "not comparable" : "";
-  if (check.allowed) return [`worst ${marginText(gate.margins[row])} × limit`, meter(gate.margins[row], status === "passes")];
-  if (check.measured) return `worst: ${short(check.measured)} ${gate.name === "structure" ? "differences" : gate.name === "imagenet" ? "where none may be" : "elements differ"}`;
+  if (check.allowed)
+    return [`worst ${marginText(gate.margins[row])} × limit`, meter(gate.margins[row], status === "passes")];
+  if (check.measured)
+    return `worst: ${short(check.measured)} ${gate.name === "structure" ? "differences" : gate.name === "imagenet" ? "where none may be" : "elements differ"}`;
   return gate.name === "structure" ? "no difference" : "the same bits";
 }
 
 function tiles(report, choose) {
-  return h("div", { class: "tiles" }, report.networks.map((network) => h("div", { class: "tile-row" },
-    h("h3", {}, network.name),
-    h("div", { class: "tile-grid" }, network.gates.map((gate) => tile(network, gate, choose))))));
+  return h(
+    "div",
+    { class: "tiles" },
+    report.networks.map((network) =>
+      h(
+        "div",
+        { class: "tile-row" },
+        h("h3", {}, network.name),
+        h(
+          "div",
+          { class: "tile-grid" },
+          network.gates.map((gate) => tile(network, gate, choose)),
+        ),
+      ),
+    ),
+  );
 }
 
 function tile(network, gate, choose) {
-  const worst = gate.margins.reduce((place, margin, row) => place < 0 || margin > gate.margins[place] ? row : place, -1);
+  const worst = gate.margins.reduce(
+    (place, margin, row) => (place < 0 || margin > gate.margins[place] ? row : place),
+    -1,
+  );
   const status = !gate.count ? "none" : gate.failed ? "fails" : "passes";
   const missing = gate.data.selected - gate.count;
-  const lines = gate.count ? [
-    h("span", { class: "figure" }, gate.failed ? `${counted(gate.failed)} of ${counted(gate.count)} fail` : plural(gate.count, "passes", "pass")),
-    h("span", { class: "worst" }, worst < 0 ? "" : nearest(gate, worst, status)),
-  ] : [h("span", { class: "figure" }, gate.data.selected ? "not finished" : "not selected")];
-  const part = gate.count && gate.data.selected < gate.data.whole ? `selected ${counted(gate.data.selected)} of ${counted(gate.data.whole)}` : "";
-  const time = gate.data.seconds === null ? (gate.name === "float32" && gate.count ? "with float64" : "") : seconds(gate.data.seconds);
-  return h("button", { type: "button", class: `tile ${status}`, "data-tile": `${network.name}/${gate.name}`, onclick: () => choose(network, gate.name), disabled: !gate.count },
-    h("span", { class: "gate" }, h("span", { class: `sign ${status}`, "aria-hidden": "true" }, SIGNS[status]), gate.name),
-    lines, h("span", { class: "small" }, [part, missing > 0 && gate.count ? `${counted(missing)} not made` : "", time].filter(Boolean).join(", ") || " "));
+  const lines = gate.count
+    ? [
+        h(
+          "span",
+          { class: "figure" },
+          gate.failed ? `${counted(gate.failed)} of ${counted(gate.count)} fail` : plural(gate.count, "passes", "pass"),
+        ),
+        h("span", { class: "worst" }, worst < 0 ? "" : nearest(gate, worst, status)),
+      ]
+    : [h("span", { class: "figure" }, gate.data.selected ? "not finished" : "not selected")];
+  const part =
+    gate.count && gate.data.selected < gate.data.whole
+      ? `selected ${counted(gate.data.selected)} of ${counted(gate.data.whole)}`
+      : "";
+  const time =
+    gate.data.seconds === null
+      ? gate.name === "float32" && gate.count
+        ? "with float64"
+        : ""
+      : seconds(gate.data.seconds);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: `tile ${status}`,
+      "data-tile": `${network.name}/${gate.name}`,
+      onclick: () => choose(network, gate.name),
+      disabled: !gate.count,
+    },
+    h(
+      "span",
+      { class: "gate" },
+      h("span", { class: `sign ${status}`, "aria-hidden": "true" }, SIGNS[status]),
+      gate.name,
+    ),
+    lines,
+    h(
+      "span",
+      { class: "small" },
+      [part, missing > 0 && gate.count ? `${counted(missing)} not made` : "", time].filter(Boolean).join(", ") || " ",
+    ),
+  );
 }
 
 function beginnings(report) {
   const failing = report.networks.filter((network) => network.sources.size);
   if (!failing.length) return null;
-  return section("begins", "Where it begins", "Begins", failing.map((network) => {
-    const cards = [...network.sources.values()].map((source) => sourceCard(report, network, source));
-    return h("div", {}, h("h3", {}, network.verdict.head), h("div", { class: "cards" }, cards.slice(0, 6)),
-      cards.length > 6 && h("details", {}, h("summary", {}, `${plural(cards.length - 6, "more source")}`), h("div", { class: "cards" }, cards.slice(6))));
-  }));
+  return section(
+    "begins",
+    "Where it begins",
+    "Begins",
+    failing.map((network) => {
+      const cards = [...network.sources.values()].map((source) => sourceCard(report, network, source));
+      return h(
+        "div",
+        {},
+        h("h3", {}, network.verdict.head),
+        h("div", { class: "cards" }, cards.slice(0, 6)),
+        cards.length > 6 &&
+          h(
+            "details",
+            {},
+            h("summary", {}, `${plural(cards.length - 6, "more source")}`),
+            h("div", { class: "cards" }, cards.slice(6)),
+          ),
+      );
+    }),
+  );
 }
 
 function sourceCard(report, network, source) {
   const name = network.names[source.name];
-  return h("article", { class: "card" },
-    h("h4", {}, h("span", { class: "sign source", "aria-hidden": "true" }, "◆ "), h("a", { href: address(network, source.name, source.gates[0]) }, broken(name))),
+  return h(
+    "article",
+    { class: "card" },
+    h(
+      "h4",
+      {},
+      h("span", { class: "sign source", "aria-hidden": "true" }, "◆ "),
+      h("a", { href: address(network, source.name, source.gates[0]) }, broken(name)),
+    ),
     source.hints.length ? h("p", { class: "hint" }, source.hints[0]) : h("p", {}, source.says),
-    h("p", { class: "small" }, `${source.kind}; fails ${source.gates.join(", ")}`));
+    h("p", { class: "small" }, `${source.kind}; fails ${source.gates.join(", ")}`),
+  );
 }
 
 // A layer's name may break behind its dots.
 function broken(name) {
-  return name.split(/(?<=[./])/).flatMap((part, place) => place ? [h("wbr"), part] : [part]);
-}
-
-function provenanceSection(report) {
-  const { provenance, run } = report;
-  const digest = (text) => h("code", { title: text, class: "digest" }, text.slice(0, 12));
-  const versions = Object.entries(provenance.versions).map(([name, version]) => `${name} ${version}`).join(", ");
-  const rows = [
-    ["Reference", [provenance.reference.name, " ", digest(provenance.reference.sha256)]],
-    ["Checkpoint", provenance.checkpoints.length ? provenance.checkpoints.map((row) => h("div", {}, `${row.variant}: ${row.name} `, digest(row.sha256))) : "none was used"],
-    ["Machine", `${provenance.machine.cpu}, ${plural(provenance.machine.threads, "thread")}, ${provenance.machine.system}`],
-    ["Settings", provenance.settings.join(", ")],
-    ["Versions", versions],
-    ["Run", `${run.started.replace("T", " ").replace("+00:00", " UTC")}, ${seconds(run.seconds)}, exit code ${run.exit}; ${plural(run.tests, "test")} of pytest`],
-    ["Images", !provenance.images.length ? "none was used" : h("div", { class: "thumbs" }, provenance.images.map((image) => h("figure", {},
-      image.thumbnail && h("img", { src: `data:image/jpeg;base64,${image.thumbnail}`, alt: "" }),
-      h("figcaption", {}, image.name, h("br"), digest(image.sha256), h("br"), image.networks.join(", ")))))],
-    ["Command", command(run.command)],
-  ];
-  return section("provenance", "What was compared", "Compared", h("dl", { class: "facts" },
-    rows.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text)))));
+  return name.split(/(?<=[./])/).flatMap((part, place) => (place ? [h("wbr"), part] : [part]));
 }

@@ -21,7 +21,10 @@ function value(number) {
 }
 
 const VALUE_GATES = ["exact-float32", "exact-float64", "float64", "float32"];
-const BINS = 41, POINTS = 48, LEVELS = 254, NOT_FINITE = 255;
+const BINS = 41,
+  POINTS = 48,
+  LEVELS = 254,
+  NOT_FINITE = 255;
 
 function block(name) {
   return name.split(".")[0];
@@ -36,7 +39,9 @@ class Gate {
     this.failed = data.passed.split("0").length - 1;
     this.margins = data.margin.map(value);
   }
-  passed(row) { return this.data.passed[row] === "1"; }
+  passed(row) {
+    return this.data.passed[row] === "1";
+  }
   // passes, source, downstream (of others that fail this gate), or repeated (it failed a stronger gate already)
   status(row) {
     if (this.passed(row)) return "passes";
@@ -45,36 +50,47 @@ class Gate {
   }
   checks(row) {
     return this.data.checks[row].map(([label, measured, allowed]) => ({
-      name: this.data.labels[label], measured: value(measured), allowed: value(allowed),
+      name: this.data.labels[label],
+      measured: value(measured),
+      allowed: value(allowed),
     }));
   }
   worstCheck(row) {
-    const ratio = (check) => check.allowed ? check.measured / check.allowed : check.measured ? Infinity : 0;
-    return this.checks(row).reduce((one, other) => !one || ratio(other) > ratio(one) ? other : one, null);
+    const ratio = (check) => (check.allowed ? check.measured / check.allowed : check.measured ? Infinity : 0);
+    return this.checks(row).reduce((one, other) => (!one || ratio(other) > ratio(one) ? other : one), null);
   }
   // pytest's id of the row's test.
   test(row) {
     const number = this.data.test[row];
-    return number < 0 ? this.data.other_test[row] : `${this.data.tests[number]}${this.network.names[this.data.name[row]]}]`;
+    return number < 0
+      ? this.data.other_test[row]
+      : `${this.data.tests[number]}${this.network.names[this.data.name[row]]}]`;
   }
   seen(row) {
     const place = this.seenOf.get(row);
     if (place === undefined) return null;
-    const from = this.data.observed, count = from.row.length;
+    const from = this.data.observed,
+      count = from.row.length;
     this.counts ??= new Uint16Array(fromBase64(from.counts).buffer);
     this.points ??= fromBase64(from.points);
     const closeup = from.closeups[row];
-    const levels = closeup ? fromBase64(closeup.points) : this.points.subarray(place * 2 * POINTS, (place + 1) * 2 * POINTS);
+    const levels = closeup
+      ? fromBase64(closeup.points)
+      : this.points.subarray(place * 2 * POINTS, (place + 1) * 2 * POINTS);
     const [low, high] = closeup ? [closeup.low, closeup.high] : [from.low[place], from.high[place]];
     return {
-      size: from.size[place], scale: value(from.scale[place]), closeup,
-      counts: this.counts.subarray(place * BINS, (place + 1) * BINS), points: pairs(levels, value(low), value(high)),
+      size: from.size[place],
+      scale: value(from.scale[place]),
+      closeup,
+      counts: this.counts.subarray(place * BINS, (place + 1) * BINS),
+      points: pairs(levels, value(low), value(high)),
     };
   }
 }
 
 function pairs(levels, low, high) {
-  const half = levels.length / 2, at = (level) => low + (level / LEVELS) * (high - low);
+  const half = levels.length / 2,
+    at = (level) => low + (level / LEVELS) * (high - low);
   const found = [];
   for (let i = 0; i < half; i++) {
     const [expected, port] = [levels[i], levels[half + i]];
@@ -92,7 +108,8 @@ class Net {
     this.number = new Map(data.names.map((name, number) => [name, number]));
     this.consumers = Array.from({ length: this.count }, () => []);
     data.layers.inputs.forEach((inputs, layer) =>
-      new Set(inputs).forEach((input) => input >= 0 && this.consumers[input].push(layer)));
+      new Set(inputs).forEach((input) => input >= 0 && this.consumers[input].push(layer)),
+    );
     this.blocks = new Map();
     for (let layer = 0; layer < this.count; layer++) {
       const name = block(this.names[layer]);
@@ -101,10 +118,18 @@ class Net {
     }
     this.sources = new Map((data.verdict?.sources ?? []).map((source) => [source.name, source]));
   }
-  isSource(number) { return this.sources.has(number); }
-  shape(number) { return this.data.layers.shape[number].slice(1).map((side) => side ?? "?").join(" × "); }
+  isSource(number) {
+    return this.sources.has(number);
+  }
+  shape(number) {
+    return this.data.layers.shape[number]
+      .slice(1)
+      .map((side) => side ?? "?")
+      .join(" × ");
+  }
   row(gateName, number) {
-    const gate = this.gate.get(gateName), row = gate?.rowOf.get(number);
+    const gate = this.gate.get(gateName),
+      row = gate?.rowOf.get(number);
     return row === undefined ? null : row;
   }
 }

@@ -14,7 +14,9 @@ function filled(element, properties, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), setting);
     else element.setAttribute(name, setting === true ? "" : setting);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -28,7 +30,7 @@ function short(number) {
   if (number === null || number === undefined) return "–";
   if (number === Infinity) return "∞";
   if (Number.isNaN(number)) return "not a number";
-  if (number === 0 || Number.isInteger(number) && Math.abs(number) < 1e6) return counted(number);
+  if (number === 0 || (Number.isInteger(number) && Math.abs(number) < 1e6)) return counted(number);
   const size = Math.abs(number);
   if (size >= 1e-3 && size < 1e5) return Number(number.toPrecision(4)).toString();
   const [mantissa, exponent] = number.toExponential(2).split("e");
@@ -61,12 +63,19 @@ async function copied(text, button) {
     area.remove();
   }
   button.textContent = "Copied";
-  setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  setTimeout(() => {
+    button.textContent = "Copy";
+  }, 1500);
 }
 
 // `brief` is what the bar above the page calls it.
 function section(id, title, brief, ...children) {
-  return h("section", { id, "data-brief": brief, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), ...children);
+  return h(
+    "section",
+    { id, "data-brief": brief, "aria-labelledby": `${id}-title` },
+    h("h2", { id: `${id}-title` }, title),
+    ...children,
+  );
 }
 
 // A wide thing that scrolls by itself, so that the page does not.
@@ -75,11 +84,14 @@ function scroller(label, ...children) {
 }
 
 function choice(label, id, options, chosen, change) {
-  const select = h("select", { id, onchange: () => change(select.value) },
-    options.map(([key, text]) => h("option", { value: key, selected: key === chosen }, text)));
+  const select = h(
+    "select",
+    { id, onchange: () => change(select.value) },
+    options.map(([key, text]) => h("option", { value: key, selected: key === chosen }, text)),
+  );
   return h("label", { class: "choice" }, h("span", {}, label), select);
 }
 
 function address(network, layer, gate) {
-  return `#/${[network.name, network.names[layer], ...gate ? [gate] : []].map(encodeURIComponent).join("/")}`;
+  return `#/${[network.name, network.names[layer], ...(gate ? [gate] : [])].map(encodeURIComponent).join("/")}`;
 }

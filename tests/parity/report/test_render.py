@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from parity.report import recorder
+from parity.report import render as module
 from parity.report.__main__ import main
 from parity.report.render import SCRIPTS, render
 
@@ -83,7 +83,7 @@ def test_the_page_asks_for_nothing(data: dict[str, Any]) -> None:
 
 def test_no_script_parses_text_into_elements() -> None:
     """The page's scripts build elements; none of them knows a way to have one parsed."""
-    page = Path(recorder.__file__).with_name("page")
+    page = Path(module.__file__).with_name("page")
     assert {path.stem for path in page.glob("*.js")} == set(SCRIPTS)
     for path in page.glob("*.js"):
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|fetch\(", path.read_text()), path
@@ -97,7 +97,7 @@ def test_an_empty_page_is_half_a_megabyte(data: dict[str, Any]) -> None:
 def test_the_command_renders_a_folder_or_a_file(
     data: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recorder.write(data, tmp_path)
+    module.write(data, tmp_path)
     page = (tmp_path / "report.html").read_text()
     (tmp_path / "report.html").unlink()
     assert main([str(tmp_path)]) == 0
