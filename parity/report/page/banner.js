@@ -1,5 +1,7 @@
 // Is it parity, of what with what? If not, where does it begin?
 
+// So many sources of a network are shown at once.
+const SHOWN = 3;
 const JUDGEMENTS = { parity: "✓", partial: "◐", unfinished: "◌", error: "!", "no parity": "✕" };
 
 function banner(report) {
@@ -146,13 +148,13 @@ function beginnings(report) {
         "div",
         {},
         h("h3", {}, network.verdict.head),
-        h("div", { class: "cards" }, cards.slice(0, 6)),
-        cards.length > 6 &&
+        h("div", { class: "cards" }, cards.slice(0, SHOWN)),
+        cards.length > SHOWN &&
           h(
             "details",
             {},
-            h("summary", {}, `${plural(cards.length - 6, "more source")}`),
-            h("div", { class: "cards" }, cards.slice(6)),
+            h("summary", {}, `${plural(cards.length - SHOWN, "more source")}`),
+            h("div", { class: "cards" }, cards.slice(SHOWN)),
           ),
       );
     }),

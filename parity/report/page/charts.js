@@ -1,5 +1,9 @@
 // What is plotted, as Vega-Lite takes it.
 
+// A tick's number, with an exponent where it would be long.
+const NUMBERS =
+  "datum.value && (abs(datum.value) >= 1e5 || abs(datum.value) < 1e-3) ? format(datum.value, '.1e') : format(datum.value, '.4~f')";
+
 function blockMarks(network) {
   return [...network.blocks].map(([name, layers]) => ({
     first: layers[0],
@@ -121,7 +125,7 @@ function histogramSpec(seen) {
         bin: { binned: true },
         title: "port − TensorFlow",
         scale: { domain: seen.scale ? [-seen.scale, seen.scale] : [-1, 1] },
-        axis: { format: ".1e", tickCount: 5 },
+        axis: { labelExpr: NUMBERS, tickCount: 5 },
       },
       x2: { field: "to" },
       y: {
@@ -140,7 +144,7 @@ function histogramSpec(seen) {
 function scatterSpec(seen) {
   const numbers = seen.points.flatMap((point) => [point.expected, point.port]),
     [low, high] = [Math.min(...numbers), Math.max(...numbers)];
-  const axis = { tickCount: 5, format: "~g" },
+  const axis = { tickCount: 5, labelExpr: NUMBERS },
     scale = { domain: [low, high], nice: true, zero: false };
   return {
     layer: [
