@@ -4,8 +4,9 @@ function start(report) {
   firstChoice(report);
   const page = document.getElementById("page"),
     main = overview(report);
-  let left = 0,
-    shown = null;
+  // What is shown; and of the overview, where it was when a layer's page took its place.
+  let shown = null,
+    left = { top: 0, table: 0, focus: null };
   const links = [...main.querySelectorAll("section[id]")].map((part) => [part.id, part.dataset.brief]);
   document.getElementById("sections").append(
     ...links.map(([id, title]) =>
@@ -16,8 +17,7 @@ function start(report) {
           onclick: (event) => {
             event.preventDefault();
             if (shown !== main) {
-              left = 0;
-              location.hash = "#/";
+              history.pushState(null, "", "#/");
               route();
             }
             document.getElementById(id).scrollIntoView({ behavior: "smooth" });
@@ -31,18 +31,24 @@ function start(report) {
     const [networkName, layer, gate] = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decoded);
     const network = report.network.get(networkName),
       number = network?.number.get(layer);
-    if (shown === main) left = scrollY;
-    shown = number === undefined ? main : layerPage(report, network, number, gate);
     const known = !networkName || number !== undefined;
-    page.replaceChildren(
-      ...(known
-        ? []
-        : [h("p", { class: "limits" }, `This report has no ${[networkName, layer].filter(Boolean).join(" ")}.`)]),
-      shown,
-    );
-    scrollTo(0, shown === main ? left : 0);
-    if (shown === main) main.table.draw();
-    else shown.querySelector("h1").focus({ preventScroll: true });
+    if (shown === main && number === undefined && known) return;
+    if (shown === main) left = { top: scrollY, table: main.table.view.scrollTop, focus: document.activeElement };
+    shown = number === undefined ? main : layerPage(report, network, number, gate);
+    const notice = `This report has no ${[networkName, layer].filter(Boolean).join(" ")}.`;
+    page.replaceChildren(...(known ? [] : [h("p", { class: "limits" }, notice)]), shown);
+    tidyPlots(main);
+    if (shown === main) restore();
+    else {
+      scrollTo(0, 0);
+      shown.querySelector("h1").focus({ preventScroll: true });
+    }
+  }
+  function restore() {
+    scrollTo(0, left.top);
+    main.table.view.scrollTop = left.table;
+    main.table.draw();
+    if (main.contains(left.focus)) left.focus.focus({ preventScroll: true });
   }
   addEventListener("hashchange", route);
   addEventListener("keydown", (event) => shortcut(event, main));

@@ -78,8 +78,18 @@ function plot(label, height, spec, click) {
 
 function redrawPlots() {
   for (const entry of drawnPlots) {
-    if (entry.target.isConnected) entry.draw();
-    else {
+    entry.stale = !entry.target.isConnected;
+    if (!entry.stale) entry.draw();
+  }
+}
+
+// Once another page is shown: what is gone for good is given up; what came back is drawn if the theme has changed.
+function tidyPlots(kept) {
+  for (const entry of drawnPlots) {
+    if (entry.target.isConnected && entry.stale) {
+      entry.stale = false;
+      entry.draw();
+    } else if (!entry.target.isConnected && !kept.contains(entry.target)) {
       entry.view?.finalize();
       drawnPlots.delete(entry);
     }

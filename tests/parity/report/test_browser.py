@@ -159,8 +159,29 @@ def test_the_table_is_walked_by_keys(visit: Visit, report: Path) -> None:
     for key in ("End", "Home", "PageDown", "ArrowDown", "ArrowUp"):
         page.keyboard.press(key)
     name = page.locator(".row.active .c-layer").inner_text()
+    place = int(page.locator(".row.active").get_attribute("data-place") or 0)
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text(name)
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".row.active")).to_have_attribute("data-place", str(place + 1))
+
+
+def test_the_overview_is_where_it_was(visit: Visit, failing: Path) -> None:
+    """Behind a layer's page, and in the colours that were chosen there."""
+    page = visit.open(failing)
+    page.locator("#growth").scroll_into_view_if_needed()
+    expect(page.locator(f"#growth {DRAWN}")).to_have_count(2)
+    page.locator(".view").evaluate("view => { view.scrollTop = 3200 }")
+    before = page.evaluate("scrollY")
+    page.locator(".sheet .row").nth(12).locator("a").click()
+    page.get_by_role("button", name="Use dark colours").click()
+    page.go_back()
+    assert page.locator(".view").evaluate("view => view.scrollTop") == 3200
+    assert page.evaluate("scrollY") >= before > 0
+    expect(page.locator("#growth canvas")).to_have_count(2)
+    page.get_by_role("link", name="Faults").click()
+    expect(page.locator("#faults-title")).to_be_in_viewport()
 
 
 def test_only_rows_in_sight_exist(visit: Visit, passing: Path) -> None:
