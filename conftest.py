@@ -47,11 +47,18 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
     return terminal.status(report)
 
 
+@pytest.hookimpl(trylast=True)  # behind the fixtures' end, which gives the last verdict
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    plugin.write_report(session, exitstatus)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
     terminal.write_verdict(terminalreporter, config)
     yield
     terminal.write_summary(terminalreporter, config)
+    for line in plugin.report_lines(config):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

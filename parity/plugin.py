@@ -18,6 +18,7 @@ from parity.result import LayerResult
 if TYPE_CHECKING:
     from parity.imagenet.options import Settings
     from parity.imagenet.progress import Meter, Report
+    from parity.report.recorder import Recorder
     from parity.session import ParitySession, Selection
     from parity.sources import StoredSource
 
@@ -25,6 +26,7 @@ EVALUATION = Path(__file__).with_name("test_imagenet.py")
 OPTIONS = pytest.StashKey[Options]()
 SETTINGS = pytest.StashKey["Settings | None"]()
 SESSION = pytest.StashKey["ParitySession"]()
+RECORDER = pytest.StashKey["Recorder"]()
 # The property of an item's report that says how its failure is explained: downstream or repeated.
 PROPERTY = "parity"
 DESELECTED = pytest.StashKey[list["Case"]]()
@@ -180,21 +182,52 @@ def selection(items: Iterable[pytest.Item]) -> "Selection":
 def running(session: pytest.Session) -> Iterator["ParitySession"]:
     """The session that computes what this run's items ask for, closed at the end."""
     from parity.imagenet.evaluator import Evaluator
-    from parity.session import ParitySession
+    from parity.session import ParitySession, observe_nothing
     from parity.sources import open_source
 
     with exit_on_bad_input():
         config = session.config
         progress = Progress(config)
         evaluator = Evaluator(settings, progress.watch) if (settings := config.stash[SETTINGS]) else None
+        recorder = start_recorder(config)
+        observe = recorder.collector if recorder else observe_nothing
         options, chosen = config.stash[OPTIONS], selection(session.items)
-        made = ParitySession(options, chosen, open_source(options, chosen), progress, evaluator)
-    session.config.stash[SESSION] = made
+        made = ParitySession(options, chosen, open_source(options, chosen), progress, evaluator, observe)
+    if recorder:
+        recorder.begin(made, evaluator)
+    config.stash[SESSION] = made
     try:
         yield made
     finally:
         with exit_on_bad_input():
             made.close()
+
+
+def start_recorder(config: pytest.Config) -> "Recorder | None":
+    """The recorder of a run with --report. Without, nothing of it is imported."""
+    options = config.stash[OPTIONS]
+    if options.report is None:
+        return None
+    from parity.report.recorder import Recorder
+
+    config.stash[RECORDER] = recorder = Recorder(options, options.report)
+    return recorder
+
+
+def write_report(session: pytest.Session, code: int) -> None:
+    """Writes the report of a run that was to have one and has begun. A run that cannot write it does not end well."""
+    if recorder := session.config.stash.get(RECORDER, None):
+        tests = [(case, item.nodeid) for item in session.items for case in cases([item])]
+        if not recorder.write(tests, session, code) and code == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+
+def report_lines(config: pytest.Config) -> list[str]:
+    """Where the report lies, or why there is none though it was asked for."""
+    if config.stash[OPTIONS].report is None:
+        return []
+    recorder = config.stash.get(RECORDER, None)
+    return recorder.lines if recorder else ["parity: no report, since nothing was compared"]
 
 
 @contextmanager
