@@ -53,6 +53,16 @@ function start(report) {
   addEventListener("hashchange", route);
   addEventListener("keydown", (event) => shortcut(event, main));
   route();
+  showOpened(main);
+}
+
+// Where the drawing is wider than the window, the opened block is in sight.
+function showOpened(main) {
+  const opened = main.querySelector(".block.opened"),
+    view = opened?.closest(".scroller");
+  if (!view) return;
+  const [box, frame] = [opened.getBoundingClientRect(), view.getBoundingClientRect()];
+  view.scrollLeft += box.left + box.width / 2 - (frame.left + frame.width / 2);
 }
 
 function decoded(part) {

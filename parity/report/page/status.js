@@ -71,5 +71,6 @@ function meter(margin, passed) {
 }
 
 function marginText(margin) {
+  if (margin >= 1e4 && margin < Infinity) return margin.toExponential(1).replace("+", "");
   return margin === Infinity || Number.isNaN(margin) ? "∞" : margin === 0 ? "0" : short(Number(margin.toPrecision(3)));
 }

@@ -283,6 +283,15 @@ def test_a_phone_scrolls_one_way(visit: Visit, report: Path, place: str) -> None
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+def test_a_phone_shows_the_block_of_the_first_source(visit: Visit, failing: Path) -> None:
+    visit.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page = visit.open(failing)
+    page.locator("#network").scroll_into_view_if_needed()
+    opened = page.locator(".block.opened")
+    expect(opened).to_have_attribute("data-block", "cell_3")
+    expect(opened).to_be_in_viewport()
+
+
 def test_an_unknown_address_is_said(visit: Visit, passing: Path) -> None:
     page = visit.open(passing, "#/mobile-65/no_such_layer")
     expect(page.get_by_text("This report has no mobile-65 no_such_layer.")).to_be_visible()
