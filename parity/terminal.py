@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from parity.cases import OPTIONS
 from parity.diagnosis.verdict import DETAILED
 from parity.layers import Network
-from parity.plugin import OPTIONS, PROPERTY, SESSION
+from parity.plugin import PROPERTY, SESSION
 
 if TYPE_CHECKING:
     from parity.values import Results

@@ -19,9 +19,9 @@ from parity.report.provenance import provenance
 from parity.report.render import HTML, write
 
 if TYPE_CHECKING:
+    from parity.cases import Case
     from parity.imagenet.evaluator import Evaluator
     from parity.options import Options
-    from parity.plugin import Case
     from parity.session import ParitySession
 
 
