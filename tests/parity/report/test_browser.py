@@ -163,6 +163,7 @@ def test_the_table_is_walked_by_keys(visit: Visit, report: Path) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text(name)
     page.keyboard.press("Escape")
+    expect(page.locator(".view")).to_be_focused()
     page.keyboard.press("ArrowDown")
     expect(page.locator(".row.active")).to_have_attribute("data-place", str(place + 1))
 
