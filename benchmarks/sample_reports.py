@@ -38,11 +38,9 @@ LAPTOP, PHONE = (1280, 800), (390, 844)
 # What a picture shows: the report, the window, dark or not, the element down to which it goes, and the layer's page.
 PICTURES = {
     "report": ("failing", LAPTOP, False, "#network svg.network", ""),
-    "report-passing": ("passing", LAPTOP, False, "#growth", ""),
     "report-dark": ("failing", LAPTOP, True, "#growth", ""),
     "report-layer": ("failing", LAPTOP, False, ".layer", "source"),
     "report-phone": ("failing", PHONE, False, "#begins", ""),
-    "report-phone-layer": ("failing", PHONE, False, ".layer", "source"),
 }
 
 
