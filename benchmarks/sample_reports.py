@@ -34,6 +34,7 @@ def pytest_collection_finish():
     port.load_tf_variables = planted
 """
 RUNS = {"passing": "", "failing": SYMMETRIC}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LAPTOP, PHONE = (1280, 800), (390, 844)
 # What a picture shows: the report, the window, dark or not, the element down to which it goes, and the layer's page.
 PICTURES = {
@@ -97,7 +98,7 @@ def measure(folder: Path) -> None:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    found = shutil.which("chromium")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         sys.exit("this takes Chromium: apt-get install chromium")
     with sync_playwright() as playwright:

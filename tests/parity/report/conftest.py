@@ -22,6 +22,7 @@ from parity.report.judgement import Run
 from tf_reference.layers import IMAGES, Layer
 
 ROOT = Path(__file__).parents[3]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NETWORK = Network("mobile", 24, 32)
 CHAIN = ("conv0", "conv0_bn", "cell_0.relu")
 # As a plugin, it plants symmetric padding in the first depthwise convolution and pool of cell_3, on even maps.
@@ -95,7 +96,7 @@ def partial(make_report: MakeReport, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    found = shutil.which("chromium")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.fail("these tests need Chromium: apt-get install chromium", pytrace=False)
     with sync_playwright() as playwright:
