@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parity import environment, options, plugin, terminal
+from parity import cases, environment, options, plugin, terminal
 from parity.result import LayerResult
 
 
@@ -22,29 +22,34 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    return environment.header(config.stash[plugin.OPTIONS])
+    return environment.header(config.stash[cases.OPTIONS])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    plugin.generate_cases(metafunc)
+    cases.generate_cases(metafunc)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    plugin.drop_other_gates(items, config)
-    plugin.sort_items(items, config.stash[plugin.OPTIONS])
+    cases.drop_other_gates(items, config)
+    cases.sort_items(items, config.stash[cases.OPTIONS])
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
     if items:
-        items[0].config.stash[plugin.DESELECTED] += plugin.cases(items)
+        items[0].config.stash[cases.DESELECTED] += cases.cases(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    plugin.check_selection(session)
+    cases.check_selection(session)
 
 
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
     return terminal.status(report)
+
+
+@pytest.hookimpl(trylast=True)  # behind the fixtures' end, which gives the last verdict
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    plugin.write_report(session, exitstatus)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -52,6 +57,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminal.write_verdict(terminalreporter, config)
     yield
     terminal.write_summary(terminalreporter, config)
+    for line in plugin.report_lines(config):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -61,5 +68,5 @@ def parity_session(request: pytest.FixtureRequest) -> Iterator[object]:
 
 
 @pytest.fixture
-def verdict(request: pytest.FixtureRequest, case: plugin.Case) -> LayerResult:
+def verdict(request: pytest.FixtureRequest, case: cases.Case) -> LayerResult:
     return plugin.judge(request.getfixturevalue("parity_session"), case, request.session)

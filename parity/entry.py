@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 import pytest
 
 FLAG = "--full-imagenet"
-WITH_PATH = ("--imagenet", "--devkit", "--checkpoint", "--output", "--images")
+WITH_PATH = ("--imagenet", "--devkit", "--checkpoint", "--output", "--images", "--report")
 
 
 def joined(arguments: Sequence[str]) -> list[str]:

@@ -1,40 +1,29 @@
-"""What conftest.py's hooks and fixtures delegate to: the cases of each test, the selection, and failures."""
+"""What conftest.py's hooks and fixtures delegate to: the session of a run, its report, and failures."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from parity.cases import DESELECTED, OPTIONS, Case, cases, selection
 from parity.environment import require_tensorflow
-from parity.layers import WHOLE, Network, block, port_layers
-from parity.options import Options, is_stored
+from parity.options import is_stored
 from parity.parse import parse_options
-from parity.policy import GATES
 from parity.result import LayerResult
 
 if TYPE_CHECKING:
     from parity.imagenet.options import Settings
-    from parity.session import ParitySession, Selection
-    from parity.sources import StoredSource
+    from parity.report.recorder import Recorder
+    from parity.session import ParitySession
 
 EVALUATION = Path(__file__).with_name("test_imagenet.py")
-OPTIONS = pytest.StashKey[Options]()
 SETTINGS = pytest.StashKey["Settings | None"]()
 SESSION = pytest.StashKey["ParitySession"]()
+RECORDER = pytest.StashKey["Recorder"]()
 # The property of an item's report that says how its failure is explained: downstream or repeated.
 PROPERTY = "parity"
-DESELECTED = pytest.StashKey[list["Case"]]()
-
-
-class Case(NamedTuple):
-    """What one test item judges by `gate`: a layer or a block of a network, or an image for it."""
-
-    gate: str
-    network: Network
-    name: str
 
 
 def configure(config: pytest.Config) -> None:
@@ -77,124 +66,57 @@ def ignored(path: Path, config: pytest.Config) -> bool | None:
     return True if path == EVALUATION and not config.getoption("full_imagenet") else None
 
 
-def generate_cases(metafunc: pytest.Metafunc) -> None:
-    """Gives a test with the marker `gate` one item for each network and layer (block, image), and each of its gates."""
-    marker = metafunc.definition.get_closest_marker("gate")
-    if marker is None:
-        return
-    found: dict[str, Case] = {}
-    options = metafunc.config.stash[OPTIONS]
-    gates = options.stored.gates if options.stored else GATES
-    for gate in [gate for gate in marker.args if gate in gates]:
-        for network in options.networks:
-            names = _names(marker.kwargs.get("of", "layers"), network, options)
-            prefix = f"{network}-{gate.removeprefix('exact-')}-" if gate.startswith("exact") else f"{network}-"
-            found |= {prefix + name: Case(gate, network, name) for name in names}
-    metafunc.parametrize("case", found.values(), ids=found.keys())
-
-
-def _names(of: str, network: Network, options: Options) -> Iterable[str]:
-    stored = options.stored
-    if of == "images":
-        return stored.names("preprocess", network) if stored else options.preprocessed
-    if of == "validation":
-        return [of]
-    # What is stored tells already which layers there are; the official network tells when it is built (structure).
-    layers = dict.fromkeys([*(stored.layers(network) if stored else ()), *port_layers(network.variant)])
-    return [*dict.fromkeys(map(block, layers)), WHOLE] if of == "blocks" else layers
-
-
-def cases(items: Iterable[pytest.Item]) -> list[Case]:
-    """The cases of those of `items` that have one."""
-    specs = (item.callspec.params for item in items if hasattr(item, "callspec"))
-    return [params["case"] for params in specs if isinstance(params.get("case"), Case)]
-
-
-def drop_other_gates(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Deselects what stands for a test whose gates the reference knows nothing for, and which so has no case."""
-    dropped = [item for item in items if item.get_closest_marker("gate") and not cases([item])]
-    if dropped:
-        items[:] = [item for item in items if item not in dropped]
-        config.hook.pytest_deselected(items=dropped)
-
-
-def sort_items(items: list[pytest.Item], options: Options) -> None:
-    """One network after the other, as each takes much memory, and in each the strongest gate first.
-
-    So a network's first failure is its most telling one.
-    """
-
-    def key(item: pytest.Item) -> tuple[int, int]:
-        found = cases([item])
-        return (options.networks.index(found[0].network), GATES.index(found[0].gate)) if found else (-1, -1)
-
-    items.sort(key=key)
-
-
-def check_selection(session: pytest.Session) -> None:
-    """Raises pytest.UsageError where `-k` or `-m` leaves nothing of parity, or where what is left cannot be judged."""
-    deselected = session.config.stash[DESELECTED]
-    if deselected and not session.items:
-        example = deselected[len(deselected) // 2].name
-        raise pytest.UsageError(
-            f"none of {len(deselected):,} cases is selected: -k takes a part of a test's name, such as cell_5, "
-            f"{example} or float32; pytest parity --collect-only -q lists all"
-        )
-    options = session.config.stash[OPTIONS]
-    if options.stored and not session.items:
-        gates = ", ".join(options.stored.gates)
-        raise pytest.UsageError(f"--reference {options.reference} can judge by these gates alone: {gates}")
-    if options.stored:
-        _check_held(options.stored, cases(session.items), options.reference)
-    elif cases(session.items) and not session.config.option.collectonly:
-        require_tensorflow()
-
-
-def _check_held(stored: "StoredSource", selected: Sequence[Case], reference: str) -> None:
-    """Raises pytest.UsageError unless the reference can judge all cases. What the official network lacks, it can."""
-
-    def held(case: Case) -> bool:
-        names = stored.names(case.gate, case.network)
-        return case.name in names or (bool(names) and case.name not in stored.layers(case.network))
-
-    missing = [case for case in selected if not held(case)]
-    if missing:
-        gate, network, name = missing[0]
-        raise pytest.UsageError(
-            f"--reference {reference} was made with another selection and lacks {len(missing):,} of the "
-            f"{len(selected):,} cases selected here, such as {gate}, {network}, {name}: select with -k what it holds "
-            f"(python -m parity.trace info {reference}), or record all"
-        )
-
-
-def selection(items: Iterable[pytest.Item]) -> "Selection":
-    """The names that the items ask for, by gate and network."""
-    names: defaultdict[tuple[str, Network], set[str]] = defaultdict(set)
-    for case in cases(items):
-        names[case.gate, case.network].add(case.name)
-    return {key: frozenset(group) for key, group in names.items()}
-
-
 @contextmanager
 def running(session: pytest.Session) -> Iterator["ParitySession"]:
     """The session that computes what this run's items ask for, closed at the end."""
     from parity.imagenet.evaluator import Evaluator
     from parity.progress import Progress
-    from parity.session import ParitySession
+    from parity.session import ParitySession, observe_nothing
     from parity.sources import open_source
 
     with exit_on_bad_input():
         config = session.config
         progress = Progress(config)
         evaluator = Evaluator(settings, progress.watch) if (settings := config.stash[SETTINGS]) else None
+        recorder = start_recorder(config)
+        observe = recorder.collector if recorder else observe_nothing
         options, chosen = config.stash[OPTIONS], selection(session.items)
-        made = ParitySession(options, chosen, open_source(options, chosen), progress, evaluator)
-    session.config.stash[SESSION] = made
+        made = ParitySession(options, chosen, open_source(options, chosen), progress, evaluator, observe)
+    if recorder:
+        recorder.begin(made, evaluator)
+    config.stash[SESSION] = made
     try:
         yield made
     finally:
         with exit_on_bad_input():
             made.close()
+
+
+def start_recorder(config: pytest.Config) -> "Recorder | None":
+    """The recorder of a run with --report. Without, nothing of it is imported."""
+    options = config.stash[OPTIONS]
+    if options.report is None:
+        return None
+    from parity.report.recorder import Recorder
+
+    config.stash[RECORDER] = recorder = Recorder(options, options.report)
+    return recorder
+
+
+def write_report(session: pytest.Session, code: int) -> None:
+    """Writes the report of a run that was to have one and has begun. A run that cannot write it does not end well."""
+    if recorder := session.config.stash.get(RECORDER, None):
+        tests = [(case, item.nodeid) for item in session.items for case in cases([item])]
+        if not recorder.write(tests, session, code) and code == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+
+def report_lines(config: pytest.Config) -> list[str]:
+    """Where the report lies, or why there is none though it was asked for."""
+    if config.stash[OPTIONS].report is None:
+        return []
+    recorder = config.stash.get(RECORDER, None)
+    return recorder.lines if recorder else ["parity: no report, since nothing was compared"]
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from parity.options import PHOTOGRAPHS, Options
 from parity.policy import GATES
 from pnasnet_torch import variant
 from pnasnet_torch.operations import BATCH_NORM_EPSILON
-from tf_reference import checkpoint, official
+from tf_reference import checkpoint
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
+from tf_reference.official import Source, find
 from tf_reference.preprocess import decode_image, load_images
 from tf_reference.run import Reference
 from tf_reference.synthetic import synthetic_checkpoint
@@ -59,6 +60,11 @@ class ReferenceSource(Protocol):
         ...
 
     @property
+    def official(self) -> Source | None:
+        """The official code that is run, where it is."""
+        ...
+
+    @property
     def knows(self) -> Knowledge:
         """The network, so that it computes whatever it is asked; or the values that it gave; or their digests alone."""
         ...
@@ -93,7 +99,7 @@ class LiveSource:
     knows: Knowledge = "network"
 
     def __init__(self, options: Options) -> None:
-        self.official = official.find(options.reference)
+        self.official: Source = find(options.reference)
         self._options = options
         self._checkpoint: tuple[Path, Variables] | None = None
 

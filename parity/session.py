@@ -20,6 +20,7 @@ from parity.result import LayerResult, Tally
 from parity.turn import Turn
 from parity.values import Observe, Results, Step
 from tf_reference.layers import Layer
+from tf_reference.official import Source
 
 if TYPE_CHECKING:
     from parity.imagenet.evaluator import Evaluator
@@ -93,7 +94,7 @@ class ParitySession:
         if (gate, network) not in self._localized:
             failing = {name for name, result in rows[gate].items() if not result}
             unreached = {name for name in failing if not rows[gate][name].reached}
-            feeders = self._turn.graph("float32").feeders
+            feeders = {name: known.inputs for name, known in self.layers[network].items()}
             self._localized[gate, network] = localize(feeders, failing, rows[gate].keys() - failing, (), unreached)
         downstream = self._localized[gate, network].downstream
         if layer in downstream:
@@ -116,6 +117,11 @@ class ParitySession:
         """What is to be told besides the results."""
         lines = [f"parity: {self._said_at_end}"] if self._said_at_end else []
         return lines + (self._evaluator.report() if self._evaluator else [])
+
+    @property
+    def official(self) -> Source | None:
+        """The official code that was run, where it was."""
+        return self._turn.source.official
 
     def close(self) -> None:
         """Ends the last network's turn and the use of the source; results stay."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from parity.cases import OPTIONS
 from parity.diagnosis.verdict import DETAILED
-from parity.plugin import OPTIONS, PROPERTY, SESSION
+from parity.plugin import PROPERTY, SESSION
 from parity.result import Tally
 
 if TYPE_CHECKING:

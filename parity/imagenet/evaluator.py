@@ -1,5 +1,7 @@
 """The evaluation as `pytest --full-imagenet` runs it: network by network, with one table at the end."""
 
+from typing import Any
+
 from parity.imagenet.evaluate import Evaluation, Watch
 from parity.imagenet.options import Settings, published
 from parity.imagenet.report import RESULT, conclude, table
@@ -31,3 +33,16 @@ class Evaluator:
         target = self.settings.output / RESULT
         conclude(self._summaries, self._expected, target)
         return [*self._evaluation.header(), *table(self._summaries).splitlines(), f"imagenet: all figures: {target}"]
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """All figures of each network that was evaluated, as plain data."""
+        return [summary.as_dict(self._expected[summary.network]) for summary in self._summaries]
+
+    def header(self) -> list[str]:
+        """Lines that say what is evaluated, and on what."""
+        return self._evaluation.header()
+
+    def read(self, name: str) -> bytes:
+        """The file of the image called `name`. Raises InputError as the data set does."""
+        dataset = self._evaluation.dataset
+        return dataset.read(next(number for number, image in enumerate(dataset.images) if image.name == name))

@@ -145,6 +145,8 @@ class Reader:
 
     def get(self, path: str) -> np.ndarray:
         """The array at `path`."""
+        if path not in self:
+            raise InputError(f"{self.path} does not hold {path}: record it again, with all that is to be judged")
         entry = self._index[path]
         try:
             stored = self._file[f"arrays/{path}"][()]

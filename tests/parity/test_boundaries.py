@@ -29,6 +29,12 @@ def test_what_judges_imports_no_framework_and_no_network() -> None:
     assert not loaded & (FRAMEWORKS | NETWORKS | {"pytest"})
 
 
+def test_making_a_report_s_page_again_imports_no_framework() -> None:
+    loaded = imported("parity.report.__main__")
+    assert "parity" in loaded
+    assert not loaded & (FRAMEWORKS | {"pytest"})
+
+
 def test_what_pytest_loads_at_its_start_imports_no_tensorflow() -> None:
     """Nor rich, which the tests of the port alone go without."""
     loaded = imported("conftest", "parity.plugin", "parity.options", "parity.environment")

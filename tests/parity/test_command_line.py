@@ -127,7 +127,7 @@ def test_help_lists_every_option(run: Run) -> None:
     assert code == 0
     assert "imported: parity\n" in output
     group = output.partition("parity of PNASNet-5 in PyTorch")[2].partition("\n\n")[0]
-    for option in ("variant", "image-size", "checkpoint", "images", "reference", "seed", "threads"):
+    for option in ("variant", "image-size", "checkpoint", "images", "reference", "seed", "threads", "report"):
         assert re.search(rf"^  --{option}=", group, re.MULTILINE), option
 
 

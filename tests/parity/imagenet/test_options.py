@@ -94,7 +94,19 @@ def test_a_published_figure_is_for_the_variant_s_own_size() -> None:
 
 def test_an_option_and_its_path_become_one_argument() -> None:
     """So that pytest takes no path for a place of tests."""
-    given = ["--full-imagenet", "--imagenet", "a", "--checkpoint", "b", "--output=c", "-k", "large", "parity"]
-    joint = ["--full-imagenet", "--imagenet=a", "--checkpoint=b", "--output=c", "-k", "large", "parity"]
+    given = [
+        "--full-imagenet",
+        "--imagenet",
+        "a",
+        "--checkpoint",
+        "b",
+        "--output=c",
+        "--report",
+        "d",
+        "-k",
+        "large",
+        "parity",
+    ]
+    joint = ["--full-imagenet", "--imagenet=a", "--checkpoint=b", "--output=c", "--report=d", "-k", "large", "parity"]
     assert joined(given) == joint
     assert joined(joint) == joint

@@ -1,0 +1,59 @@
+"""Makes report.html from a report.json that `pytest parity --report DIR` wrote."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from parity.report.document import SCHEMA
+from parity.report.render import HTML, JSON, render
+from tf_reference.cache import replacing
+from tf_reference.errors import InputError
+
+USAGE_ERROR = 4
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The document at `path`. Raises InputError for a file that is none, or of another version."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    found = data.get("schema") if isinstance(data, dict) else None
+    if found != SCHEMA:
+        raise InputError(f"{path}: its schema is {found}, and this version renders {SCHEMA}")
+    return data
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m parity.report",
+        description=__doc__,
+        epilog="The page is one file that needs no network; docs/report.md describes report.json.",
+    )
+    made.add_argument("source", type=Path, metavar="DIR|FILE", help=f"the folder of a report, or its {JSON}")
+    made.add_argument(
+        "--output", type=Path, metavar="FILE", help=f"the page to write (default: {HTML} beside the source)"
+    )
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    source = options.source / JSON if options.source.is_dir() else options.source
+    target = options.output or source.with_name(HTML)
+    try:
+        page = render(read(source))
+        with replacing(target) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+    except (InputError, OSError) as error:
+        print(f"python -m parity.report: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    print(target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

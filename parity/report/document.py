@@ -1,0 +1,160 @@
+"""A run as one document of plain data: what report.json holds (docs/report.md)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from parity.diagnosis.verdict import KINDS, Source, Verdict
+from parity.layers import WHOLE, Network, block, port_layers
+from parity.policy import GATES
+from parity.report import columns
+from parity.report.collect import Observation
+from parity.report.columns import Explain, Table, number
+from parity.report.judgement import Count, Run, judgement
+from parity.result import LayerResult
+from tf_reference.layers import IMAGES, Layer
+
+# Raised by one where a reader of the previous version would misread something.
+VERSION = 1
+SCHEMA = f"pnasnet-parity-report/{VERSION}"
+# Gates that a run has only if it is asked for them.
+OPTIONAL = ("imagenet",)
+Key = tuple[str, Network]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a run leaves: for each network the official layers, results by gate and name, the verdict, times; what
+    was selected and its tests' ids; what was observed by network and gate; and why a layer needs no look of its own."""
+
+    run: Run
+    networks: tuple[Network, ...]
+    layers: Mapping[Network, Mapping[str, Layer]]
+    results: Mapping[Network, Mapping[str, Mapping[str, LayerResult]]]
+    verdicts: Iterable[Verdict]
+    seconds: Mapping[tuple[Network, str], float]
+    nodes: Mapping[Key, Mapping[str, str]]
+    images: frozenset[str]
+    observations: Mapping[tuple[str, str], Mapping[str, Observation]] = field(default_factory=dict)
+    explained: "Mapping[Key, Explain]" = field(default_factory=dict)
+
+
+def document(outcome: Outcome, provenance: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """The whole document; `more` are sections of their own (imagenet, faults), which may have limits of theirs."""
+    limits = [text for part in more.values() if part for text in part.get("limits", [])]
+    counts = [count for network in outcome.networks for count in _counts(outcome, network)]
+    return {
+        "schema": SCHEMA,
+        "run": asdict(outcome.run),
+        "judgement": judgement(outcome.run, counts, limits),
+        "provenance": dict(provenance),
+        "networks": [_network(outcome, network) for network in outcome.networks],
+        **more,
+    }
+
+
+def _counts(outcome: Outcome, network: Network) -> list[Count]:
+    sizes = whole(network, outcome.images)
+    counts = []
+    for gate in GATES:
+        selected = outcome.nodes.get((gate, network), {})
+        rows = outcome.results.get(network, {}).get(gate, {})
+        if selected or rows or gate not in OPTIONAL:
+            failed = sum(not row for row in rows.values())
+            size = sizes.get(gate, len(selected))
+            counts.append(Count(str(network), gate, max(size, len(selected)), len(selected), len(rows), failed))
+    return counts
+
+
+def whole(network: Network, images: Iterable[str]) -> dict[str, int]:
+    """How many comparisons each gate makes unless a part is selected."""
+    layers = port_layers(network.variant)
+    blocks = {*map(block, layers), WHOLE}
+    return {gate: len(layers) for gate in GATES if gate not in OPTIONAL} | {
+        "preprocess": len(set(images)),
+        "structure": len({*layers, *blocks}),
+    }
+
+
+def _network(outcome: Outcome, network: Network) -> dict[str, Any]:
+    layers = outcome.layers.get(network, {})
+    names = Table(layers)
+    gates = [_gate(outcome, network, count, names) for count in _counts(outcome, network)]
+    verdict = next((verdict for verdict in outcome.verdicts if verdict.network == str(network)), None)
+    return {
+        "name": str(network),
+        "variant": network.variant,
+        "height": network.height,
+        "width": network.width,
+        "layers": {
+            "kind": [layer.kind for layer in layers.values()],
+            "shape": [list(layer.shape) for layer in layers.values()],
+            "inputs": [
+                [-1 if name == IMAGES else names.number(name) for name in layer.inputs] for layer in layers.values()
+            ],
+        },
+        "gates": gates,
+        "verdict": _verdict(verdict, names) if verdict else None,
+        "names": names.texts,
+    }
+
+
+def _gate(outcome: Outcome, network: Network, count: Count, names: Table) -> dict[str, Any]:
+    found = outcome.results.get(network, {}).get(count.gate, {})
+    rows = sorted(found.values(), key=lambda row: names.number(row.layer))
+    explain = outcome.explained.get((count.gate, network), lambda _layer: ("", ""))
+    seconds = outcome.seconds.get((network, count.gate))
+    head = {"gate": count.gate, "whole": count.whole, "selected": count.selected, "seconds": number(seconds)}
+    nodes = outcome.nodes.get((count.gate, network), {})
+    seen = outcome.observations.get((str(network), count.gate), {})
+    return (
+        head
+        | columns.results(rows, names, explain)
+        | _tests(rows, nodes)
+        | {"observed": columns.observations(rows, seen)}
+    )
+
+
+def _tests(rows: Iterable[LayerResult], nodes: Mapping[str, str]) -> dict[str, Any]:
+    """The pytest id of each row's test: the number of a beginning, to which the name and `]` come; any other, by row,
+    as it is."""
+    starts, numbers, others = Table(), [], {}
+    for place, row in enumerate(rows):
+        node, end = nodes.get(row.layer, ""), f"{row.layer}]"
+        if node.endswith(end):
+            numbers.append(starts.number(node.removesuffix(end)))
+        else:
+            numbers.append(-1)
+            others[str(place)] = node
+    return {"test": numbers, "tests": starts.texts, "other_test": others}
+
+
+def _verdict(verdict: Verdict, names: Table) -> dict[str, Any]:
+    return {
+        "head": verdict.head,
+        "sources": [_source(source, names) for source in verdict.sources],
+        "downstream": {
+            str(names.number(layer)): [names.number(source) for source in behind]
+            for layer, behind in verdict.downstream.items()
+        },
+    }
+
+
+def _source(source: Source, names: Table) -> dict[str, Any]:
+    return {
+        "name": names.number(source.layer),
+        "gates": list(source.gates),
+        "kind": source.kind,
+        "says": KINDS[source.kind],
+        "hints": list(source.hints),
+        "unjudged": list(source.unjudged),
+        "replays": [
+            {
+                "gate": replay.gate,
+                "passed": bool(replay),
+                "problem": replay.problem,
+                "checks": [[check.name, number(check.measured), number(check.allowed)] for check in replay.checks],
+            }
+            for replay in source.replays
+        ],
+    }

@@ -1,0 +1,91 @@
+"""What was compared with what, on what: everything that the figures depend on."""
+
+import importlib.metadata
+import platform
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from parity import environment
+from parity.options import PHOTOGRAPHS, Options
+from parity.report.pictures import thumbnail_of
+from pnasnet_torch import variant
+from tf_reference.checkpoint import fingerprint
+from tf_reference.official import Source
+from tf_reference.synthetic import synthetic_checkpoint
+
+if TYPE_CHECKING:
+    from parity.session import ParitySession
+
+# As parity.environment and tf_reference pin them.
+SETTINGS = ("oneDNN off in TensorFlow", "TF32 off", "deterministic algorithms")
+
+
+def provenance(options: Options, session: "ParitySession") -> dict[str, Any]:
+    """The provenance as plain data; of a reference that is stored, the weights and images that it was made with."""
+    versions = {"pnasnet-parity": _version("pnasnet-parity"), "python": platform.python_version()}
+    found = environment.provenance(options)
+    made = found.get("recorded", found)
+    return {
+        "versions": found["versions"] | versions,
+        "machine": {"cpu": found["cpu"], "system": platform.platform(), "threads": found["threads"]},
+        "settings": list(SETTINGS),
+        "reference": {
+            "name": options.reference,
+            "sha256": session.official.fingerprint if session.official else made["source_sha256"],
+            "recorded": made if options.stored else None,
+        },
+        "checkpoints": list(_checkpoints(options, session, made)),
+        "images": _images(options, made) if _used_images(session) else [],
+        "seed": made["seed"],
+    }
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _checkpoints(options: Options, session: "ParitySession", made: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The checkpoint of each variant on which a gate took one; the SHA-256 of a synthetic one where it lies here."""
+    ran = [network for network, gates in session.results.items() if {"float64", "float32", "imagenet"} & gates.keys()]
+    for name in dict.fromkeys(network.variant for network in ran):
+        sha256 = made["checkpoint_sha256"]
+        if session.official and not sha256:
+            sha256 = fingerprint(_synthetic(session.official, name, options))
+        yield {"variant": name, "name": made["checkpoint"] or f"synthetic, seed {made['seed']}", "sha256": sha256}
+
+
+def _used_images(session: "ParitySession") -> bool:
+    """Whether a gate ran that looks at the images: not the exact ones, nor that of ImageNet."""
+    return any({"preprocess", "float64", "float32"} & gates.keys() for gates in session.results.values())
+
+
+def _synthetic(source: Source, name: str, options: Options) -> Path:
+    photographs = sorted(PHOTOGRAPHS.glob("*.jpg"))
+    return synthetic_checkpoint(source, name, variant(name).image_size, options.seed, photographs)
+
+
+def _images(options: Options, made: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The images that the networks ran on, each with its networks and a thumbnail, where it is a file."""
+    if options.stored:
+        return [
+            {"name": name, "path": None, "sha256": digest, "networks": [], "thumbnail": None}
+            for name, digest in made["images"].items()
+        ]
+
+    def networks(path: Path) -> list[str]:
+        return [str(network) for network in options.networks if path in options.images_of(network)]
+
+    return [
+        {
+            "name": path.name,
+            "path": str(path),
+            "sha256": digest,
+            "networks": networks(path),
+            "thumbnail": thumbnail_of(path),
+        }
+        for path, digest in options.image_hashes.items()
+    ]

@@ -1,0 +1,68 @@
+"""The document as one page that needs nothing else: no network, no other file."""
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tf_reference.cache import replacing
+
+JSON, HTML = "report.json", "report.html"
+PAGE = Path(__file__).with_name("page")
+SCRIPTS = (
+    *("data", "dom", "status", "banner", "provenance", "network", "layout", "cell", "charts", "plots", "table"),
+    *("values", "layer", "sections", "overview", "main"),
+)
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """The page (HTML). The document and the plotting library lie in it compressed, as base64, which has no character
+    that could end their elements; the page's own script alone may run, by its hash."""
+    script = "\n".join(_read(f"{name}.js") for name in SCRIPTS)
+    parts = {
+        "title": html.escape(_title(document)),
+        "style": _read("style.css"),
+        "script": script,
+        "hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        "data": compressed(json.dumps(document, allow_nan=False, separators=(",", ":"))),
+        "vega": _vega(),
+    }
+    page = _read("page.html")
+    head, *rest = page.split("{{")
+    return head + "".join(parts[name] + after for name, _, after in (piece.partition("}}") for piece in rest))
+
+
+def write(data: Mapping[str, Any], folder: Path) -> None:
+    """Writes the document and its page, each whole or not at all."""
+    with replacing(folder / JSON) as temporary:
+        temporary.write_text(json.dumps(data, allow_nan=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    with replacing(folder / HTML) as temporary:
+        temporary.write_text(render(data), encoding="utf-8")
+
+
+def compressed(text: str) -> str:
+    """The text as gzip in base64; the same for the same text."""
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode("ascii")
+
+
+@cache
+def _vega() -> str:
+    """The plotting library with all that it needs, compressed."""
+    import vl_convert
+
+    return compressed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+
+
+@cache
+def _read(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
+def _title(document: Mapping[str, Any]) -> str:
+    networks = ", ".join(network["name"] for network in document["networks"])
+    return f"{document['judgement']['words']} · {networks}"

@@ -1,0 +1,157 @@
+"""A small outcome made by hand, real reports of small runs, and Chromium."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from parity import compare
+from parity.diagnosis.verdict import Source, Verdict
+from parity.layers import Network
+from parity.options import PHOTOGRAPHS
+from parity.report.collect import Collector
+from parity.report.document import Outcome, document
+from parity.report.judgement import Run
+from tf_reference.layers import IMAGES, Layer
+
+ROOT = Path(__file__).parents[3]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NETWORK = Network("mobile", 24, 32)
+CHAIN = ("conv0", "conv0_bn", "cell_0.relu")
+# As a plugin, it plants symmetric padding in the first depthwise convolution and pool of cell_3, on even maps.
+PLANT = """
+def pytest_collection_finish():
+    from parity import port
+    from parity.faults.padding import padded_conv, padded_pool, symmetric
+    load = port.load_tf_variables
+    def planted(model, variables):
+        load(model, variables)
+        padded_conv(symmetric)(model, "cell_3.comb_iter_0.left.separable_5x5_1.depthwise")
+        padded_pool(symmetric)(model, "cell_3.comb_iter_0.right.max_pool")
+    port.load_tf_variables = planted
+"""
+# As a plugin, it interrupts the run, as Ctrl-C does, once the float64 gate is to be computed.
+INTERRUPT = """
+def pytest_collection_finish():
+    from parity.session import ParitySession
+    compute = ParitySession._compute
+    def interrupted(self, gate, network):
+        if gate == "float64":
+            raise KeyboardInterrupt
+        return compute(self, gate, network)
+    ParitySession._compute = interrupted
+"""
+CRASH = INTERRUPT.replace("KeyboardInterrupt", 'RuntimeError("planted in the suite")')
+# The name of a photograph that would run as a script, were it taken for HTML.
+HOSTILE = "<img src=x onerror=alert(1)>.jpg"
+MakeReport = Callable[..., tuple[int, str, Path]]
+
+
+@pytest.fixture(scope="session")
+def make_report(tmp_path_factory: pytest.TempPathFactory) -> MakeReport:
+    """Runs `pytest parity --report` on Mobile at 65 pixels: the exit code, what it said, and the folder."""
+
+    def make(*arguments: str, plugin: str = "") -> tuple[int, str, Path]:
+        folder = tmp_path_factory.mktemp("report")
+        (folder / "planted_plugin.py").write_text(plugin)
+        path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+        options = ["--variant=mobile", "--image-size=65", "--threads=1", f"--report={folder}"]
+        command = [sys.executable, "-m", "pytest", "-p", "planted_plugin", "parity", *options, *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr, folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def passing(make_report: MakeReport) -> Path:
+    code, output, folder = make_report()
+    assert code == 0, output
+    return folder
+
+
+@pytest.fixture(scope="session")
+def failing(make_report: MakeReport) -> Path:
+    code, output, folder = make_report(plugin=PLANT)
+    assert code == 1, output
+    return folder
+
+
+@pytest.fixture(scope="session")
+def partial(make_report: MakeReport, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of one cell alone, on a photograph whose name is hostile."""
+    image = tmp_path_factory.mktemp("images") / HOSTILE
+    shutil.copy(PHOTOGRAPHS / "chelsea.jpg", image)
+    code, output, folder = make_report("-k", "cell_3 or preprocess", f"--images={image}")
+    assert code == 0, output
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.fail("these tests need Chromium: apt-get install chromium", pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def run() -> Run:
+    """A run that ended well."""
+    return Run("pytest parity", "--threads=1", "", "2026-01-01T00:00:00+00:00", 1.5, exit=0, tests=3)
+
+
+@pytest.fixture
+def provenance() -> dict[str, Any]:
+    return {
+        "versions": {"torch": "2", "tensorflow": "2"},
+        "machine": {"cpu": "a CPU", "system": "a system", "threads": 1},
+        "settings": [],
+        "reference": {"name": "official", "sha256": "0" * 64},
+        "checkpoints": [],
+        "images": [],
+        "seed": 0,
+    }
+
+
+@pytest.fixture
+def outcome(run: Run) -> Outcome:
+    """Three layers by the float64 gate, the last two of which fail; what the collector saw of them is there."""
+    inputs = dict(zip(CHAIN, (IMAGES, *CHAIN), strict=False))
+    layers = {name: Layer(name, "Relu", f"{name}:0", (None, 6, 8, 4), "float64", (inputs[name],)) for name in CHAIN}
+    collector = Collector()
+    collector.layers = {NETWORK: layers}
+    truth = np.random.default_rng(0).normal(size=(1, 6, 8, 4))
+    results = {}
+    for name, error in zip(CHAIN, (1e-15, 1e-3, 1e-2), strict=True):
+        actual = truth.copy()
+        actual[0, 2, 3, 1] += error
+        results[name] = compare.float64(str(NETWORK), name, actual, truth)
+        collector(results[name], actual, truth)
+    verdict = Verdict(str(NETWORK), (Source("conv0_bn", ("float64",), "operation"),), {"cell_0.relu": ("conv0_bn",)})
+    nodes = {name: f"parity/test_float64.py::test_float64[{NETWORK}-{name}]" for name in CHAIN}
+
+    def explain(layer: str) -> tuple[str, str]:
+        return ("", "") if layer == "conv0_bn" else ("downstream", "behind conv0_bn")
+
+    key = ("float64", NETWORK)
+    return Outcome(
+        *(run, (NETWORK,), {NETWORK: layers}, {NETWORK: {"float64": results}}, [verdict], {(NETWORK, "float64"): 0.5}),
+        *({key: nodes}, frozenset({"a.jpg"}), collector.observations, {key: explain}),
+    )
+
+
+@pytest.fixture
+def data(outcome: Outcome, provenance: dict[str, Any]) -> dict[str, Any]:
+    """The document of that outcome."""
+    return document(outcome, provenance)
