@@ -3,6 +3,7 @@
 Run on a quiet machine, from the root: python benchmarks/stored.py [pairs]
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -41,4 +42,6 @@ def main(pairs: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 3)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pairs", type=int, nargs="?", default=3, help="of runs, plain and recorded (default: 3)")
+    main(parser.parse_args().pairs)

@@ -1,7 +1,7 @@
-"""What conftest.py's hooks and fixtures delegate to: the session of a run, its report, progress, and failures."""
+"""What conftest.py's hooks and fixtures delegate to: the session of a run, its report, and failures."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ from parity.result import LayerResult
 
 if TYPE_CHECKING:
     from parity.imagenet.options import Settings
-    from parity.imagenet.progress import Meter, Report
     from parity.report.recorder import Recorder
     from parity.session import ParitySession
 
@@ -71,6 +70,7 @@ def ignored(path: Path, config: pytest.Config) -> bool | None:
 def running(session: pytest.Session) -> Iterator["ParitySession"]:
     """The session that computes what this run's items ask for, closed at the end."""
     from parity.imagenet.evaluator import Evaluator
+    from parity.progress import Progress
     from parity.session import ParitySession, observe_nothing
     from parity.sources import open_source
 
@@ -151,25 +151,3 @@ def raise_unless_passed(result: LayerResult, request: pytest.FixtureRequest) -> 
         pytest.fail(f"{result.layer} fails the {result.gate} gate ({result.network}) {words}", pytrace=False)
     command = request.config.stash[OPTIONS].command(request.node.nodeid)
     pytest.fail(f"{result}\n  to repeat just this: {command}", pytrace=False)
-
-
-class Progress:
-    """A status line on the terminal while a step lasts; nothing where the output is no terminal."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        # pytest captures the file descriptors; its own writer kept the terminal.
-        self._file = reporter._tw._file if reporter else None
-
-    def __call__(self, description: str) -> AbstractContextManager[object]:
-        if self._file is None or not self._file.isatty():
-            return nullcontext()
-        from rich.console import Console
-
-        return Console(file=self._file).status(description)
-
-    def watch(self, meter: "Meter") -> "AbstractContextManager[Report]":
-        """The bar of an evaluation."""
-        from parity.imagenet.progress import shown
-
-        return shown(meter, self._file)

@@ -1,8 +1,9 @@
 """Frozen results that judge and render themselves."""
 
 import math
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -84,3 +85,22 @@ class LayerResult:
         """The result as plain data, with the verdict and the margin (None where there is no number for it)."""
         margin = self.margin if math.isfinite(self.margin) else None
         return asdict(self) | {"passed": bool(self), "margin": margin}
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a gate made of a network: how many were compared, how many of them failed, and the `worst`, which came
+    nearest to its limit or went furthest beyond it. Gates that run together have their `seconds` under one of them."""
+
+    network: str
+    gate: str
+    compared: int
+    failed: int
+    worst: LayerResult
+    seconds: float | None
+
+    @classmethod
+    def of(cls, results: Collection[LayerResult], network: str, gate: str, seconds: float | None) -> Self:
+        """The tally of one result or more."""
+        failed = sum(not result for result in results)
+        return cls(network, gate, len(results), failed, max(results, key=lambda result: result.margin), seconds)

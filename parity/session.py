@@ -16,7 +16,7 @@ from parity.localize import Localization, localize
 from parity.options import Options
 from parity.policy import GATES
 from parity.references import ReferenceSource
-from parity.result import LayerResult
+from parity.result import LayerResult, Tally
 from parity.turn import Turn
 from parity.values import Observe, Results, Step
 from tf_reference.layers import Layer
@@ -103,6 +103,15 @@ class ParitySession:
         before = next((other for other in GATES if other in rows and not rows[other].get(layer, True)), gate)
         return ("repeated", f"as it failed {before}") if before != gate else ("", "")
 
+    def tallies(self) -> list[Tally]:
+        """Of each network and gate that was computed so far."""
+        return [
+            Tally.of(results.values(), str(network), gate, self.seconds.get((network, gate)))
+            for network, by_gate in self.results.items()
+            for gate, results in by_gate.items()
+            if results
+        ]
+
     @property
     def said_at_end(self) -> list[str]:
         """What is to be told besides the results."""
@@ -163,7 +172,8 @@ class ParitySession:
             self._turn.release("float64", "float32")
             return {gate: {"validation": self._evaluator.result(network)}}
         if gate == "preprocess":
-            return {gate: pixels.judge(self._turn.source, network, layers[gate])}
+            with self._step(f"{network}: preprocessing"):
+                return {gate: pixels.judge(self._turn.source, network, layers[gate])}
         self.layers[network] = self._turn.graph("float32").layers
         if gate == structure.GATE:
             with self._step(f"{network}: structure"):

@@ -1,23 +1,29 @@
 """What a run says at its end: the verdict first, then what pytest says of the sources, then the counts."""
 
-from collections.abc import Mapping
-from io import StringIO
+import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from parity.cases import OPTIONS
 from parity.diagnosis.verdict import DETAILED
-from parity.layers import Network
 from parity.plugin import PROPERTY, SESSION
+from parity.result import Tally
 
 if TYPE_CHECKING:
-    from parity.values import Results
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
-UNLIMITED = 500
+# Layers have the longest names, so they stand last, or below their row.
+*SHORT, LAYER = COLUMNS = ("network", "gate", "compared", "failed", "time", "worst margin", "its layer")
+NUMBERS = SHORT[2:]
+INDENT = "    "
+# One of rich's boxes, row by row: a rule below the head, in ASCII, and no other line.
+BOX = "\n".join(["    ", "    ", " -- ", *["    "] * 5])
+# More than any table takes.
+WIDE = 10_000
 
 
 def status(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
@@ -33,7 +39,7 @@ def write_verdict(reporter: pytest.TerminalReporter, config: pytest.Config) -> N
     session = config.stash.get(SESSION, None)
     verdicts = session.verdicts if session else []
     if verdicts:
-        reporter.section("verdict")
+        reporter.write_sep("=", "verdict")
     for verdict in verdicts:
         reporter.write_line(verdict.head, bold=True)
         for source in verdict.sources[:DETAILED]:
@@ -45,48 +51,84 @@ def write_verdict(reporter: pytest.TerminalReporter, config: pytest.Config) -> N
 
 
 def write_summary(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """A row for each network and gate: counts, which layer came nearest to its limit, and the time."""
+    """What each gate made of each network, as a table, and what else there is to say."""
     session = config.stash.get(SESSION, None)
     if session is None:
         return
-    if any(by_gate.values() for by_gate in session.results.values()):
-        reporter.write_line("")
-        reporter.write(rendered(table(session.results, session.seconds), reporter.hasmarkup, width_of(reporter)))
-    for line in session.said_at_end:
+    width = config.get_terminal_writer().fullwidth if reporter.isatty else WIDE
+    if lines := table(session.tallies(), width, reporter.hasmarkup):
+        reporter.write_sep("=", "gates")
+    for line in (*lines, *session.said_at_end):
         reporter.write_line(line)
 
 
-def table(results: Mapping[Network, Mapping[str, "Results"]], seconds: Mapping[tuple[Network, str], float]) -> Table:
-    """The results of all gates that judged something. The seconds of two gates that run together stand at the first;
-    a margin is how much of what is allowed the worst layer took, which passes up to 1."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("network", "gate"):
-        made.add_column(title, no_wrap=True)
-    for title in ("compared", "failed", "time", "margin"):
-        made.add_column(title, justify="right", no_wrap=True)
-    made.add_column("nearest to its limit", overflow="fold")
-    for network, by_gate in results.items():
-        for gate, rows in by_gate.items():
-            if rows:
-                failed = sum(not result for result in rows.values())
-                worst = max(rows.values(), key=lambda result: result.margin)
-                nearest = (f"{worst.margin:.3g}", worst.layer) if worst.margin else ("", "")
-                took = f"{seconds[network, gate]:.1f} s" if (network, gate) in seconds else ""
-                # Colour only underlines what the word says.
-                style, word = ("bold red", "FAILED") if failed else ("", "ok")
-                cells = (str(network), gate, f"{len(rows):,}", f"{failed:,} {word}", took, *nearest)
-                made.add_row(*map(escape, cells), style=style)
+def table(tallies: Sequence[Tally], width: int = WIDE, colour: bool = False) -> list[str]:
+    """The table in lines. Where it is wider than `width`, each layer has a line of its own below its row: no name is
+    ever cut. Colour says nothing that the words do not."""
+    if not tallies:
+        return []
+    from rich.text import Text
+
+    console = _console(colour)
+    whole = _grid(COLUMNS, tallies)
+    if console.measure(whole).maximum <= width:
+        return _lines(console, whole)
+    head, rule, *rows = _lines(console, _grid(SHORT, tallies))
+    lines = [head, *_lines(console, Text(INDENT + LAYER, "bold")), rule]
+    for row, tally in zip(rows, tallies, strict=True):
+        layer = _cells(tally)[LAYER]
+        lines += [row, *(_lines(console, Text(INDENT + layer, _style(tally))) if layer else [])]
+    return lines
+
+
+def _cells(tally: Tally) -> dict[str, str]:
+    margin = tally.worst.margin
+    return {
+        "network": tally.network,
+        "gate": tally.gate,
+        "compared": f"{tally.compared:,}",
+        "failed": f"FAILED {tally.failed:,}" if tally.failed else "0",
+        "time": "" if tally.seconds is None else f"{tally.seconds:,.1f} s",
+        "worst margin": f"{margin:.3g}",
+        LAYER: tally.worst.layer if margin else "",
+    }
+
+
+def _style(tally: Tally) -> str:
+    return "bold red" if tally.failed else ""
+
+
+def _grid(columns: Sequence[str], tallies: Sequence[Tally]) -> "Table":
+    from rich.box import Box
+    from rich.table import Table
+
+    made = Table(box=Box(BOX, ascii=True), show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in NUMBERS else "left")
+    for tally in tallies:
+        cells = _cells(tally)
+        made.add_row(*(cells[column] for column in columns), style=_style(tally))
     return made
 
 
-def rendered(made: Table, colour: bool, width: int) -> str:
-    """The table as text, with colour if asked for."""
-    console = Console(file=StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False)
-    with console.capture() as capture:
-        console.print(made)
-    return capture.get()
+def _console(colour: bool) -> "Console":
+    """Prints as pytest decided, which knows the terminal and its options; rich is not to decide again."""
+    from rich.console import Console
+
+    return Console(
+        file=io.StringIO(),
+        width=WIDE,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        no_color=not colour,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
+    )
 
 
-def width_of(reporter: pytest.TerminalReporter) -> int:
-    """The terminal's, or, where the output goes to a file, as much as is needed."""
-    return reporter._tw.fullwidth if reporter.isatty else UNLIMITED
+def _lines(console: "Console", what: "Table | Text") -> list[str]:
+    with console.capture() as said:
+        console.print(what)
+    return [line.rstrip() for line in said.get().splitlines()]

@@ -62,10 +62,13 @@ class Meter:
 
 
 @contextmanager
-def shown(meter: Meter, file: IO[str] | None) -> Iterator[Report]:
-    """Yields what is to be called with each batch; shows the meter on `file` or, if that is no terminal, in the log."""
+def shown(meter: Meter, file: IO[str] | None, width: int | None = None) -> Iterator[Report]:
+    """Yields what is to be called with each batch; shows the meter on `file` or, if that is no terminal, in the log.
+
+    `width` is the terminal's, where it is not that of the standard streams.
+    """
     if file is not None and file.isatty():
-        with _bar(file) as bar:
+        with _bar(file, width) as bar:
             task = bar.add_task(str(meter), total=meter.to_do, network=meter.network)
 
             def report(records: Sequence[Record], failures: Sequence[Failure]) -> None:
@@ -86,7 +89,7 @@ def shown(meter: Meter, file: IO[str] | None) -> Iterator[Report]:
     yield log_now_and_then
 
 
-def _bar(file: IO[str]) -> "rich.progress.Progress":
+def _bar(file: IO[str], width: int | None) -> "rich.progress.Progress":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column
@@ -97,4 +100,4 @@ def _bar(file: IO[str]) -> "rich.progress.Progress":
         BarColumn(12, table_column=Column(no_wrap=True)),
         TextColumn("{task.description}", table_column=Column(overflow="fold")),
     )
-    return Progress(*columns, console=Console(file=file))
+    return Progress(*columns, console=Console(file=file, width=width))
