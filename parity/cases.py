@@ -1,7 +1,7 @@
 """The cases: what each test item judges, which are there, in which order, and which a run has selected."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -13,7 +13,6 @@ from parity.policy import GATES
 
 if TYPE_CHECKING:
     from parity.session import Selection
-    from parity.sources import StoredSource
 
 OPTIONS = pytest.StashKey[Options]()
 DESELECTED = pytest.StashKey[list["Case"]]()
@@ -34,24 +33,35 @@ def generate_cases(metafunc: pytest.Metafunc) -> None:
         return
     found: dict[str, Case] = {}
     options = metafunc.config.stash[OPTIONS]
-    gates = options.stored.gates if options.stored else GATES
-    for gate in [gate for gate in marker.args if gate in gates]:
+    for gate in marker.args:
         for network in options.networks:
-            names = _names(marker.kwargs.get("of", "layers"), network, options)
+            names = _names(gate, network, marker.kwargs.get("of", "layers"), options)
             prefix = f"{network}-{gate.removeprefix('exact-')}-" if gate.startswith("exact") else f"{network}-"
             found |= {prefix + name: Case(gate, network, name) for name in names}
     metafunc.parametrize("case", found.values(), ids=found.keys())
 
 
-def _names(of: str, network: Network, options: Options) -> Iterable[str]:
+def _names(gate: str, network: Network, of: str, options: Options) -> Iterable[str]:
     stored = options.stored
     if of == "images":
-        return stored.names("preprocess", network) if stored else options.preprocessed
+        return options.image_names(network)
     if of == "validation":
-        return [of]
-    # What is stored tells already which layers there are; the official network tells when it is built (structure).
-    layers = dict.fromkeys([*(stored.layers(network) if stored else ()), *port_layers(network.variant)])
-    return [*dict.fromkeys(map(block, layers)), WHOLE] if of == "blocks" else layers
+        return () if stored else [of]
+    own = port_layers(network.variant)
+    if stored is None:
+        return _of(own, of)
+    # It tells which layers there are; what it holds is judged, and what only the port has.
+    known, held = stored.layers(network), set(stored.names(gate, network))
+    official = {*known, *_blocks(known)}
+    return [name for name in _of([*known, *own], of) if held and (name in held or name not in official)]
+
+
+def _of(layers: Iterable[str], of: str) -> Iterable[str]:
+    return _blocks(layers) if of == "blocks" else dict.fromkeys(layers)
+
+
+def _blocks(layers: Iterable[str]) -> Iterable[str]:
+    return [*dict.fromkeys(map(block, layers)), WHOLE]
 
 
 def cases(items: Iterable[pytest.Item]) -> list[Case]:
@@ -84,37 +94,24 @@ def sort_items(items: list[pytest.Item], options: Options) -> None:
 def check_selection(session: pytest.Session) -> None:
     """Raises pytest.UsageError where `-k` or `-m` leaves nothing of parity, or where what is left cannot be judged."""
     deselected = session.config.stash[DESELECTED]
+    options = session.config.stash[OPTIONS]
+    holds = f"--reference {options.reference} holds {', '.join(_held(options))}" if options.stored else ""
     if deselected and not session.items:
         example = deselected[len(deselected) // 2].name
         raise pytest.UsageError(
             f"none of {len(deselected):,} cases is selected: -k takes a part of a test's name, such as cell_5, "
-            f"{example} or float32; pytest parity --collect-only -q lists all"
+            f"{example} or float32; pytest parity --collect-only -q lists all" + (f"; {holds}" if holds else "")
         )
-    options = session.config.stash[OPTIONS]
     if options.stored and not session.items:
-        gates = ", ".join(options.stored.gates)
-        raise pytest.UsageError(f"--reference {options.reference} can judge by these gates alone: {gates}")
-    if options.stored:
-        _check_held(options.stored, cases(session.items), options.reference)
-    elif cases(session.items) and not session.config.option.collectonly:
+        raise pytest.UsageError(f"nothing can be judged: {holds}")
+    if cases(session.items) and not options.stored and not session.config.option.collectonly:
         require_tensorflow()
 
 
-def _check_held(stored: "StoredSource", selected: Sequence[Case], reference: str) -> None:
-    """Raises pytest.UsageError unless the reference can judge all cases. What the official network lacks, it can."""
-
-    def held(case: Case) -> bool:
-        names = stored.names(case.gate, case.network)
-        return case.name in names or (bool(names) and case.name not in stored.layers(case.network))
-
-    missing = [case for case in selected if not held(case)]
-    if missing:
-        gate, network, name = missing[0]
-        raise pytest.UsageError(
-            f"--reference {reference} was made with another selection and lacks {len(missing):,} of the "
-            f"{len(selected):,} cases selected here, such as {gate}, {network}, {name}: select with -k what it holds "
-            f"(python -m parity.trace info {reference}), or record all"
-        )
+def _held(options: Options) -> Iterable[str]:
+    """The gates that what is stored has something for."""
+    stored = options.stored
+    return [gate for gate in GATES if stored and any(stored.names(gate, network) for network in options.networks)]
 
 
 def selection(items: Iterable[pytest.Item]) -> "Selection":

@@ -1,5 +1,7 @@
 """Two tensors of one layer to a result: structure first, then finiteness, then values. Arrays are NHWC."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from parity import metrics
@@ -97,8 +99,16 @@ def exact(network: str, layer: str, actual: np.ndarray, expected: np.ndarray) ->
     return LayerResult(gate, network, layer, checks, element=element)
 
 
-def digest(gate: str, network: str, layer: str, found: str, expected: str) -> LayerResult:
-    """The digests of the port's values and of the official ones, where no more is known of them."""
+def digest(
+    gate: str, network: str, layer: str, actual: np.ndarray, shape: Sequence[int | None], found: str, expected: str
+) -> LayerResult:
+    """The digests of the port's values and of the official ones, where no more than their `shape`, which begins with
+    the number of images, is known of them."""
+    if actual.shape[1:] != tuple(shape[1:]) or f"exact-{actual.dtype}" != gate:
+        problem = f"the port has {actual.dtype} {actual.shape}, the official network {gate[6:]} {tuple(shape)}"
+        return LayerResult(gate, network, layer, problem=problem)
+    if not np.isfinite(actual).all():
+        return LayerResult(gate, network, layer, problem=f"not finite: {int((~np.isfinite(actual)).sum()):,} values")
     check = Check("digests that differ", int(found != expected), 0)
     notes = () if check else (f"digest {found}, expected {expected}: there are no values to compare with",)
     return LayerResult(gate, network, layer, (check,), notes=notes)

@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,9 @@ import pytest
 from tf_reference.checkpoint import fingerprint
 
 if TYPE_CHECKING:
+    from parity.layers import Network
     from parity.options import Options
+    from parity.sources import StoredSource
 
 FRAMEWORKS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy")
 REQUIRED = ("tensorflow", "tf_keras", "tf_slim")
@@ -92,7 +94,7 @@ def provenance(options: "Options") -> dict[str, Any]:
         "seed": options.seed,
         "checkpoint": str(options.checkpoint) if options.checkpoint else None,
         "checkpoint_sha256": fingerprint(options.checkpoint) if options.checkpoint else None,
-        "images": {path.name: digest for path, digest in options.image_hashes.items()},
+        "images": {name: options.image_hashes[path] for name, path in options.named_images.items()},
     }
 
 
@@ -101,10 +103,20 @@ def header(options: "Options") -> list[str]:
     found = provenance(options)
     recorded = found.get("recorded")
     lines = [*_machine(found), f"{', '.join(map(str, options.networks))} against {options.reference}"]
-    if recorded:
+    if recorded and options.stored:
         lines += [f"  made from {recorded['reference']} {recorded.get('created', '')}".rstrip()]
         lines += [f"  {line}" for line in _machine(recorded)]
+        lines += [f"  {line}" for line in _parts(options.stored, options.networks)]
     return [f"parity: {line}" for line in (*lines, *_inputs(recorded or found))]
+
+
+def _parts(stored: "StoredSource", networks: "Iterable[Network]") -> Iterator[str]:
+    """Where the reference holds a part of a network alone."""
+    for network in networks:
+        layers = set(stored.layers(network))
+        held = max(len(layers & set(stored.names(gate, network))) for gate in stored.gates)
+        if held < len(layers):
+            yield f"of {network} it holds {held:,} of {len(layers):,} layers"
 
 
 def _machine(found: Mapping[str, Any]) -> list[str]:

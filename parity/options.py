@@ -4,6 +4,7 @@ import hashlib
 import os
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,12 @@ DEFAULTS = {"checkpoint": None, "reference": "official", "seed": 0, "threads": o
 def is_stored(reference: str) -> bool:
     """Whether that is no network to run, but what one gave before."""
     return reference == GOLDEN or reference.endswith(TRACE_SUFFIXES)
+
+
+def named(paths: Sequence[Path]) -> dict[str, Path]:
+    """The files by name, or by path where several have that name."""
+    count = Counter(path.name for path in paths)
+    return {path.name if count[path.name] == 1 else str(path): path for path in paths}
 
 
 @dataclass(frozen=True)
@@ -60,15 +67,22 @@ class Options:
     @cached_property
     def preprocessed(self) -> dict[str, Path]:
         """The images whose preprocessing is judged, by name: those given, or all photographs that come with parity."""
-        paths = self.images or tuple(sorted(PHOTOGRAPHS.glob("*.jpg")))
-        names = Counter(path.name for path in paths)
-        return {path.name if names[path.name] == 1 else str(path): path for path in paths}
+        return named(self.images or sorted(PHOTOGRAPHS.glob("*.jpg")))
+
+    def image_names(self, network: Network) -> Sequence[str]:
+        """The names of the images whose preprocessing is judged."""
+        return self.stored.names("preprocess", network) if self.stored else list(self.preprocessed)
 
     @cached_property
     def image_hashes(self) -> dict[Path, str]:
         """SHA-256 of every image of the run."""
         paths = [path for network in self.networks for path in self.images_of(network)]
         return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+    @property
+    def named_images(self) -> dict[str, Path]:
+        """The images that the networks are run on, by name."""
+        return named(list(self.image_hashes))
 
     def command(self, *selection: str) -> str:
         """The command that runs the tests of this `selection` with these options again."""

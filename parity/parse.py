@@ -8,7 +8,7 @@ import pytest
 
 from parity.imagenet.options import OPTIONS as EVALUATION_OPTIONS
 from parity.imagenet.options import Settings
-from parity.layers import DEFAULT_SIZES, Network, network_at
+from parity.layers import DEFAULT_SIZES, Network, network_at, parse_size
 from parity.options import DEFAULTS, TRACE_SUFFIXES, Options, is_stored
 from pnasnet_torch.genotype import VARIANTS
 
@@ -36,7 +36,7 @@ def parse_options(config: pytest.Config, settings: Settings | None = None) -> Op
     networks = tuple(_network(name, size) for name in dict.fromkeys(variants) for size in _sizes(config, name))
     return Options(
         networks=_stored_networks(config, stored) if stored else tuple(dict.fromkeys(networks)),
-        checkpoint=_checkpoint(config, variants),
+        checkpoint=settings.checkpoint if settings else _checkpoint(config, variants),
         images=_images(config),
         reference=reference,
         seed=config.getoption("seed"),
@@ -136,22 +136,32 @@ def _stored(config: pytest.Config, reference: str) -> "StoredSource":
 
 def _stored_networks(config: pytest.Config, stored: "StoredSource") -> tuple[Network, ...]:
     """Those that are stored, of the variants and sizes that are asked for."""
-    variants, sizes = config.getoption("variant"), config.getoption("image_size")
-    chosen = tuple(
-        network
-        for network in stored.networks
-        if (not variants or network.variant in variants) and (not sizes or network.size in sizes)
-    )
-    asked = {size for size in sizes or [] if size not in [network.size for network in chosen]}
-    if not chosen or asked:
+    variants: list[str | None] = config.getoption("variant") or [None]
+    sizes: list[tuple[int, int] | None] = [_size(size) for size in config.getoption("image_size") or []]
+    sizes = sizes or [None]
+
+    def matches(network: Network, variant: str | None, size: tuple[int, int] | None) -> bool:
+        return variant in (None, network.variant) and size in (None, (network.height, network.width))
+
+    asked = [(variant, size) for variant in variants for size in sizes]
+    if not all(any(matches(network, *pair) for network in stored.networks) for pair in asked):
         held = ", ".join(map(str, stored.networks))
         raise pytest.UsageError(f"--reference {config.getoption('reference')} holds {held}, and not what is asked for")
-    return chosen
+    return tuple(network for network in stored.networks if any(matches(network, *pair) for pair in asked))
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise pytest.UsageError(f"--image-size {error}") from error
 
 
 def _record(config: pytest.Config, reference: str) -> Path | None:
     given = config.getoption("record")
     if not given:
+        if config.getoption("record_compression") != "none":
+            raise pytest.UsageError("--record-compression is for --record FILE.h5, which is not given")
         return None
     if config.getoption("full_imagenet"):
         raise pytest.UsageError("--record records what pytest parity compares: it cannot go with --full-imagenet")
@@ -159,7 +169,20 @@ def _record(config: pytest.Config, reference: str) -> Path | None:
         raise pytest.UsageError(f"--record records the official network: it cannot go with --reference {reference}")
     if not given.endswith(TRACE_SUFFIXES) or Path(given).is_dir():
         raise pytest.UsageError(f"--record {given}: expected the name of a file that ends in .h5")
+    _refuse_other_file(Path(given))
     return Path(given)
+
+
+def _refuse_other_file(path: Path) -> None:
+    """Weights of the port may be called .h5, too: only a trace is replaced by a new one."""
+    from parity.trace.store import Reader
+    from tf_reference.errors import InputError
+
+    try:
+        if path.exists():
+            Reader(path).close()
+    except InputError as error:
+        raise pytest.UsageError(f"--record {path}: this file is no trace, and is not replaced: {error}") from error
 
 
 def _arguments(config: pytest.Config) -> tuple[str, ...]:

@@ -69,7 +69,8 @@ class Port:
 
         problem, failed_in = "the port does not report this layer", None
         try:
-            capture(self.model, images_nhwc, common, report)
+            if common:
+                capture(self.model, images_nhwc, common, report)
         except PortError as error:  # whatever a faulty port raises is its result
             problem, failed_in = str(error), error.layer
         if own_errors:

@@ -9,7 +9,6 @@ import numpy as np
 from parity import exact
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
-from parity.policy import GATES
 from pnasnet_torch import variant
 from pnasnet_torch.operations import BATCH_NORM_EPSILON
 from tf_reference import checkpoint
@@ -55,11 +54,6 @@ class ReferenceSource(Protocol):
     """What a port is judged by. Weights are in TensorFlow's names and layouts, images and layers NHWC."""
 
     @property
-    def gates(self) -> Sequence[str]:
-        """The gates that it has values for."""
-        ...
-
-    @property
     def official(self) -> Source | None:
         """The official code that is run, where it is."""
         ...
@@ -95,7 +89,6 @@ class ReferenceSource(Protocol):
 class LiveSource:
     """The official network, run by TensorFlow: the pinned source, or a checkout's."""
 
-    gates = GATES
     knows: Knowledge = "network"
 
     def __init__(self, options: Options) -> None:

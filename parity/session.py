@@ -125,22 +125,28 @@ class ParitySession:
 
     def close(self) -> None:
         """Ends the last network's turn and the use of the source; results stay."""
-        self._end_turn()
         done = all(gate in self.results.get(network, {}) for gate, network in self._selection)
-        self._said_at_end = self._turn.source.close(done)
+        try:
+            self._end_turn()
+        except BaseException:
+            done = False
+            raise
+        finally:
+            self._said_at_end = self._turn.source.close(done)
 
     def _end_turn(self) -> None:
         """Gives the verdict on the network whose turn it was, if it failed, and frees what it took."""
-        if self._network:
-            layers = {
-                gate: rows for gate, rows in self.results[self._network].items() if gate in (structure.GATE, *PROBES)
-            }
-            failed = {gate for gate, results in layers.items() if not all(results.values())}
-            if failed:
-                with self._step(f"{self._network}: looking for the source"):
-                    self.verdicts.append(self._diagnose(self._network, layers, failed))
-        self._turn.close()
-        self._network = None
+        network, self._network = self._network, None
+        try:
+            if network:
+                by_gate = self.results[network].items()
+                layers = {gate: rows for gate, rows in by_gate if gate in (structure.GATE, *PROBES)}
+                failed = {gate for gate, results in layers.items() if not all(results.values())}
+                if failed:
+                    with self._step(f"{network}: looking for the source"):
+                        self.verdicts.append(self._diagnose(network, layers, failed))
+        finally:
+            self._turn.close()
 
     def _diagnose(self, network: Network, results: Mapping[str, Results], failed: set[str]) -> Verdict:
         graph = self._turn.graph("float32")

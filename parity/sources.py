@@ -15,6 +15,11 @@ class StoredSource(ReferenceSource, Protocol):
     """What the official network gave in an earlier run: its weights and images are stored with it."""
 
     @property
+    def gates(self) -> Sequence[str]:
+        """The gates that it may have values for."""
+        ...
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """What it was made from, by what, and when."""
         ...

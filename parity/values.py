@@ -38,7 +38,8 @@ def exact(turn: Turn, dtype: str, layers: Layers, step: Step, observe: Observe) 
     def judge(layer: str, actual: np.ndarray) -> LayerResult:
         truth = expected.pop(layer)
         if isinstance(truth, str):
-            return compare.digest(gate, network, layer, digests.digest(actual), truth)
+            shape = pair.graph.layers[layer].shape
+            return compare.digest(gate, network, layer, actual, shape, digests.digest(actual), truth)
         result = compare.exact(network, layer, actual, truth)
         observe(result, actual, truth)
         return result

@@ -124,6 +124,8 @@ class _Evidence:
             return Finding("wiring", arrived, replays)
         if not ran:
             return Finding("error", (str(error),), replays) if error else Finding("not reported", (), replays)
+        if set(self.failures[layer]) == {"float32"} and not any(replay.gate == "float32" for replay in replays):
+            return Finding("float32 alone", (), replays)
         if problems := [result.problem for result in self.failures[layer].values() if result.problem]:
             return Finding("error", tuple(problems[:1]), replays)
         return Finding("unjudged" if unjudged else "unconfirmed", (), replays)

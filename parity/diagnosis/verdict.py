@@ -19,6 +19,7 @@ KINDS = {
     "error": "the port raises an error here",
     "unconfirmed": "run alone on TensorFlow's own inputs, it passes, and these do arrive: it differs from run to run",
     "unjudged": "run alone on TensorFlow's own inputs, it passes: the fault lies before it, where nothing was judged",
+    "float32 alone": "run alone in float64, it passes: the fault is in float32, where a replay takes TensorFlow itself",
     "not replayed": "it was not run alone: no gate compared values, or the reference does not hold what feeds it",
 }
 

@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Iterable
 
+import pytest
 from rich.console import Console
 
 from parity import exact
@@ -77,16 +78,24 @@ def parse() -> argparse.Namespace:
         epilog="To judge the port by them, without TensorFlow: pytest parity -k exact --reference golden",
     )
     names = list(map(str, NETWORKS))
-    parser.add_argument("network", nargs="*", choices=[[], *names], help=f"{', '.join(names)} (default: all)")
+    parser.add_argument("network", nargs="*", metavar="NETWORK", help=f"{', '.join(names)} (default: all)")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if something has changed")
     parser.add_argument("--reference", default="official", metavar="SOURCE", help="official (default) or slim:PATH")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if unknown := [name for name in arguments.network if name not in names]:
+        parser.error(f"{unknown[0]}: expected {', '.join(names)}")
+    if arguments.threads < 1:
+        parser.error(f"--threads {arguments.threads}: expected at least 1")
+    return arguments
 
 
 def main() -> int:
     arguments = parse()
-    require_tensorflow()
+    try:
+        require_tensorflow()
+    except pytest.UsageError as error:
+        raise SystemExit(f"error: {error}") from error
     chosen = [network for network in NETWORKS if not arguments.network or str(network) in arguments.network]
     options = Options(tuple(chosen), None, (), arguments.reference, digests.SEED, arguments.threads, ())
     try:

@@ -37,7 +37,7 @@ class GoldenSource:
         return list(self._read(network).layers)
 
     def names(self, gate: str, network: Network) -> Sequence[str]:
-        layers = self.layers(network)
+        layers = self.layers(network) if gate in self.gates else []
         return layers if gate != structure.GATE else [*layers, *dict.fromkeys(map(block, layers)), WHOLE]
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:

@@ -81,11 +81,11 @@ def _images(options: Options, made: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     return [
         {
-            "name": path.name,
+            "name": name,
             "path": str(path),
-            "sha256": digest,
+            "sha256": options.image_hashes[path],
             "networks": networks(path),
             "thumbnail": thumbnail_of(path),
         }
-        for path, digest in options.image_hashes.items()
+        for name, path in options.named_images.items()
     ]

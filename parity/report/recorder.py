@@ -84,7 +84,7 @@ class Recorder:
             verdicts=session.verdicts,
             seconds=session.seconds,
             nodes=nodes,
-            images=frozenset(options.preprocessed),
+            images=frozenset(name for network in options.networks for name in options.image_names(network)),
             observations=self.collector.observations,
             explained={key: partial(session.explained, *key) for key in keys},
         )

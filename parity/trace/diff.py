@@ -59,19 +59,28 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def graphs(first: Reader, second: Reader) -> list[str]:
-    """Layers that are another operation or fed by others."""
+    """Layers that are another operation or fed by others; and layers and variables that only one has."""
+    one, other = (dict(_described(reader)) for reader in (first, second))
     lines = []
-    for network in sorted(first.head["graphs"].keys() & second.head["graphs"].keys()):
-        one, other = (reader.head["graphs"][network] for reader in (first, second))
-        for dtype in sorted(one.keys() & other.keys()):
-            rows = [
-                name
-                for name, layer in one[dtype]["layers"].items()
-                if (layer | {"tensor": ""}) != (other[dtype]["layers"].get(name, layer) | {"tensor": ""})
-            ]
-            if rows:
-                lines.append(f"{network} {dtype}: {len(rows):,} layers stand elsewhere in the graph, first {rows[0]}")
+    for part in dict.fromkeys([*one, *other]):
+        ours, theirs = one.get(part, {}), other.get(part, {})
+        changed = [name for name in ours if name in theirs and ours[name] != theirs[name]]
+        for words, names in (
+            ("stand elsewhere or are of another shape", changed),
+            ("are only in the first", [name for name in ours if name not in theirs]),
+            ("are only in the second", [name for name in theirs if name not in ours]),
+        ):
+            if names:
+                lines.append(f"{part}: {len(names):,} {words}, such as {names[0]}")
     return lines
+
+
+def _described(reader: Reader) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Layers and variables of each network and dtype, without what TensorFlow's operations are called."""
+    for network, by_dtype in reader.head["graphs"].items():
+        for dtype, graph in by_dtype.items():
+            yield f"{network} {dtype} layers", {name: row | {"tensor": ""} for name, row in graph["layers"].items()}
+            yield f"{network} {dtype} variables", {name: row["shape"] for name, row in graph["variables"].items()}
 
 
 def groups(first: Reader, second: Reader, watch: Callable[[str], object] = lambda _path: None) -> Iterator[Group]:

@@ -20,7 +20,7 @@ class Recording:
     knows: Knowledge = "network"
 
     def __init__(self, live: LiveSource, writer: Writer, about: Mapping[str, Any]) -> None:
-        self.gates, self.official = live.gates, live.official
+        self.official = live.official
         self._live, self._writer, self._about = live, writer, about
         self._graphs: dict[str, dict[str, Any]] = {}
         self._roles = layout.Roles()
@@ -86,14 +86,14 @@ class Recording:
     def close(self, complete: bool) -> str:
         path = self._writer.path
         try:
-            self.wait()
             if not complete:
                 return f"{path} is not written, since the run ended before all was computed"
+            self.wait()
             self._do(lambda: self._writer.finish({**self._about, "graphs": self._graphs}))
             self.wait()
             return f"recorded in {path}, {path.stat().st_size / 1e9:,.2f} GB"
         finally:
-            self._thread.shutdown()
+            self._thread.shutdown(cancel_futures=True)
             self._writer.close()
 
 

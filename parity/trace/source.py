@@ -20,6 +20,9 @@ class Values(MutableMapping[str, np.ndarray]):
         self._reader, self._folder = reader, folder
         self._names = {name: None for name in names if f"{folder}/{name}" in reader}
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._names:
             raise KeyError(name)

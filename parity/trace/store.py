@@ -6,9 +6,11 @@ content share one. Integers in floating point are stored in the smallest integer
 head's own SHA-256 is an attribute, written last; so whatever is altered or missing is noticed when it is read.
 """
 
+import glob
 import hashlib
 import json
 import os
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,13 +35,14 @@ SAMPLE = 4096
 class Writer:
     """Writes the trace `path` under a temporary name beside it; only `finish` puts it in its place.
 
-    Raises InputError if it cannot be written there, or another process is at it.
+    Raises InputError if it cannot be written there.
     """
 
     def __init__(self, path: Path, compression: str = "none") -> None:
         self.path = path
-        # Always the same, so that what a killed process left is overwritten; HDF5 locks the file against a second one.
-        self._temporary = path.with_name(f".{path.name}.partial")
+        # Of its own for each process, so that none writes into another's.
+        self._temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+        _remove_leftovers(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = h5py.File(self._temporary, "w")
@@ -73,7 +76,7 @@ class Writer:
             self._file.attrs["version"] = VERSION
             self._file.attrs["sha256"] = hashlib.sha256(content).hexdigest()
             self._file.close()
-        self._temporary.replace(self.path)
+            self._temporary.replace(self.path)
 
     def close(self) -> None:
         """Leaves nothing behind, unless it is finished."""
@@ -108,11 +111,14 @@ class Reader:
         except InputError:
             self.close()
             raise
+        except (OSError, RuntimeError) as error:
+            self.close()
+            raise InputError(f"{path} is damaged: its head cannot be read ({error}). Record it again") from error
         self._index: dict[str, dict[str, str]] = self.head.pop("arrays")
 
     def _head(self) -> dict[str, Any]:
         attributes = self._file.attrs
-        if attributes.get("format") != FORMAT or "head" not in self._file:
+        if attributes.get("format") != FORMAT or "head" not in self._file or not {"version", "sha256"} <= {*attributes}:
             raise InputError(
                 f"{self.path} is an HDF5 file, but no trace, or an incomplete one: "
                 "record it with pytest parity --record FILE.h5"
@@ -150,7 +156,7 @@ class Reader:
         entry = self._index[path]
         try:
             stored = self._file[f"arrays/{path}"][()]
-        except (KeyError, OSError) as error:
+        except (KeyError, OSError, RuntimeError) as error:
             raise InputError(f"{self.path} is damaged: {path} cannot be read ({error}). Record it again") from error
         if digest(stored) != entry["sha256"]:
             raise InputError(f"{self.path} was altered: the checksum of {path} does not fit. Record it again")
@@ -167,6 +173,18 @@ class Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """What killed processes left of this trace: HDF5 locks what is still being written."""
+    if os.name != "posix":
+        return
+    import fcntl
+
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        with suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def _open(path: Path) -> h5py.File:

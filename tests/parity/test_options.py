@@ -28,9 +28,9 @@ BAD = {
     "--seed=x": ["--seed", "invalid int value", "'x'"],
     "--threads=0": ["--threads 0", "at least 1"],
     "--threads=-2": ["--threads -2", "at least 1"],
-    "--reference=github": ["--reference github", "'official' or 'slim:PATH'"],
-    "--reference=slim:": ["--reference slim:", "'official' or 'slim:PATH'"],
-    "--reference=official:1": ["--reference official:1", "'official' or 'slim:PATH'"],
+    "--reference=github": ["--reference github", "expected official, slim:PATH, golden, or a trace"],
+    "--reference=slim:": ["--reference slim:", "expected official, slim:PATH, golden, or a trace"],
+    "--reference=official:1": ["--reference official:1", "expected official, slim:PATH, golden, or a trace"],
     "--reference=slim:/no/such": ["--reference", "/no/such", "nets/nasnet/pnasnet.py", "holds nets/"],
     "--images=/no/such.jpg": ["--images /no/such.jpg", "no such file or folder"],
     "--variant=mobile --checkpoint=/no/such.ckpt": ["--checkpoint", "no checkpoint at /no/such.ckpt", ".index"],
@@ -198,5 +198,5 @@ def test_every_option_explains_itself() -> None:
     parser = pytest.Parser(_ispytest=True)
     add_options(parser)
     options: list[Any] = parser.getgroup("parity").options
-    assert len(options) == 8
+    assert len(options) == 10
     assert all(option.attrs()["help"] for option in options)

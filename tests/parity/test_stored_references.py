@@ -1,5 +1,6 @@
 """`--record`, and `--reference` with what is stored, as a user types them: what works without TensorFlow."""
 
+import re
 from pathlib import Path
 
 import h5py
@@ -81,16 +82,21 @@ def test_golden_digests_have_no_case_of_other_gates(run: Run) -> None:
 def test_a_gate_that_the_reference_knows_nothing_for_is_refused(run: Run) -> None:
     code, said = run("--reference=golden", "--ignore=parity/test_exact.py", "--ignore=parity/test_structure.py")
     assert code == USAGE_ERROR
-    assert "--reference golden can judge by these gates alone: structure, exact-float32, exact-float64" in said
+    assert "nothing can be judged: --reference golden holds structure, exact-float32, exact-float64" in said
 
 
 REFUSED = {
-    "another selection": (["-k", "cell_stem_0"], "was made with another selection and lacks"),
+    "another selection": (["-k", "cell_stem_0"], "cases is selected"),
+    "what it holds": (
+        ["-k", "cell_stem_0"],
+        "holds preprocess, structure, exact-float32, exact-float64",
+    ),
     "weights": (["--checkpoint=model.ckpt"], "--checkpoint cannot go with --reference"),
     "images": (["--images=."], "--images cannot go with --reference"),
     "seed": (["--seed=1"], "--seed cannot go with --reference"),
     "evaluation": (["--full-imagenet"], "--full-imagenet cannot go with --reference"),
     "another network": (["--variant=large"], "holds mobile-64, and not what is asked for"),
+    "one of two networks": (["--variant=large", "--variant=mobile"], "holds mobile-64, and not what is asked for"),
     "another size": (["--image-size=64", "--image-size=65"], "holds mobile-64, and not what is asked for"),
     "recording": (["--record=other.h5"], "--record records the official network: it cannot go with --reference"),
 }
@@ -102,6 +108,28 @@ def test_what_a_trace_cannot_do_is_refused(recorded: Recorded, run: Run, name: s
     code, said = run(f"--reference={recorded[0]}", *arguments, plugin=HIDE)
     assert code == USAGE_ERROR
     assert words in said
+
+
+def test_a_part_is_judged_as_a_part(recorded: Recorded, run: Run) -> None:
+    """Without a selection all that the trace holds is judged, and it is said how much that is."""
+    code, said = run(f"--reference={recorded[0]}", "--image-size=64x64", plugin=HIDE)
+    assert code == 0, said
+    assert "parity:   of mobile-64 it holds 2 of 726 layers" in said
+    assert re.search(r"^mobile-64 +float32 +2 +0 ", said, re.M)
+
+
+def test_weights_of_the_port_are_not_replaced_by_a_trace(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "weights.h5").write_bytes(b"weights")
+    code, said = run(f"--record={tmp_path / 'weights.h5'}", *NETWORK)
+    assert code == USAGE_ERROR
+    assert "this file is no trace, and is not replaced" in said
+    assert (tmp_path / "weights.h5").read_bytes() == b"weights"
+
+
+def test_compression_without_a_trace_is_refused(run: Run) -> None:
+    code, said = run("--record-compression=lzf", *NETWORK)
+    assert code == USAGE_ERROR
+    assert "--record-compression is for --record FILE.h5" in said
 
 
 @pytest.mark.parametrize("name", ["trace.txt", "folder.h5"])

@@ -56,6 +56,26 @@ def test_another_checkpoint_differs_from_the_first_layer_on(recorded: Recorded, 
     assert said.endswith("the traces differ\n")
 
 
+def described(*layers: str) -> dict[str, object]:
+    """A head with a graph of these layers."""
+    row = {"name": "", "kind": "Relu", "tensor": "any", "shape": [None, 1], "dtype": "float32", "inputs": []}
+    return {
+        "provenance": {},
+        "recorded": {},
+        "graphs": {"n": {"float32": {"layers": dict.fromkeys(layers, row), "variables": {}}}},
+    }
+
+
+def test_a_layer_that_only_one_has_is_a_difference(tmp_path: Path, capsys: Said) -> None:
+    for name, layers in (("one", ("x", "y")), ("other", ("x", "y", "z"))):
+        Writer(tmp_path / f"{name}.h5").finish(described(*layers))
+    one, other = str(tmp_path / "one.h5"), str(tmp_path / "other.h5")
+    assert (main(["diff", one, one]), main(["diff", one, other]), main(["diff", other, one])) == (0, 1, 1)
+    said = capsys.readouterr().out
+    assert "graph: n float32 layers: 1 are only in the second, such as z" in said
+    assert "graph: n float32 layers: 1 are only in the first, such as z" in said
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_not_finite_is_infinitely_far(tmp_path: Path, capsys: Said, value: float) -> None:
     for name, last in (("one", 1.0), ("other", value)):

@@ -1,5 +1,7 @@
 """The file of a trace: every bit comes back, and whatever is missing or was altered is noticed."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -96,17 +98,24 @@ def test_nothing_is_left_of_an_unfinished_one_and_an_older_trace_stays(trace: Pa
     assert trace.read_bytes() == before
 
 
-def test_what_a_killed_process_left_is_overwritten(trace: Path) -> None:
-    (trace.parent / ".some.h5.partial").write_text("half of a trace")
+def test_what_a_killed_process_left_is_removed(trace: Path) -> None:
+    (trace.parent / ".some.h5.0123.partial").write_text("half of a trace")
     write(trace)
     assert [path.name for path in trace.parent.iterdir()] == ["some.h5"]
 
 
-def test_two_cannot_write_the_same_trace(trace: Path) -> None:
+def test_two_processes_at_the_same_trace_do_each_other_no_harm(trace: Path) -> None:
+    """Neither removes what the other is writing; both traces are complete, and the last stays."""
     writer = Writer(trace)
-    with pytest.raises(InputError, match=r"some\.h5 cannot be written"):
-        Writer(trace)
-    writer.close()
+    writer.put("a/b/c", np.ones(5))
+    code = "import sys, pathlib, tests.parity.trace.test_store as test; test.write(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", code, str(trace)], check=True, cwd=Path(__file__).parents[3])
+    with Reader(trace) as reader:
+        assert reader.below("a/b/c") == list(VALUES)
+    writer.finish(HEAD)
+    with Reader(trace) as reader:
+        assert reader.get("a/b/c").tolist() == [1] * 5
+    assert [path.name for path in trace.parent.iterdir()] == ["some.h5"]
 
 
 def test_a_place_where_nothing_can_be_written_is_refused(trace: Path) -> None:
@@ -147,6 +156,8 @@ def other_version(file: h5py.File) -> None:
         (other_version, "is a trace of version 99, and this program reads 1"),
         (lambda file: file.pop("head"), "no trace, or an incomplete one"),
         (lambda file: file.attrs.pop("format"), "no trace, or an incomplete one"),
+        (lambda file: file.attrs.pop("version"), "no trace, or an incomplete one"),
+        (lambda file: file.attrs.pop("sha256"), "no trace, or an incomplete one"),
     ],
 )
 def test_a_changed_file_is_refused(trace: Path, change: object, said: str) -> None:

@@ -104,3 +104,33 @@ def test_a_run_that_ends_early_leaves_no_trace(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     (said,) = session.said_at_end
     assert "early.h5 is not written, since the run ended before all was computed" in said
+
+
+def test_an_error_in_the_verdict_still_ends_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from parity.sources import open_source
+
+    def fail(*_arguments: object) -> None:
+        raise RuntimeError("planted in the verdict")
+
+    plant(monkeypatch)
+    monkeypatch.setattr("parity.session.diagnose", fail)
+    chosen, selection = options(record=tmp_path / "some.h5"), {("exact-float32", NETWORK): frozenset({"conv0_bn"})}
+    session = ParitySession(chosen, selection, open_source(chosen, selection))
+    assert not session.result("exact-float32", NETWORK, "conv0_bn")
+    with pytest.raises(RuntimeError, match="planted"):
+        session.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fault_in_float32_alone_is_told_as_such(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trace cannot replay in float32, and the verdict does not take that for a fault that comes and goes."""
+
+    def load(model: PNASNet, variables: dict[str, np.ndarray]) -> None:
+        load_tf_variables(model, variables)
+        if model.get_parameter("conv0_bn.bias").dtype.itemsize == 4:
+            model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
+
+    monkeypatch.setattr("parity.port.load_tf_variables", load)
+    chosen = {("float32", NETWORK): frozenset(STEM), ("float64", NETWORK): frozenset(STEM)}
+    (source,) = judged(options(reference=recorded[1]), chosen).verdicts[0].sources
+    assert (source.layer, source.kind) == ("conv0_bn", "float32 alone")
