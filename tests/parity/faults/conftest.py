@@ -12,8 +12,8 @@ from parity.faults.sites import Places
 
 @pytest.fixture(scope="session")
 def bench() -> Iterator[Bench]:
-    pin_torch(2)
-    turn = make_turn(EVEN, 2)
+    pin_torch(1)  # quicker on maps as small as these
+    turn = make_turn(EVEN, 1)
     yield Bench(turn)
     turn.close()
 

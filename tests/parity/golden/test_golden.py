@@ -90,7 +90,7 @@ def test_another_shape_fails_the_structure_gate(tmp_path: Path, monkeypatch: pyt
 
 
 def options() -> Options:
-    return Options((SMALL,), None, (), "golden", 0, 2, ())
+    return Options((SMALL,), None, (), "golden", 0, 1, ())
 
 
 def test_other_integers_are_no_fault_of_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
