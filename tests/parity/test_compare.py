@@ -346,3 +346,29 @@ def test_preprocess_of_another_shape_or_dtype_fails(part: int, change: str) -> N
     both = [f"{array.dtype} {array.shape}" for array in (other, official[part])]
     problem = f"{('decoded', 'input')[part]}: the port has {both[0]}, TensorFlow {both[1]}"
     assert result == LayerResult("preprocess", "mobile-224", "chelsea.jpg", problem=problem)
+
+
+VALUES = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+def test_a_result_by_digest_passes_only_if_both_are_the_same() -> None:
+    same, other = (
+        compare.digest("exact-float32", "n", "conv0", VALUES, (None, 3), "ab", text) for text in ("ab", "ac")
+    )
+    assert (bool(same), bool(other)) == (True, False)
+    assert same == LayerResult("exact-float32", "n", "conv0", (Check("digests that differ", 0, 0),))
+    assert other.notes == ("digest ab, expected ac: there are no values to compare with",)
+    assert other.margin == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("actual", "said"),
+    [
+        (VALUES.T, "the port has float32 (3, 2), the official network float32 (None, 3)"),
+        (VALUES.astype(np.float64), "the port has float64 (2, 3), the official network float32 (None, 3)"),
+        (VALUES + np.float32(np.inf), "not finite: 6 values"),
+    ],
+)
+def test_what_can_be_told_without_values_is_told(actual: np.ndarray, said: str) -> None:
+    result = compare.digest("exact-float32", "n", "conv0", actual, (None, 3), "ab", "ab")
+    assert result == LayerResult("exact-float32", "n", "conv0", problem=said)

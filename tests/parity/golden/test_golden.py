@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import compare, exact
+from parity import exact
 from parity.golden import digests
 from parity.golden.source import GoldenSource
 from parity.layers import Network, port_layers
@@ -141,29 +141,3 @@ def test_they_are_those_of_the_official_network(network: Network) -> None:
     made = make(source, turn, chosen, network)
     turn.close()
     assert digests.differences(digests.read(network), made) == []
-
-
-VALUES = np.arange(6, dtype=np.float32).reshape(2, 3)
-
-
-def test_a_result_by_digest_passes_only_if_both_are_the_same() -> None:
-    same, other = (
-        compare.digest("exact-float32", "n", "conv0", VALUES, (None, 3), "ab", text) for text in ("ab", "ac")
-    )
-    assert (bool(same), bool(other)) == (True, False)
-    assert "digest ab, expected ac" in str(other)
-    assert other.margin == float("inf")
-
-
-@pytest.mark.parametrize(
-    ("actual", "said"),
-    [
-        (VALUES.T, "the port has float32 (3, 2), the official network float32 (None, 3)"),
-        (VALUES.astype(np.float64), "the port has float64 (2, 3)"),
-        (VALUES + np.float32(np.inf), "not finite: 6 values"),
-    ],
-)
-def test_what_can_be_told_without_values_is_told(actual: np.ndarray, said: str) -> None:
-    result = compare.digest("exact-float32", "n", "conv0", actual, (None, 3), "ab", "ab")
-    assert not result
-    assert said in str(result)
