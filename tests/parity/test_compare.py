@@ -372,3 +372,13 @@ def test_a_result_by_digest_passes_only_if_both_are_the_same() -> None:
 def test_what_can_be_told_without_values_is_told(actual: np.ndarray, said: str) -> None:
     result = compare.digest("exact-float32", "n", "conv0", actual, (None, 3), "ab", "ab")
     assert result == LayerResult("exact-float32", "n", "conv0", problem=said)
+
+
+def test_the_norm_and_tensorflows_own_distance_are_kept() -> None:
+    """For the report's curves."""
+    truth = np.random.default_rng(0).normal(size=SHAPE)
+    official = metrics.distance(truth.astype(np.float32), truth)
+    result = compare.float32("n", "conv0", truth.astype(np.float32), truth, official, independent=1e6)
+    assert (result.norm, result.official) == (metrics.norm(truth), official.l2)
+    result = compare.float64("n", "conv0", truth, truth)
+    assert (result.norm, result.official) == (metrics.norm(truth), None)
