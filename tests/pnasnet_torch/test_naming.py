@@ -18,7 +18,8 @@ def port_names() -> list[str]:
 def test_each_weight_has_a_name_of_its_own_and_comes_back(name: str) -> None:
     state = {key: number for number, key in enumerate(port_names())}
     named = scheme(name).rename(state)
-    assert len(named) == len(state) and named.keys().isdisjoint(key for key in state if key.startswith("cell"))
+    assert len(named) == len(state)
+    assert named.keys().isdisjoint(key for key in state if key.startswith("cell"))
     assert scheme(name).restore(named | {"x.num_batches_tracked": 1}, state) == state
 
 
