@@ -207,13 +207,14 @@ def _candidate(config: pytest.Config) -> "Candidate | None":
 
 
 def _admitted(config: pytest.Config, networks: tuple[Network, ...], candidate: "Candidate") -> tuple[Network, ...]:
-    """The networks that the candidate has; one that was asked for and that it has not is an error."""
-    reasons = {network: candidate.refuses(network) for network in networks}
-    admitted = tuple(network for network, reason in reasons.items() if not reason)
-    asked = config.getoption("variant") or config.getoption("image_size")
-    for network, reason in reasons.items():
-        if reason and (asked or not admitted):
-            raise pytest.UsageError(f"--candidate {candidate.name} cannot be judged as {network}: {reason}")
+    """The networks that the candidate has. One that was asked for and that it has not is an error; a variant was not
+    asked for where none was named."""
+    refused = {network: reason for network in networks if (reason := candidate.refuses(network))}
+    admitted = tuple(network for network in networks if network not in refused)
+    named = config.getoption("variant") or [network.variant for network in admitted]
+    asked = [network for network in refused if not admitted or network.variant in named]
+    if asked and (not admitted or config.getoption("variant") or config.getoption("image_size")):
+        raise pytest.UsageError(f"--candidate {candidate.name} cannot be judged as {asked[0]}: {refused[asked[0]]}")
     return admitted
 
 
