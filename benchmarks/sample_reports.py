@@ -23,15 +23,15 @@ ROOT = Path(__file__).parents[1]
 # Both halves of halving, padded as PyTorch's layers do; on odd maps that is what TensorFlow does, too.
 SYMMETRIC = """
 def pytest_collection_finish():
-    from parity import port
+    from parity import subject
     from parity.faults.padding import padded_conv, padded_pool, symmetric
-    load = port.load_tf_variables
+    load = subject.load_tf_variables
     def planted(model, variables):
         load(model, variables)
         for name, module in list(model.named_modules()):
             if getattr(module, "stride", None) in (2, (2, 2)) and name.endswith(("depthwise", "max_pool")):
                 (padded_pool if name.endswith("max_pool") else padded_conv)(symmetric)(model, name)
-    port.load_tf_variables = planted
+    subject.load_tf_variables = planted
 """
 RUNS = {"passing": "", "failing": SYMMETRIC}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

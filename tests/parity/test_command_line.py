@@ -44,12 +44,12 @@ def pytest_collection_finish():
 # As a plugin, it plants another epsilon in the port's first batch norm.
 PLANT = """
 def pytest_collection_finish():
-    from parity import port
-    load = port.load_tf_variables
+    from parity import subject
+    load = subject.load_tf_variables
     def planted(model, variables):
         load(model, variables)
         model.conv0_bn.eps = 1e-5
-    port.load_tf_variables = planted
+    subject.load_tf_variables = planted
 """
 Run = Callable[..., tuple[int, str]]
 Failed = tuple[int, str, Path]

@@ -57,7 +57,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> None:
         load_tf_variables(model, variables)
         model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
 
-    monkeypatch.setattr("parity.port.load_tf_variables", load)
+    monkeypatch.setattr("parity.subject.load_tf_variables", load)
 
 
 def session_of(selection: Selection, images: tuple[Any, ...] = IMAGES[:1]) -> ParitySession:

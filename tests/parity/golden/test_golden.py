@@ -53,7 +53,7 @@ def test_another_bit_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         load_tf_variables(model, variables)
         model.get_parameter("conv0_bn.bias").data[0] += 1
 
-    monkeypatch.setattr("parity.port.load_tf_variables", load)
+    monkeypatch.setattr("parity.subject.load_tf_variables", load)
     results = judged(STEM)
     assert [layer for layer in STEM if not results[layer]] == ["conv0_bn", "cell_stem_0.relu", "cell_stem_0.1x1"]
     assert "expected" in str(results["conv0_bn"])

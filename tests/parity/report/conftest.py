@@ -28,14 +28,14 @@ CHAIN = ("conv0", "conv0_bn", "cell_0.relu")
 # As a plugin, it plants symmetric padding in the first depthwise convolution and pool of cell_3, on even maps.
 PLANT = """
 def pytest_collection_finish():
-    from parity import port
+    from parity import subject
     from parity.faults.padding import padded_conv, padded_pool, symmetric
-    load = port.load_tf_variables
+    load = subject.load_tf_variables
     def planted(model, variables):
         load(model, variables)
         padded_conv(symmetric)(model, "cell_3.comb_iter_0.left.separable_5x5_1.depthwise")
         padded_pool(symmetric)(model, "cell_3.comb_iter_0.right.max_pool")
-    port.load_tf_variables = planted
+    subject.load_tf_variables = planted
 """
 # As a plugin, it interrupts the run, as Ctrl-C does, once the float64 gate is to be computed.
 INTERRUPT = """

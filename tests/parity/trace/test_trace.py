@@ -38,7 +38,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> None:
         load_tf_variables(model, variables)
         model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
 
-    monkeypatch.setattr("parity.port.load_tf_variables", load)
+    monkeypatch.setattr("parity.subject.load_tf_variables", load)
 
 
 def test_a_fault_is_found_and_replayed_without_tensorflow(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ def test_a_fault_in_float32_alone_is_told_as_such(recorded: Recorded, monkeypatc
         if model.get_parameter("conv0_bn.bias").dtype.itemsize == 4:
             model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
 
-    monkeypatch.setattr("parity.port.load_tf_variables", load)
+    monkeypatch.setattr("parity.subject.load_tf_variables", load)
     chosen = {("float32", NETWORK): frozenset(STEM), ("float64", NETWORK): frozenset(STEM)}
     (source,) = judged(options(reference=recorded[1]), chosen).verdicts[0].sources
     assert (source.layer, source.kind) == ("conv0_bn", "float32 alone")
