@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from parity import structure
-from parity.candidates.candidate import Side
 from parity.capture import PortError, to_nchw, to_nhwc
 from parity.layers import Network, layer_modules
 from parity.port import Make, Port, make_model
@@ -129,8 +128,8 @@ class EngineCandidate:
     def unseen(self, _network: Network) -> frozenset[str]:
         return frozenset()
 
-    def side(self, network: Network, dtype: str) -> Side:
-        return EngineSide(self, network, dtype)
+    def side(self, network: Network, dtype: str, make: Make = make_model) -> "EngineSide":
+        return EngineSide(self, network, dtype, make)
 
     def parts(self, network: Network) -> PortParts:
         return structure.port_parts(network)
@@ -139,7 +138,7 @@ class EngineCandidate:
 class EngineSide(Port):
     """One network of it in one dtype."""
 
-    def __init__(self, candidate: EngineCandidate, network: Network, dtype: str, make: Make = make_model) -> None:
+    def __init__(self, candidate: EngineCandidate, network: Network, dtype: str, make: Make) -> None:
         super().__init__(network, dtype, make)
         self._candidate = candidate
 

@@ -22,6 +22,7 @@ from pnasnet_torch import PNASNet
 from pnasnet_torch.weights import load_tf_variables
 
 Plant = Callable[[PNASNet], None]
+PortOf = Callable[[Network, str, Make], Port]
 Values = Mapping[str, np.ndarray]
 EXACT = {"exact-float32": "float32", "exact-float64": "float64"}
 VALUE_GATES = {**EXACT, "float64": "float64", "float32": "float32"}
@@ -93,7 +94,7 @@ class Bench:
         dtype = VALUE_GATES[gate]
         return self._turn.pair(dtype, self._turn.graph(dtype).layers)
 
-    def trial(self, plant: Plant, hidden: Collection[str] = (), port_type: type[Port] = Port) -> Trial:
+    def trial(self, plant: Plant, hidden: Collection[str] = (), port_of: PortOf = Port) -> Trial:
         """All gates and checks on the port as `plant` changes it; the layers `hidden` are not looked at."""
 
         def make(network: Network, dtype: str) -> PNASNet:
@@ -105,7 +106,7 @@ class Bench:
         layers = frozenset(parts.layers or self.graph.layers) - frozenset(hidden)
         results = {structure.GATE: structure.compare_parts(self.network, self.graph, {*layers, WHOLE}, parts)}
         panel = Panel(self._known)
-        ports = {gate: port_type(self.network, dtype, self._maker(gate, plant)) for gate, dtype in VALUE_GATES.items()}
+        ports = {gate: port_of(self.network, dtype, self._maker(gate, plant)) for gate, dtype in VALUE_GATES.items()}
         for gate, port in ports.items():
             judge = partial(self._judge, gate, panel)
             results[gate] = port.results(gate, layers, self._pair(gate).graph, self._inputs[gate], judge)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from parity.candidates.engines import EngineCandidate
 from parity.environment import pin_torch
 from parity.faults.bench import Bench
 from parity.faults.catalogue import FAULTS
-from parity.faults.compiled import CompiledPort
 from parity.faults.fault import Fault
 from parity.faults.record import Outcome
 from parity.faults.sites import Places, spread
@@ -127,6 +127,12 @@ def make_turn(setting: Setting, threads: int) -> Turn:
     return turn
 
 
+@cache
+def compiled() -> EngineCandidate:
+    """The port as torch.compile compiles it, once for each network and dtype."""
+    return EngineCandidate("compile", threads=1)
+
+
 def attempt(bench: Bench, job: Job) -> Outcome:
     """Plants, runs all gates and checks, and looks at the verdict."""
     start = time.monotonic()
@@ -138,8 +144,8 @@ def attempt(bench: Bench, job: Job) -> Outcome:
     else:
         places = Places(bench.graph)
         with row.around():
-            port_type = CompiledPort if row.compiled else Port
-            trial = bench.trial(lambda model: row.plant(model, places), row.folded(places), port_type)
+            port = compiled().side if row.compiled else Port
+            trial = bench.trial(lambda model: row.plant(model, places), row.folded(places), port)
     sources = {source.layer: source.kind for source in trial.verdict.sources} if trial.verdict else {}
     seconds = round(time.monotonic() - start, 2)
     return Outcome(*job.key, tuple(trial.gates), sources, expected, dict(trial.alarms), seconds)
