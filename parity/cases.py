@@ -114,7 +114,7 @@ def check_selection(session: pytest.Session) -> None:
 
 def is_unseen(case: Case, options: Options) -> bool:
     """Whether what is judged does not show the case's layer."""
-    return case.name in options.unseen(case.network)
+    return case.name in options.unseen[case.network]
 
 
 def _held(options: Options) -> Iterable[str]:

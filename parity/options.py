@@ -98,9 +98,11 @@ class Options:
         """What is compared with the reference."""
         return self.candidate.name if self.candidate else "the port"
 
-    def unseen(self, network: Network) -> frozenset[str]:
-        """The official layers that what is judged does not show."""
-        return self.candidate.unseen(network) if self.candidate else frozenset()
+    @cached_property
+    def unseen(self) -> dict[Network, frozenset[str]]:
+        """The official layers of each network that what is judged does not show."""
+        candidate = self.candidate
+        return {network: candidate.unseen(network) if candidate else frozenset() for network in self.networks}
 
     def command(self, *selection: str) -> str:
         """The command that runs the tests of this `selection` with these options again."""

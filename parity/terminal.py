@@ -69,7 +69,7 @@ def write_summary(reporter: pytest.TerminalReporter, config: pytest.Config) -> N
 def shares(options: Options) -> Iterator[str]:
     """What of each network a candidate shows."""
     for network in options.networks if options.candidate else ():
-        layers, unseen = port_layers(network.variant), options.unseen(network)
+        layers, unseen = port_layers(network.variant), options.unseen[network]
         kinds = Counter(re.sub(r".*(?=\.(combine\.)?\w+$)|_\d$", "", layer).strip(".") for layer in unseen)
         hidden = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         seen = len(layers) - len(unseen)
