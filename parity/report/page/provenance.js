@@ -24,6 +24,11 @@ function setting(report) {
   );
 }
 
+// The label that networks bear, where a reference's name does not tell it.
+function numbered({ label, name }) {
+  return label && label !== name.split(":")[0] && `${label}: `;
+}
+
 // What a stored reference was made by, and on what.
 function recorded(made) {
   if (!made) return null;
@@ -46,7 +51,7 @@ function provenanceSection(report) {
     [
       provenance.references.length > 1 ? "References" : "Reference",
       provenance.references.map((one) =>
-        h("div", {}, one.label && `${one.label}: `, `${one.name} `, digest(one.sha256), recorded(one.recorded)),
+        h("div", {}, numbered(one), `${one.name} `, digest(one.sha256), recorded(one.recorded)),
       ),
     ],
     [
