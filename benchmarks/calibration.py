@@ -30,7 +30,7 @@ Samples = dict[str, list[np.ndarray]]
 
 
 def samples(network: Network, seed: int, images: tuple[Path, ...]) -> Samples:
-    turn = Turn(LiveSource(Options((network,), None, images, "official", seed, 2, ())))
+    turn = Turn(LiveSource(Options((network,), None, images, ("official",), seed, 2, ())))
     turn.begin(network)
     layers = port_layers(network.variant)
     variables = turn.variables()

@@ -32,7 +32,7 @@ def bare() -> None:
     networks = [Network(name, *parse_size(size)) for name, sizes in DEFAULT_SIZES.items() for size in sizes]
     image = PHOTOGRAPHS / DEFAULT_IMAGES[0]
     threads = os.cpu_count() or 1
-    turn = Turn(LiveSource(Options(tuple(networks), None, (image,), "official", 0, threads, ())))
+    turn = Turn(LiveSource(Options(tuple(networks), None, (image,), ("official",), 0, threads, ())))
     for network in networks:
         turn.begin(network)
         last = [name for name in port_layers(network.variant) if name.startswith("cell_5.")][-1]

@@ -20,7 +20,7 @@ from pnasnet_torch.decode import decode
 from pnasnet_torch.preprocess import preprocess
 from tf_reference import official
 from tf_reference.compat import tensorflow
-from tf_reference.preprocess import MODULE
+from tf_reference.preprocess import preprocessing
 
 SIZES = ((500, 375), (500, 375), (375, 500), (500, 333), (640, 480), (400, 400))
 FILES = 60
@@ -56,7 +56,7 @@ def by_tensorflow(side: int) -> Iterator[dict[str, Work]]:
     """What TensorFlow does for each part."""
     tf = tensorflow()
     v1 = tf.compat.v1
-    evaluate = official.find().load(MODULE).preprocess_for_eval
+    evaluate = preprocessing(official.find())
     with tf.Graph().as_default() as graph:
         content = v1.placeholder(tf.string, [])
         decoded = tf.io.decode_jpeg(content, channels=3)

@@ -97,7 +97,7 @@ def check_selection(session: pytest.Session) -> None:
     """Raises pytest.UsageError where `-k` or `-m` leaves nothing of parity, or where what is left cannot be judged."""
     deselected = session.config.stash[DESELECTED]
     options = session.config.stash[OPTIONS]
-    holds = f"--reference {options.reference} holds {', '.join(_held(options))}" if options.stored else ""
+    holds = f"--reference {options.references[0]} holds {', '.join(_held(options))}" if options.stored else ""
     if deselected and not session.items:
         example = deselected[len(deselected) // 2].name
         raise pytest.UsageError(

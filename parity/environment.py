@@ -86,7 +86,7 @@ def provenance(options: "Options") -> dict[str, Any]:
         "versions": {name: _version(name) for name in FRAMEWORKS},
         "cpu": cpu(),
         "threads": options.threads,
-        "reference": options.reference,
+        "reference": ", ".join(options.references),
     }
     if options.stored:
         return found | {"recorded": options.stored.provenance}
@@ -102,7 +102,10 @@ def header(options: "Options") -> list[str]:
     """Lines for pytest's header: versions, machine, settings, and what is compared."""
     found = provenance(options)
     recorded = found.get("recorded")
-    lines = [*_machine(found), f"{', '.join(map(str, options.networks))}: {options.judged} against {options.reference}"]
+    lines = [
+        *_machine(found),
+        f"{', '.join(map(str, options.networks))}: {options.judged} against {found['reference']}",
+    ]
     if recorded and options.stored:
         lines += [f"  made from {recorded['reference']} {recorded.get('created', '')}".rstrip()]
         lines += [f"  {line}" for line in _machine(recorded)]

@@ -15,18 +15,19 @@ WHOLE = "whole"
 
 @dataclass(frozen=True)
 class Network:
-    """A variant at an image size (pixels)."""
+    """A variant at an image size (pixels); where a run has several references, as judged by that one (its label)."""
 
     variant: str
     height: int
     width: int
+    reference: str = ""
 
     @property
     def size(self) -> str:
         return str(self.height) if self.height == self.width else f"{self.height}x{self.width}"
 
     def __str__(self) -> str:
-        return f"{self.variant}-{self.size}"
+        return "-".join(filter(None, (self.variant, self.size, self.reference)))
 
 
 def parse_size(text: str) -> tuple[int, int]:

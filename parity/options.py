@@ -5,7 +5,7 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,14 +26,7 @@ DEFAULT_IMAGES = ("chelsea.jpg", "coffee.jpg")
 # References that are stored, beside the official network itself.
 GOLDEN, TRACE_SUFFIXES = "golden", (".h5", ".hdf5")
 COMPRESSIONS = ("none", "lzf", "gzip")
-DEFAULTS = {
-    "candidate": None,
-    "adapter": None,
-    "checkpoint": None,
-    "reference": "official",
-    "seed": 0,
-    "threads": os.cpu_count() or 1,
-}
+DEFAULTS = {"candidate": None, "adapter": None, "checkpoint": None, "seed": 0, "threads": os.cpu_count() or 1}
 
 
 def is_stored(reference: str) -> bool:
@@ -47,18 +40,27 @@ def named(paths: Sequence[Path]) -> dict[str, Path]:
     return {path.name if count[path.name] == 1 else str(path): path for path in paths}
 
 
+def labelled(references: Sequence[str]) -> dict[str, str]:
+    """The references by label: none where there is one alone, else its kind, numbered where there are more of it."""
+    kinds = [reference.partition(":")[0] for reference in references]
+    labels = [
+        f"{kind}-{kinds[:place].count(kind) + 1}" if kinds.count(kind) > 1 else kind for place, kind in enumerate(kinds)
+    ]
+    return dict(zip(labels if len(labels) > 1 else [""], references, strict=True))
+
+
 @dataclass(frozen=True)
 class Options:
-    """What a run compares: networks, weights, images, the reference, and on how many threads.
+    """What a run compares: networks, weights, images, the references, and on how many threads.
 
-    Without `images` the networks take the photographs that come with parity in turn, one each. Where the reference is
-    `stored`, weights and images are what it holds. Without a `candidate`, it is the port.
+    Without `images` the networks take the photographs that come with parity in turn, one each, whatever the reference.
+    Where that is `stored`, weights and images are what it holds. Without a `candidate`, it is the port.
     """
 
     networks: tuple[Network, ...]
     checkpoint: Path | None
     images: tuple[Path, ...]
-    reference: str
+    references: tuple[str, ...]
     seed: int
     threads: int
     arguments: tuple[str, ...]
@@ -70,7 +72,8 @@ class Options:
 
     def images_of(self, network: Network) -> tuple[Path, ...]:
         """The images that `network` is run on."""
-        turn = self.networks.index(network) % len(DEFAULT_IMAGES)
+        alone = [replace(one, reference="") for one in self.networks]
+        turn = list(dict.fromkeys(alone)).index(replace(network, reference="")) % len(DEFAULT_IMAGES)
         return self.images or (PHOTOGRAPHS / DEFAULT_IMAGES[turn],)
 
     @cached_property
@@ -138,11 +141,11 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--reference",
-        default=DEFAULTS["reference"],
+        action="append",
         metavar="SOURCE",
         help="official: the pinned source, fetched on first use (default); slim:PATH: the folder that holds nets/, "
-        "as research/slim in a checkout of tensorflow/models; without TensorFlow: FILE.h5, a trace from --record, "
-        "or golden, the digests that come with parity",
+        "as research/slim in a checkout of tensorflow/models; pnasnet-tf:PATH: a checkout of chenxi116/PNASNet.TF; "
+        "repeatable; without TensorFlow: FILE.h5, a trace from --record, or golden, the digests that come with parity",
     )
     group.addoption(
         "--candidate",

@@ -1,6 +1,7 @@
 """What pytest's options come to: checked, or a usage error that says what to give instead."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,11 @@ import pytest
 from parity.imagenet.options import OPTIONS as EVALUATION_OPTIONS
 from parity.imagenet.options import Settings
 from parity.layers import DEFAULT_SIZES, Network, network_at, parse_size
-from parity.options import DEFAULTS, TRACE_SUFFIXES, Options, is_stored
+from parity.options import DEFAULTS, TRACE_SUFFIXES, Options, is_stored, labelled
+from parity.reference_option import one_running, references_of
 from pnasnet_torch.genotype import VARIANTS
+from tf_reference import official
+from tf_reference.errors import InputError
 
 if TYPE_CHECKING:
     from parity.candidates.candidate import Candidate
@@ -24,33 +28,58 @@ def parse_options(config: pytest.Config, settings: Settings | None = None) -> Op
 
     Raises pytest.UsageError for one that cannot be used.
     """
-    evaluated = [network.variant for network in settings.networks] if settings else []
-    variants = config.getoption("variant") or evaluated or list(VARIANTS)
-    for name in variants:
-        if name not in VARIANTS:
-            raise pytest.UsageError(f"--variant {name}: expected {' or '.join(VARIANTS)}")
     for option, least in (("threads", 1), ("seed", 0)):
         if config.getoption(option) < least:
             raise pytest.UsageError(f"--{option} {config.getoption(option)}: expected at least {least}")
-    reference = _reference(config)
-    stored = _stored(config, reference) if is_stored(reference) else None
-    networks = tuple(_network(name, size) for name in dict.fromkeys(variants) for size in _sizes(config, name))
-    networks = _stored_networks(config, stored) if stored else tuple(dict.fromkeys(networks))
+    evaluated = [network.variant for network in settings.networks] if settings else []
+    variants = _variants(config) or evaluated
+    references = references_of(config)
+    stored = _stored(config, *references) if is_stored(references[0]) else None
+    networks = _stored_networks(config, stored) if stored else _networks(config, variants, references)
     candidate = _candidate(config)
     return Options(
         networks=_admitted(config, networks, candidate) if candidate else networks,
-        checkpoint=settings.checkpoint if settings else _checkpoint(config, variants),
+        checkpoint=settings.checkpoint if settings else _checkpoint(config, networks),
         images=_images(config),
-        reference=reference,
+        references=references,
         seed=config.getoption("seed"),
         threads=config.getoption("threads"),
         arguments=_arguments(config),
         report=_report(config),
-        record=_record(config, reference),
+        record=_record(config),
         compression=config.getoption("record_compression"),
         stored=stored,
         candidate=candidate,
     )
+
+
+def _variants(config: pytest.Config) -> list[str]:
+    """Those that are asked for, each once."""
+    given: list[str] = list(dict.fromkeys(config.getoption("variant") or []))
+    for name in given:
+        if name not in VARIANTS:
+            raise pytest.UsageError(f"--variant {name}: expected {' or '.join(VARIANTS)}")
+    return given
+
+
+def _networks(config: pytest.Config, asked: Sequence[str], references: Sequence[str]) -> tuple[Network, ...]:
+    """The variants that are asked for, or else all, at each size, and for each reference that has them."""
+    has = {reference: official.kind_of(reference).variants for reference in references}
+    for reference, variants in has.items():
+        for name in asked:
+            if name not in variants:
+                raise pytest.UsageError(
+                    f"--variant {name}: --reference {reference} has PNASNet-5 {' and '.join(variants)} alone; without "
+                    "--variant each reference is run as far as it goes"
+                )
+    networks = [
+        _network(name, size, label)
+        for name in asked or VARIANTS
+        for size in _sizes(config, name)
+        for label, reference in labelled(references).items()
+        if name in has[reference]
+    ]
+    return tuple(dict.fromkeys(networks))
 
 
 def _sizes(config: pytest.Config, variant: str) -> tuple[str, ...]:
@@ -58,23 +87,22 @@ def _sizes(config: pytest.Config, variant: str) -> tuple[str, ...]:
     return tuple(given) or DEFAULT_SIZES[variant]
 
 
-def _network(variant: str, size: str) -> Network:
+def _network(variant: str, size: str, label: str) -> Network:
     try:
-        return network_at(variant, size)
+        return replace(network_at(variant, size), reference=label)
     except ValueError as error:
         raise pytest.UsageError(f"--image-size {error}") from error
 
 
-def _checkpoint(config: pytest.Config, variants: list[str]) -> Path | None:
+def _checkpoint(config: pytest.Config, networks: Sequence[Network]) -> Path | None:
     prefix = config.getoption("checkpoint")
     if prefix is None:
         return None
-    if len(set(variants)) != 1:
+    if len({network.variant for network in networks}) != 1:
         raise pytest.UsageError(
             "--checkpoint holds the weights of one network: say which, with --variant large or mobile"
         )
     from tf_reference import checkpoint
-    from tf_reference.errors import InputError
 
     try:
         checkpoint.locate(prefix)
@@ -108,29 +136,12 @@ def _report(config: pytest.Config) -> Path | None:
     return Path(given) if given else None
 
 
-def _reference(config: pytest.Config) -> str:
-    reference: str = config.getoption("reference")
-    kind, _, path = reference.partition(":")
-    if reference != "official" and not is_stored(reference) and (kind != "slim" or not path):
-        raise pytest.UsageError(f"--reference {reference}: expected official, slim:PATH, golden, or a trace, FILE.h5")
-    if kind == "slim":
-        from tf_reference import official
-        from tf_reference.errors import InputError
-
-        try:
-            official.slim_checkout(Path(path))
-        except InputError as error:
-            raise pytest.UsageError(f"--reference: {error}") from error
-    return reference
-
-
 def _stored(config: pytest.Config, reference: str) -> "StoredSource":
     for name in ("checkpoint", "images", "seed"):
         value = config.getoption(name)
         if value and value != DEFAULTS.get(name):
             raise pytest.UsageError(f"--{name} cannot go with --reference {reference}, which holds weights and images")
     from parity.sources import stored
-    from tf_reference.errors import InputError
 
     try:
         return stored(reference)
@@ -140,7 +151,7 @@ def _stored(config: pytest.Config, reference: str) -> "StoredSource":
 
 def _stored_networks(config: pytest.Config, stored: "StoredSource") -> tuple[Network, ...]:
     """Those that are stored, of the variants and sizes that are asked for."""
-    variants: list[str | None] = config.getoption("variant") or [None]
+    variants: Sequence[str | None] = _variants(config) or [None]
     sizes: list[tuple[int, int] | None] = [_size(size) for size in config.getoption("image_size") or []]
     sizes = sizes or [None]
 
@@ -150,7 +161,7 @@ def _stored_networks(config: pytest.Config, stored: "StoredSource") -> tuple[Net
     asked = [(variant, size) for variant in variants for size in sizes]
     if not all(any(matches(network, *pair) for network in stored.networks) for pair in asked):
         held = ", ".join(map(str, stored.networks))
-        raise pytest.UsageError(f"--reference {config.getoption('reference')} holds {held}, and not what is asked for")
+        raise pytest.UsageError(f"--reference {references_of(config)[0]} holds {held}, and not what is asked for")
     return tuple(network for network in stored.networks if any(matches(network, *pair) for pair in asked))
 
 
@@ -161,7 +172,7 @@ def _size(text: str) -> tuple[int, int]:
         raise pytest.UsageError(f"--image-size {error}") from error
 
 
-def _record(config: pytest.Config, reference: str) -> Path | None:
+def _record(config: pytest.Config) -> Path | None:
     given = config.getoption("record")
     if not given:
         if config.getoption("record_compression") != "none":
@@ -169,8 +180,7 @@ def _record(config: pytest.Config, reference: str) -> Path | None:
         return None
     if config.getoption("full_imagenet"):
         raise pytest.UsageError("--record records what pytest parity compares: it cannot go with --full-imagenet")
-    if is_stored(reference):
-        raise pytest.UsageError(f"--record records the official network: it cannot go with --reference {reference}")
+    one_running(config, "--record")
     if not given.endswith(TRACE_SUFFIXES) or Path(given).is_dir():
         raise pytest.UsageError(f"--record {given}: expected the name of a file that ends in .h5")
     _refuse_other_file(Path(given))
@@ -180,7 +190,6 @@ def _record(config: pytest.Config, reference: str) -> Path | None:
 def _refuse_other_file(path: Path) -> None:
     """Weights of the port may be called .h5, too: only a trace is replaced by a new one."""
     from parity.trace.store import Reader
-    from tf_reference.errors import InputError
 
     try:
         if path.exists():
@@ -223,7 +232,7 @@ def _arguments(config: pytest.Config) -> tuple[str, ...]:
     single = [f"--{name}={value}" for name, default in DEFAULTS.items() if (value := config.getoption(name)) != default]
     repeated = [
         f"--{name}={value}"
-        for name in ("variant", "image-size", "images")
+        for name in ("variant", "image-size", "images", "reference")
         for value in config.getoption(name.replace("-", "_")) or []
     ]
     return (*repeated, *single, *(_evaluation_arguments(config) if config.getoption("full_imagenet") else ()))

@@ -9,8 +9,8 @@ import pytest
 
 from parity.cases import DESELECTED, OPTIONS, Case, cases, is_unseen, selection
 from parity.environment import require_tensorflow
-from parity.options import is_stored
 from parity.parse import parse_options
+from parity.reference_option import one_running
 from parity.result import LayerResult
 
 if TYPE_CHECKING:
@@ -43,14 +43,13 @@ def configure(config: pytest.Config) -> None:
 def _settings(config: pytest.Config) -> "Settings | None":
     if not config.getoption("full_imagenet"):
         return None
-    if is_stored(reference := config.getoption("reference")):
-        raise pytest.UsageError(f"--full-imagenet cannot go with --reference {reference}: it runs the official network")
+    reference = one_running(config, "--full-imagenet")
     require_tensorflow()
     from parity.imagenet.options import parse_settings
     from tf_reference.errors import InputError
 
     def get(name: str) -> Any:
-        return config.getoption(name.replace("-", "_"))
+        return reference if name == "reference" else config.getoption(name.replace("-", "_"))
 
     def ini(name: str) -> str | None:
         return str(config.rootpath / value) if (value := config.getini(name)) else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from parity import exact
 from parity.layers import Network
-from parity.options import PHOTOGRAPHS, Options
+from parity.options import PHOTOGRAPHS, Options, labelled
 from pnasnet_torch import variant
 from pnasnet_torch.operations import BATCH_NORM_EPSILON
 from tf_reference import checkpoint
@@ -54,8 +54,8 @@ class ReferenceSource(Protocol):
     """What a port is judged by. Weights are in TensorFlow's names and layouts, images and layers NHWC."""
 
     @property
-    def official(self) -> Source | None:
-        """The official code that is run, where it is."""
+    def sources(self) -> Mapping[str, Source]:
+        """The official code that is run, by the label of the reference that it is; none where none is run."""
         ...
 
     @property
@@ -86,28 +86,33 @@ class ReferenceSource(Protocol):
         ...
 
 
+def checkpoint_of(options: Options, name: str) -> Path:
+    """The prefix of the checkpoint of the variant `name`: the one given, or else a synthetic one, made if not in the
+    cache. It is made by the pinned source whatever the reference: the same weights for all of them."""
+    photographs = sorted(PHOTOGRAPHS.glob("*.jpg"))
+    return options.checkpoint or synthetic_checkpoint(find(), name, variant(name).image_size, options.seed, photographs)
+
+
 class LiveSource:
-    """The official network, run by TensorFlow: the pinned source, or a checkout's."""
+    """The official networks, run by TensorFlow: those of the pinned source, or of checkouts."""
 
     knows: Knowledge = "network"
 
     def __init__(self, options: Options) -> None:
-        self.official: Source = find(options.reference)
+        self.sources = {label: find(reference) for label, reference in labelled(options.references).items()}
         self._options = options
         self._checkpoint: tuple[Path, Variables] | None = None
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
-        return reference_graph(self.official, GraphSpec(network.variant, network.height, network.width, dtype))
+        spec = GraphSpec(network.variant, network.height, network.width, dtype)
+        return reference_graph(self.sources[network.reference], spec)
 
     def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> Reference:
         return Reference(graph, layers, self._options.threads)
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
         """Checked against the official network; those that were read last are kept."""
-        name = network.variant
-        prefix = self._options.checkpoint or synthetic_checkpoint(
-            self.official, name, variant(name).image_size, self._options.seed, sorted(PHOTOGRAPHS.glob("*.jpg"))
-        )
+        prefix = checkpoint_of(self._options, network.variant)
         if self._checkpoint is None or self._checkpoint[0] != prefix:
             self._checkpoint = prefix, checkpoint.read(prefix)
         variables = self._checkpoint[1]
@@ -115,7 +120,8 @@ class LiveSource:
         return variables
 
     def images(self, network: Network) -> np.ndarray:
-        return load_images(self.official, self._options.images_of(network), network.height, network.width)
+        paths = self._options.images_of(network)
+        return load_images(self.sources[network.reference], paths, network.height, network.width)
 
     def exact_inputs(self, network: Network, graph: ReferenceGraph) -> tuple[Variables, np.ndarray]:
         dtype, seed = graph.spec.dtype, self._options.seed
@@ -130,7 +136,7 @@ class LiveSource:
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:
         path = self._options.preprocessed[name]
-        pixels = load_images(self.official, [path], network.height, network.width)
+        pixels = load_images(self.sources[network.reference], [path], network.height, network.width)
         return OfficialPixels(path.read_bytes(), decode_image(path), pixels)
 
     def close(self, complete: bool) -> str:

@@ -119,9 +119,9 @@ class ParitySession:
         return lines + (self._evaluator.report() if self._evaluator else [])
 
     @property
-    def official(self) -> Source | None:
-        """The official code that was run, where it was."""
-        return self._turn.source.official
+    def sources(self) -> Mapping[str, Source]:
+        """The official code that was run, by the label of the reference."""
+        return self._turn.source.sources
 
     def close(self) -> None:
         """Ends the last network's turn and the use of the source; results stay."""

@@ -61,6 +61,6 @@ def open_source(options: Options, selection: Mapping[tuple[str, Network], Collec
     recorded: dict[str, dict[str, list[str]]] = {}
     for (gate, network), names in selection.items():
         recorded.setdefault(str(network), {})[gate] = sorted(names)
-    made = {"created": datetime.now(UTC).isoformat(timespec="seconds"), "source_sha256": live.official.fingerprint}
+    made = {"created": datetime.now(UTC).isoformat(timespec="seconds"), "source_sha256": live.sources[""].fingerprint}
     about = {"provenance": provenance(options) | made, "recorded": recorded}
     return Recording(live, Writer(options.record, options.compression), about)

@@ -23,7 +23,8 @@ class GraphSpec:
     """Everything that shapes the official graph; sizes in pixels.
 
     `training` builds the training form: batch statistics, drop path, dropout, and the auxiliary head, which the
-    official code has in no other form. `hparams` overrides values of the official configuration.
+    official code has in no other form. `hparams` overrides values of the official configuration, which not
+    every source takes.
     """
 
     variant: str
@@ -122,10 +123,11 @@ def _read(path: Path, spec: GraphSpec) -> ReferenceGraph:
 def _build(source: Source, spec: GraphSpec) -> ReferenceGraph:
     tf = compat.tensorflow()
     v1 = tf.compat.v1
-    pnasnet = source.load("nets.nasnet.pnasnet")
-    arg_scope = source.load("nets.nasnet.nasnet_utils").arg_scope
-    if not hasattr(pnasnet, f"build_pnasnet_{spec.variant}"):  # the first revisions had Large alone
-        raise InputError(f"{source.root}: this revision of the official source has no PNASNet-5 {spec.variant}")
+    pnasnet = source.load(source.kind.network)
+    if not hasattr(pnasnet, f"build_pnasnet_{spec.variant}"):  # slim's first revisions had Large alone
+        raise InputError(f"{source.root}: this source has no PNASNet-5 {spec.variant}")
+    if spec.hparams and not source.kind.configures:
+        raise InputError(f"{source.root}: the network of a {source.kind.name} checkout takes no hyper-parameters")
     config = getattr(pnasnet, f"{spec.variant}_imagenet_config")()
     for name, value in spec.hparams:
         config.set_hparam(name, value)
@@ -136,7 +138,7 @@ def _build(source: Source, spec: GraphSpec) -> ReferenceGraph:
         # Without one, the official training graph creates its global step inside the first cell's scope.
         v1.train.get_or_create_global_step()
         try:
-            with arg_scope(scope):
+            with pnasnet.arg_scope(scope):
                 net, end_points = build(images, spec.num_classes, is_training=spec.training, config=config)
         except (ValueError, AssertionError, UnboundLocalError) as error:
             raise InputError(f"the official code cannot build {spec}: {error}") from error

@@ -1,4 +1,4 @@
-"""Finds, checks and imports the official source: the pinned wheel, or a checkout of tensorflow/models."""
+"""Finds, checks and imports the official source: the pinned wheel, or a checkout of one kind or another."""
 
 import hashlib
 import importlib
@@ -13,58 +13,64 @@ from types import ModuleType
 from tf_reference.cache import cache_dir
 from tf_reference.compat import official_names
 from tf_reference.errors import InputError
+from tf_reference.kinds import KINDS, SLIM, Kind
 
+OFFICIAL = "official"
+# What `--reference` takes to name a source.
+EXPECTED = ", ".join((OFFICIAL, *(f"{name}:PATH" for name in KINDS)))
 REQUIREMENT = Path(__file__).with_name("official-source.txt")
-PACKAGES = ("nets", "preprocessing", "datasets", "deployment", "object_detection")
-NEEDED = ("nets/nasnet/pnasnet.py", "nets/nasnet/nasnet.py", "nets/nasnet/nasnet_utils.py")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the official modules lie (a wheel or a folder) and the SHA-256 that stands for their content."""
+    """Where the official modules lie (a wheel or a folder), the SHA-256 that stands for their content, the kind."""
 
     root: Path
     fingerprint: str
+    kind: Kind = SLIM
 
     def load(self, module: str) -> ModuleType:
-        """The official module `module`, such as `nets.nasnet.pnasnet`; the same object each time."""
+        """The source's module `module`, such as `nets.nasnet.pnasnet`; the same object each time."""
         return _load(self, module)
 
 
 @cache
 def _load(source: Source, module: str) -> ModuleType:
-    with official_names(str(source.root), PACKAGES):
+    with official_names(str(source.root), source.kind.packages):
         try:
             return importlib.import_module(module)
         except (ImportError, AttributeError, SyntaxError) as error:  # a name that TensorFlow 1 had, a damaged file
             raise InputError(f"{source.root}: {module} cannot be imported: {error}") from error
 
 
-def find(reference: str = "official") -> Source:
-    """The source that `--reference` names: `official`, or `slim:PATH` with the folder that holds `nets/`.
+def kind_of(reference: str) -> Kind:
+    """The kind of source that `--reference` names. Raises InputError if it names none."""
+    name, _, path = reference.partition(":")
+    if reference == OFFICIAL:
+        return SLIM
+    if name not in KINDS or not path:
+        raise InputError(f"unknown reference {reference!r}: expected {EXPECTED}")
+    return KINDS[name]
+
+
+def find(reference: str = OFFICIAL) -> Source:
+    """The source that `--reference` names: `official`, or the kind and folder of a checkout, as `slim:PATH`.
 
     Raises InputError if it is missing, incomplete or altered.
     """
-    if reference == "official":
-        return official_wheel()
-    kind, _, path = reference.partition(":")
-    if kind != "slim" or not path:
-        raise InputError(f"unknown reference {reference!r}: expected 'official' or 'slim:PATH'")
-    return slim_checkout(Path(path))
+    kind = kind_of(reference)
+    return official_wheel() if reference == OFFICIAL else _checkout(kind, Path(reference.partition(":")[2]))
 
 
-def slim_checkout(root: Path) -> Source:
-    """A checkout's research/slim folder; the fingerprint covers the files that define the network."""
-    missing = [name for name in NEEDED if not (root / name).is_file()]
+def _checkout(kind: Kind, root: Path) -> Source:
+    """A checkout; the fingerprint covers the files that define the network."""
+    missing = [name for name in kind.needed if not (root / name).is_file()]
     if missing:
-        raise InputError(
-            f"{root} is not a slim checkout: it lacks {', '.join(missing)}. Give the folder that holds nets/ "
-            "(research/slim in a checkout of tensorflow/models)."
-        )
+        raise InputError(f"{root} is not a {kind.name} checkout: it lacks {', '.join(missing)}. Give {kind.folder}")
     digest = hashlib.sha256()
-    for name in NEEDED:
+    for name in kind.needed:
         digest.update((root / name).read_bytes())
-    return Source(root.resolve(), digest.hexdigest())
+    return Source(root.resolve(), digest.hexdigest(), kind)
 
 
 def official_wheel() -> Source:

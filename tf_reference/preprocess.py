@@ -1,8 +1,9 @@
 """Images as the official evaluation sees them: slim's own preprocessing on TensorFlow's default decoder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,21 +12,17 @@ from tf_reference.compat import tensorflow
 from tf_reference.errors import InputError
 from tf_reference.official import Source
 
-MODULE = "preprocessing.inception_preprocessing"
-
 
 def load_images(source: Source, paths: Sequence[Path], height: int, width: int) -> np.ndarray:
     """The files (JPEG or PNG) as pixels (N, height, width, 3), float32 from -1 to 1, by `preprocess_for_eval`.
 
-    A checkout that holds only the networks is completed by the pinned source. Raises InputError, naming the file,
-    for one that is missing or no image.
+    Raises InputError, naming the file, for one that is missing or no image.
     """
     tf = tensorflow()
-    has_own = source.root.is_file() or (source.root / f"{MODULE.replace('.', '/')}.py").is_file()
-    preprocessing = (source if has_own else official.find()).load(MODULE)
+    preprocess = preprocessing(source)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         content = tf.compat.v1.placeholder(tf.string, [])
-        pixels = preprocessing.preprocess_for_eval(tf.io.decode_jpeg(content, channels=3), height, width)
+        pixels = preprocess(tf.io.decode_jpeg(content, channels=3), height, width)
 
         def run(path: Path) -> np.ndarray:
             with _naming(path):
@@ -33,6 +30,14 @@ def load_images(source: Source, paths: Sequence[Path], height: int, width: int) 
             return result
 
         return np.stack([run(path) for path in paths])
+
+
+def preprocessing(source: Source) -> Callable[..., Any]:
+    """The source's own `preprocess_for_eval`. A checkout of networks alone is completed by the pinned one."""
+    module = source.kind.preprocessing
+    has_own = source.root.is_file() or (source.root / f"{module.replace('.', '/')}.py").is_file()
+    found: Callable[..., Any] = (source if has_own else official.find()).load(module).preprocess_for_eval
+    return found
 
 
 def decode_image(path: Path) -> np.ndarray:

@@ -18,9 +18,10 @@ from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.genotype import VARIANTS
 from pnasnet_torch.naming import OURS, NamingError, scheme, schemes
 from tf_reference.errors import InputError
+from tf_reference.kinds import KINDS
+from tf_reference.official import EXPECTED, OFFICIAL
 
 CHECKOUT = "pnasnet-pytorch"
-KINDS = ("official", "slim", "pnasnet-tf")
 # What an adapter says of how an implementation is built, wherever its model comes from.
 STRUCTURE = ("sizes", "not_visible", "more_than_the_layer", "vectors")
 
@@ -37,7 +38,7 @@ def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candida
         return Form(name)
     if name in ENGINES:
         return EngineCandidate(name, threads)
-    if kind in KINDS:
+    if name == OFFICIAL or kind in KINDS:
         return ReferenceCandidate(name, threads)
     if kind == CHECKOUT:
         return _checkout(name, rest)
@@ -51,7 +52,7 @@ def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candida
 def known() -> tuple[str, ...]:
     """What can be given by name."""
     installed = [name for name in adapter.BUILT_IN if name != CHECKOUT]
-    return (*FORMS, *ENGINES, *installed, f"{CHECKOUT}:PATH", *KINDS)
+    return (*FORMS, *ENGINES, *installed, f"{CHECKOUT}:PATH", EXPECTED)
 
 
 def _checkout(name: str, path: str) -> Implementation:

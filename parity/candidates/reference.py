@@ -25,7 +25,8 @@ class ReferenceCandidate:
         self._threads = threads
 
     def refuses(self, network: Network) -> str:
-        return ""
+        variants = self._source.kind.variants
+        return "" if network.variant in variants else f"it has PNASNet-5 {' and '.join(variants)} alone"
 
     def unseen(self, _network: Network) -> frozenset[str]:
         return frozenset()

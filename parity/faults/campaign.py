@@ -122,7 +122,7 @@ def run(todo: Iterable[Job], threads: int) -> Iterator[Outcome]:
 
 def make_turn(setting: Setting, threads: int) -> Turn:
     images = tuple(PHOTOGRAPHS / f"{name}.jpg" for name in setting.photographs)
-    turn = Turn(LiveSource(Options((setting.network,), None, images, "official", setting.seed, threads, ())))
+    turn = Turn(LiveSource(Options((setting.network,), None, images, ("official",), setting.seed, threads, ())))
     turn.begin(setting.network)
     return turn
 

@@ -35,7 +35,7 @@ def make(source: LiveSource, turn: Turn, options: Options, network: Network) -> 
         shape = tuple(size or 0 for size in layer.shape[1:])
         rows[name] = Row(shape, layer.inputs, {dtype: found[dtype][name] for dtype in DTYPES})
     about = {key: value for key, value in provenance(options).items() if key in ABOUT}
-    return Golden(network, about | {"source_sha256": source.official.fingerprint}, inputs, variables, rows)
+    return Golden(network, about | {"source_sha256": source.sources[""].fingerprint}, inputs, variables, rows)
 
 
 def official_digests(turn: Turn, dtype: str) -> dict[str, str]:
@@ -97,7 +97,7 @@ def main() -> int:
     except pytest.UsageError as error:
         raise SystemExit(f"error: {error}") from error
     chosen = [network for network in NETWORKS if not arguments.network or str(network) in arguments.network]
-    options = Options(tuple(chosen), None, (), arguments.reference, digests.SEED, arguments.threads, ())
+    options = Options(tuple(chosen), None, (), (arguments.reference,), digests.SEED, arguments.threads, ())
     try:
         return run(chosen, options, arguments.check)
     except InputError as error:

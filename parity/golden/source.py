@@ -1,6 +1,6 @@
 """The golden digests in the place of the official network."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from parity.references import Knowledge, OfficialPixels, Variables
 from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, ReferenceGraph, Variable
 from tf_reference.layers import Layer
+from tf_reference.official import Source
 
 
 class GoldenSource:
@@ -23,7 +24,7 @@ class GoldenSource:
 
     gates = (structure.GATE, "exact-float32", "exact-float64")
     knows: Knowledge = "digests"
-    official = None
+    sources: Mapping[str, Source] = {}
 
     def __init__(self) -> None:
         self.networks = digests.NETWORKS

@@ -72,7 +72,9 @@ def parser() -> argparse.ArgumentParser:
     one = command(evaluate, "evaluate the models; run again, it continues")
     one.add_argument("--checkpoint", metavar="PREFIX", help="the released weights in TensorFlow's format")
     one.add_argument("--image-size", action="append", metavar="SIZE", help="as 331; repeatable (large: 331 and 323)")
-    one.add_argument("--reference", default="official", metavar="SOURCE", help="official (default), or slim:PATH")
+    one.add_argument(
+        "--reference", default="official", metavar="SOURCE", help="official (default), slim:PATH or pnasnet-tf:PATH"
+    )
     one.add_argument("--threads", type=int, metavar="N", help="of all workers on this machine (default: all cores)")
     add_options(one.add_argument)
     two = command(report, "merge what workers did, and judge it")

@@ -15,7 +15,7 @@ from parity.result import LayerResult
 from tf_reference.layers import IMAGES, Layer
 
 # Raised by one where a reader of the previous version would misread something.
-VERSION = 1
+VERSION = 2
 SCHEMA = f"pnasnet-parity-report/{VERSION}"
 # Gates that a run has only if it is asked for them.
 OPTIONAL = ("imagenet",)
@@ -86,6 +86,7 @@ def _network(outcome: Outcome, network: Network) -> dict[str, Any]:
         "variant": network.variant,
         "height": network.height,
         "width": network.width,
+        "reference": network.reference,
         "layers": {
             "kind": [layer.kind for layer in layers.values()],
             "shape": [list(layer.shape) for layer in layers.values()],

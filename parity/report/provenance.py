@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity import environment
-from parity.options import PHOTOGRAPHS, Options
+from parity.options import Options, labelled
+from parity.references import checkpoint_of
 from parity.report.pictures import thumbnail_of
-from pnasnet_torch import variant
 from tf_reference.checkpoint import fingerprint
-from tf_reference.official import Source
-from tf_reference.synthetic import synthetic_checkpoint
 
 if TYPE_CHECKING:
     from parity.session import ParitySession
@@ -30,11 +28,7 @@ def provenance(options: Options, session: "ParitySession") -> dict[str, Any]:
         "versions": found["versions"] | versions,
         "machine": {"cpu": found["cpu"], "system": platform.platform(), "threads": found["threads"]},
         "settings": list(SETTINGS),
-        "reference": {
-            "name": options.reference,
-            "sha256": session.official.fingerprint if session.official else made["source_sha256"],
-            "recorded": made if options.stored else None,
-        },
+        "references": list(_references(options, session, made)),
         "checkpoints": list(_checkpoints(options, session, made)),
         "images": _images(options, made) if _used_images(session) else [],
         "seed": made["seed"],
@@ -48,24 +42,23 @@ def _version(distribution: str) -> str:
         return "not installed"
 
 
+def _references(options: Options, session: "ParitySession", made: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for label, name in labelled(options.references).items():
+        sha256 = session.sources[label].fingerprint if session.sources else made["source_sha256"]
+        yield {"label": label, "name": name, "sha256": sha256, "recorded": made if options.stored else None}
+
+
 def _checkpoints(options: Options, session: "ParitySession", made: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The checkpoint of each variant on which a gate took one; the SHA-256 of a synthetic one where it lies here."""
     ran = [network for network, gates in session.results.items() if {"float64", "float32", "imagenet"} & gates.keys()]
     for name in dict.fromkeys(network.variant for network in ran):
-        sha256 = made["checkpoint_sha256"]
-        if session.official and not sha256:
-            sha256 = fingerprint(_synthetic(session.official, name, options))
+        sha256 = made["checkpoint_sha256"] if options.stored else fingerprint(checkpoint_of(options, name))
         yield {"variant": name, "name": made["checkpoint"] or f"synthetic, seed {made['seed']}", "sha256": sha256}
 
 
 def _used_images(session: "ParitySession") -> bool:
     """Whether a gate ran that looks at the images: not the exact ones, nor that of ImageNet."""
     return any({"preprocess", "float64", "float32"} & gates.keys() for gates in session.results.values())
-
-
-def _synthetic(source: Source, name: str, options: Options) -> Path:
-    photographs = sorted(PHOTOGRAPHS.glob("*.jpg"))
-    return synthetic_checkpoint(source, name, variant(name).image_size, options.seed, photographs)
 
 
 def _images(options: Options, made: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ class Recording:
     knows: Knowledge = "network"
 
     def __init__(self, live: LiveSource, writer: Writer, about: Mapping[str, Any]) -> None:
-        self.official = live.official
+        self.sources = live.sources
         self._live, self._writer, self._about = live, writer, about
         self._graphs: dict[str, dict[str, Any]] = {}
         self._roles = layout.Roles()

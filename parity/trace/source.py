@@ -1,6 +1,6 @@
 """A trace in the place of the official network: what that gave when it was recorded."""
 
-from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from parity.trace import layout
 from parity.trace.store import Reader
 from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, ReferenceGraph, restore
+from tf_reference.official import Source
 
 
 class Values(MutableMapping[str, np.ndarray]):
@@ -46,7 +47,7 @@ class TraceSource:
 
     gates = tuple(gate for gate in GATES if gate != "imagenet")
     knows: Knowledge = "values"
-    official = None
+    sources: Mapping[str, Source] = {}
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

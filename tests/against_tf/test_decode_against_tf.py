@@ -16,7 +16,7 @@ from pnasnet_torch import decode as port
 from pnasnet_torch.decode import decode
 from pnasnet_torch.preprocess import preprocess
 from tf_reference.official import Source
-from tf_reference.preprocess import MODULE
+from tf_reference.preprocess import preprocessing
 
 SIDES = st.integers(1, 60) | st.sampled_from([1, 2, 3, 127, 300])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -82,7 +82,7 @@ def test_jpeg_files(
 ) -> None:
     """The whole chain from the bytes, and the decoder with the accurate DCT: 0 ULP."""
     content = jpeg(seed, height, width, kind, quality)
-    evaluate = source.load(MODULE).preprocess_for_eval
+    evaluate = preprocessing(source)
     expected = evaluate(tf.io.decode_jpeg(content, channels=3), size, size).numpy()
     assert preprocess(decode(content), size, size).tobytes() == expected.tobytes()
     accurate = by_tensorflow(tf, content, dct_method="INTEGER_ACCURATE")

@@ -15,7 +15,7 @@ from pnasnet_torch import kernels
 from pnasnet_torch import preprocess as port
 from pnasnet_torch.preprocess import Axis, load_image, preprocess, preprocess_batch
 from tf_reference.official import Source
-from tf_reference.preprocess import MODULE, load_images
+from tf_reference.preprocess import load_images, preprocessing
 
 Official = Callable[..., Any]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -29,8 +29,7 @@ CASES = st.tuples(SEEDS, SIDES, SIDES, SIDES, SIDES, FRACTIONS)
 @pytest.fixture(scope="session")
 def official(source: Source) -> Official:
     """The official `preprocess_for_eval`, run at once."""
-    found: Official = source.load(MODULE).preprocess_for_eval
-    return found
+    return preprocessing(source)
 
 
 def noise(seed: int, height: int, width: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options, add_options
 from parity.parse import parse_options
 
+EXPECTED = "expected official, slim:PATH, pnasnet-tf:PATH, golden, or a trace"
 # Bad options, and what the message about each contains.
 BAD = {
     "--variant=tiny": ["--variant tiny", "large or mobile"],
@@ -28,10 +29,13 @@ BAD = {
     "--seed=x": ["--seed", "invalid int value", "'x'"],
     "--threads=0": ["--threads 0", "at least 1"],
     "--threads=-2": ["--threads -2", "at least 1"],
-    "--reference=github": ["--reference github", "expected official, slim:PATH, golden, or a trace"],
-    "--reference=slim:": ["--reference slim:", "expected official, slim:PATH, golden, or a trace"],
-    "--reference=official:1": ["--reference official:1", "expected official, slim:PATH, golden, or a trace"],
+    "--reference=github": ["--reference: unknown reference 'github'", EXPECTED],
+    "--reference=slim:": ["--reference: unknown reference 'slim:'", EXPECTED],
+    "--reference=official:1": ["--reference: unknown reference 'official:1'", EXPECTED],
     "--reference=slim:/no/such": ["--reference", "/no/such", "nets/nasnet/pnasnet.py", "holds nets/"],
+    "--reference=pnasnet-tf:/no/such": ["/no/such", "pnasnet.py, cell.py, utils.py", "chenxi116/PNASNet.TF"],
+    "--reference=golden --reference=official": ["--reference golden", "give it alone"],
+    "--reference=slim:/no/such --reference=golden": ["--reference", "/no/such", "nets/nasnet/pnasnet.py"],
     "--images=/no/such.jpg": ["--images /no/such.jpg", "no such file or folder"],
     "--variant=mobile --checkpoint=/no/such.ckpt": ["--checkpoint", "no checkpoint at /no/such.ckpt", ".index"],
 }
@@ -69,7 +73,7 @@ def test_the_defaults() -> None:
     assert list(map(str, options.networks)) == ["large-331", "large-323", "mobile-224"]
     names = [path.name for network in options.networks for path in options.images_of(network)]
     assert names == ["chelsea.jpg", "coffee.jpg", "chelsea.jpg"]
-    assert (options.checkpoint, options.reference, options.seed) == (None, "official", 0)
+    assert (options.checkpoint, options.references, options.seed) == (None, ("official",), 0)
     assert options.threads >= 1
     assert options.arguments == ()
 
@@ -167,7 +171,7 @@ def test_what_can_be_used_is_kept(prefix: Path, slim: Path) -> None:
     given = ("--variant=mobile", f"--checkpoint={prefix}", f"--reference=slim:{slim}", "--seed=7", "--threads=3")
     options = parse(*given)
     assert options.networks == (Network("mobile", 224, 224),)
-    assert (options.checkpoint, options.reference, options.seed, options.threads) == (prefix, f"slim:{slim}", 7, 3)
+    assert (options.checkpoint, options.references, options.seed, options.threads) == (prefix, (f"slim:{slim}",), 7, 3)
 
 
 def test_a_command_repeats_the_options(prefix: Path, slim: Path) -> None:

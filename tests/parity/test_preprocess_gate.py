@@ -20,7 +20,7 @@ PIXELS = np.linspace(-1, 1, 60, dtype=np.float32).reshape(1, 4, 5, 3)
 
 
 def options(*images: Path) -> Options:
-    return Options((NETWORK,), None, images, "official", 0, 1, ())
+    return Options((NETWORK,), None, images, ("official",), 0, 1, ())
 
 
 def judge(chosen: Options, name: str) -> str:

@@ -62,7 +62,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def session_of(selection: Selection, images: tuple[Any, ...] = IMAGES[:1]) -> ParitySession:
     networks = tuple(dict.fromkeys(network for _, network in selection))
-    options = Options(networks, None, images, "official", 0, 1, ())
+    options = Options(networks, None, images, ("official",), 0, 1, ())
     return ParitySession(options, selection, LiveSource(options))
 
 

@@ -98,7 +98,7 @@ REFUSED = {
     "another network": (["--variant=large"], "holds mobile-64, and not what is asked for"),
     "one of two networks": (["--variant=large", "--variant=mobile"], "holds mobile-64, and not what is asked for"),
     "another size": (["--image-size=64", "--image-size=65"], "holds mobile-64, and not what is asked for"),
-    "recording": (["--record=other.h5"], "--record records the official network: it cannot go with --reference"),
+    "recording": (["--record=other.h5"], "--record cannot go with --reference"),
 }
 
 

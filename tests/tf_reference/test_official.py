@@ -12,6 +12,7 @@ import pytest
 
 from tf_reference import official
 from tf_reference.errors import InputError
+from tf_reference.kinds import SLIM
 from tf_reference.official import REQUIREMENT, Source, find
 
 PINNED = "4cbb2cbe45d20f466cb1ae81eec5d8847d61bb1eb468c14657c0a6a121f90b42"
@@ -115,7 +116,7 @@ def test_nothing_stays_importable(fresh: Source, tf: Any) -> None:
     path, modules = list(sys.path), {name: sys.modules[name] for name in sys.modules if name.startswith("tensorflow")}
     assert fresh.load("nets.nasnet.pnasnet").__name__ == "nets.nasnet.pnasnet"
     assert sys.path == path
-    assert {name.split(".")[0] for name in sys.modules}.isdisjoint(official.PACKAGES)
+    assert {name.split(".")[0] for name in sys.modules}.isdisjoint(SLIM.packages)
     assert all(sys.modules[name] is module for name, module in modules.items())
     assert "tensorflow.contrib" not in sys.modules
     assert sys.modules["tensorflow"] is tf
@@ -148,9 +149,11 @@ def test_a_failed_import_leaves_nothing_either(fresh: Source, tf: Any) -> None:
     assert "nets" not in sys.modules
 
 
-@pytest.mark.parametrize("reference", ["", "slim", "slim:", "Official", "official:", "wheel:/tmp", "/some/path"])
+@pytest.mark.parametrize(
+    "reference", ["", "slim", "slim:", "Official", "official:", "wheel:/tmp", "pnasnet-tf:", "/some/path"]
+)
 def test_an_unknown_reference_is_refused(reference: str) -> None:
-    with pytest.raises(InputError, match=r"unknown reference.*expected 'official' or 'slim:PATH'") as caught:
+    with pytest.raises(InputError, match=r"unknown reference.*expected official, slim:PATH, pnasnet-tf:PATH") as caught:
         find(reference)
     assert repr(reference) in str(caught.value)
 
@@ -166,5 +169,5 @@ def test_a_folder_without_the_networks_is_refused(folder: str, tmp_path: Path) -
 def test_an_incomplete_checkout_lists_what_it_lacks(tmp_path: Path) -> None:
     (tmp_path / "nets/nasnet").mkdir(parents=True)
     (tmp_path / "nets/nasnet/nasnet.py").touch()
-    with pytest.raises(InputError, match=r"it lacks nets/nasnet/pnasnet\.py, nets/nasnet/nasnet_utils\.py\."):
+    with pytest.raises(InputError, match=r"it lacks nets/nasnet/pnasnet\.py, nets/nasnet/nasnet_utils\.py\. Give"):
         find(f"slim:{tmp_path}")

@@ -1,10 +1,11 @@
 // What was compared with what, on what.
 
 function referenceName(report) {
-  const { name } = report.provenance.reference;
+  const { references } = report.provenance;
   const official = "the official TF-Slim PNASNet-5";
-  if (report.provenance.reference.recorded) return `${official} as it is stored (${name})`;
-  return name === "official" ? `${official} in TensorFlow` : `TensorFlow (${name})`;
+  const [first] = references;
+  if (first.recorded) return `${official} as it is stored (${first.name})`;
+  return `${references.map(({ name }) => (name === "official" ? official : name)).join(" and ")} in TensorFlow`;
 }
 
 function setting(report) {
@@ -23,9 +24,13 @@ function setting(report) {
   );
 }
 
+// The label that networks bear, where a reference's name does not tell it.
+function numbered({ label, name }) {
+  return label && label !== name.split(":")[0] && `${label}: `;
+}
+
 // What a stored reference was made by, and on what.
-function recorded(provenance) {
-  const made = provenance.reference.recorded;
+function recorded(made) {
   if (!made) return null;
   const when = made.created ? ` ${made.created.replace("T", " ").replace("+00:00", " UTC")}` : "";
   return h(
@@ -43,7 +48,12 @@ function provenanceSection(report) {
     .map(([name, version]) => `${name} ${version}`)
     .join(", ");
   const rows = [
-    ["Reference", [provenance.reference.name, " ", digest(provenance.reference.sha256), recorded(provenance)]],
+    [
+      provenance.references.length > 1 ? "References" : "Reference",
+      provenance.references.map((one) =>
+        h("div", {}, numbered(one), `${one.name} `, digest(one.sha256), recorded(one.recorded)),
+      ),
+    ],
     [
       "Checkpoint",
       provenance.checkpoints.length

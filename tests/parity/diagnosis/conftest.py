@@ -26,7 +26,7 @@ Examine = Callable[..., Examiner]
 def turn() -> Iterator[Turn]:
     """The network's turn, on one photograph; one thread is quicker on maps as small as these."""
     pin_torch(1)
-    turn = Turn(LiveSource(Options((NETWORK,), None, (PHOTOGRAPHS / "chelsea.jpg",), "official", 0, 1, ())))
+    turn = Turn(LiveSource(Options((NETWORK,), None, (PHOTOGRAPHS / "chelsea.jpg",), ("official",), 0, 1, ())))
     turn.begin(NETWORK)
     yield turn
     turn.close()

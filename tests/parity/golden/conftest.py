@@ -14,6 +14,6 @@ SMALL = digests.NETWORKS[-1]
 def judged(layers: Iterable[str], gate: str = "exact-float32") -> dict[str, LayerResult]:
     """The results of these layers."""
     session = ParitySession(
-        Options((SMALL,), None, (), "golden", 0, 1, ()), {(gate, SMALL): frozenset(layers)}, GoldenSource()
+        Options((SMALL,), None, (), ("golden",), 0, 1, ()), {(gate, SMALL): frozenset(layers)}, GoldenSource()
     )
     return {layer: session.result(gate, SMALL, layer) for layer in layers}

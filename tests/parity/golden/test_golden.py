@@ -90,7 +90,7 @@ def test_another_shape_fails_the_structure_gate(tmp_path: Path, monkeypatch: pyt
 
 
 def options() -> Options:
-    return Options((SMALL,), None, (), "golden", 0, 1, ())
+    return Options((SMALL,), None, (), ("golden",), 0, 1, ())
 
 
 def test_other_integers_are_no_fault_of_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_they_are_those_of_the_official_network(network: Network) -> None:
     """Recomputed on TensorFlow from the official source."""
     from parity.golden.__main__ import make
 
-    chosen = Options((network,), None, (), "official", digests.SEED, 2, ())
+    chosen = Options((network,), None, (), ("official",), digests.SEED, 2, ())
     source = LiveSource(chosen)
     turn = Turn(source)
     made = make(source, turn, chosen, network)

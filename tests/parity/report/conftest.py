@@ -117,7 +117,7 @@ def provenance() -> dict[str, Any]:
         "versions": {"torch": "2", "tensorflow": "2"},
         "machine": {"cpu": "a CPU", "system": "a system", "threads": 1},
         "settings": [],
-        "reference": {"name": "official", "sha256": "0" * 64},
+        "references": [{"label": "", "name": "official", "sha256": "0" * 64, "recorded": None}],
         "checkpoints": [],
         "images": [],
         "seed": 0,

@@ -38,7 +38,7 @@ def test_a_passing_run(passing: Path) -> None:
     assert data["judgement"]["kind"] == "parity"
     assert len(gates(data)["float32"]["name"]) == len(port_layers("mobile"))
     assert data["networks"][0]["verdict"] is None
-    assert re.fullmatch("[0-9a-f]{64}", data["provenance"]["reference"]["sha256"])
+    assert re.fullmatch("[0-9a-f]{64}", data["provenance"]["references"][0]["sha256"])
     assert re.fullmatch("[0-9a-f]{64}", data["provenance"]["checkpoints"][0]["sha256"])
     assert data["provenance"]["images"][0]["name"] == "chelsea.jpg"
     assert f"--report={passing}" in data["run"]["command"]

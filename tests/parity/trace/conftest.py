@@ -22,8 +22,8 @@ def options(record: Path | None = None, reference: Path | None = None, seed: int
     """Of a run on two photographs."""
     images = tuple(PHOTOGRAPHS / name for name in ("chelsea.jpg", "coffee.jpg"))
     if reference:
-        return Options((NETWORK,), None, (), str(reference), 0, 1, (), stored=stored(str(reference)))
-    return Options((NETWORK,), None, images, "official", seed, 1, (), record=record)
+        return Options((NETWORK,), None, (), (str(reference),), 0, 1, (), stored=stored(str(reference)))
+    return Options((NETWORK,), None, images, ("official",), seed, 1, (), record=record)
 
 
 def judged(chosen: Options, selection: Selection = SELECTION) -> ParitySession:
