@@ -105,7 +105,9 @@ def start_recorder(config: pytest.Config) -> "Recorder | None":
 def write_report(session: pytest.Session, code: int) -> None:
     """Writes the report of a run that was to have one and has begun. A run that cannot write it does not end well."""
     if recorder := session.config.stash.get(RECORDER, None):
-        tests = [(case, item.nodeid) for item in session.items for case in cases([item])]
+        options = session.config.stash[OPTIONS]
+        found = [(case, item.nodeid) for item in session.items for case in cases([item])]
+        tests = [(case, node) for case, node in found if not is_unseen(case, options)]
         if not recorder.write(tests, session, code) and code == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 

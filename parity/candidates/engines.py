@@ -38,7 +38,7 @@ class Tapped(nn.Module):
             modules[name].register_forward_hook(
                 lambda _module, _inputs, output, name=name: outputs.update({name: output})
             )
-        self._taken = lambda: tuple(outputs.pop(name) for name in layers)
+        self._taken: Callable[[], tuple[Tensor, ...]] = lambda: tuple(outputs.pop(name) for name in layers)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         self.model.predict(images)
@@ -55,7 +55,9 @@ def _export(tapped: Tapped, images: Tensor, _threads: int) -> Runner:
 
 
 def _onnx(tapped: Tapped, images: Tensor, path: Path) -> None:
-    torch.onnx.export(tapped, (images,), dynamo=True, verbose=False).save(path)
+    program = torch.onnx.export(tapped, (images,), dynamo=True, verbose=False)
+    assert program, "the exporter gives a program"
+    program.save(path)
 
 
 def _onnxruntime(tapped: Tapped, images: Tensor, threads: int) -> Runner:

@@ -1,6 +1,6 @@
 """A run as one document of plain data: what report.json holds (docs/report.md)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -37,11 +37,16 @@ class Outcome:
     images: frozenset[str]
     observations: Mapping[tuple[str, str], Mapping[str, Observation]] = field(default_factory=dict)
     explained: "Mapping[Key, Explain]" = field(default_factory=dict)
+    # Of a candidate: the gates that can judge it, the official layers that it does not show, and that in words.
+    gates: Sequence[str] = GATES
+    unseen: Mapping[Network, frozenset[str]] = field(default_factory=dict)
+    shown: Sequence[str] = ()
 
 
 def document(outcome: Outcome, provenance: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """The whole document; `more` are sections of their own (imagenet, faults), which may have limits of theirs."""
     limits = [text for part in more.values() if part for text in part.get("limits", [])]
+    limits += outcome.shown
     counts = [count for network in outcome.networks for count in _counts(outcome, network)]
     return {
         "schema": SCHEMA,
@@ -54,9 +59,9 @@ def document(outcome: Outcome, provenance: Mapping[str, Any], **more: Any) -> di
 
 
 def _counts(outcome: Outcome, network: Network) -> list[Count]:
-    sizes = whole(network, outcome.images)
+    sizes = whole(network, outcome.images, outcome.unseen.get(network, frozenset()))
     counts = []
-    for gate in GATES:
+    for gate in outcome.gates:
         selected = outcome.nodes.get((gate, network), {})
         rows = outcome.results.get(network, {}).get(gate, {})
         if selected or rows or gate not in OPTIONAL:
@@ -66,10 +71,10 @@ def _counts(outcome: Outcome, network: Network) -> list[Count]:
     return counts
 
 
-def whole(network: Network, images: Iterable[str]) -> dict[str, int]:
-    """How many comparisons each gate makes unless a part is selected."""
-    layers = port_layers(network.variant)
-    blocks = {*map(block, layers), WHOLE}
+def whole(network: Network, images: Iterable[str], unseen: Collection[str] = ()) -> dict[str, int]:
+    """How many comparisons each gate makes unless a part is selected; layers that are `unseen` cannot be compared."""
+    layers = [layer for layer in port_layers(network.variant) if layer not in unseen]
+    blocks = {*map(block, port_layers(network.variant)), WHOLE}
     return {gate: len(layers) for gate in GATES if gate not in OPTIONAL} | {
         "preprocess": len(set(images)),
         "structure": len({*layers, *blocks}),
@@ -96,6 +101,7 @@ def _network(outcome: Outcome, network: Network) -> dict[str, Any]:
         },
         "gates": gates,
         "verdict": _verdict(verdict, names) if verdict else None,
+        "not_visible": [names.number(layer) for layer in sorted(outcome.unseen.get(network, ()))],
         "names": names.texts,
     }
 

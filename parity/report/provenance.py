@@ -28,6 +28,7 @@ def provenance(options: Options, session: "ParitySession") -> dict[str, Any]:
         "versions": found["versions"] | versions,
         "machine": {"cpu": found["cpu"], "system": platform.platform(), "threads": found["threads"]},
         "settings": list(SETTINGS),
+        "candidate": options.candidate.name if options.candidate else None,
         "references": list(_references(options, session, made)),
         "checkpoints": list(_checkpoints(options, session, made)),
         "images": _images(options, made) if _used_images(session) else [],

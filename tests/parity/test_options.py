@@ -202,5 +202,5 @@ def test_every_option_explains_itself() -> None:
     parser = pytest.Parser(_ispytest=True)
     add_options(parser)
     options: list[Any] = parser.getgroup("parity").options
-    assert len(options) == 10
+    assert len(options) == 12
     assert all(option.attrs()["help"] for option in options)

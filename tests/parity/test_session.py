@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from parity.candidates.candidate import Side
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
 from parity.pair import Pair
@@ -28,8 +29,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
     log: Made = []
 
     class Logged(Pair):
-        def __init__(self, network: Network, graph: ReferenceGraph, reference: ReferenceRun) -> None:
-            super().__init__(network, graph, reference)
+        def __init__(self, graph: ReferenceGraph, reference: ReferenceRun, port: Side) -> None:
+            super().__init__(graph, reference, port)
             self.done: list[str] = []
             log.append((graph.spec.dtype, set(self.reference.layers), self.done))
 

@@ -22,7 +22,7 @@ function banner(report) {
       h(
         "p",
         { class: "lead" },
-        "The PyTorch port against ",
+        `${provenance.candidate ?? "The PyTorch port"} against `,
         referenceName(report),
         ": ",
         h("strong", {}, networks.map((network) => network.name).join(", ")),
