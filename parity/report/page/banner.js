@@ -5,7 +5,7 @@ const SHOWN = 3;
 const JUDGEMENTS = { parity: "✓", partial: "◐", unfinished: "◌", error: "!", "no parity": "✕" };
 
 function banner(report) {
-  const { judgement, networks } = report;
+  const { judgement, networks, provenance } = report;
   return h(
     "section",
     {
