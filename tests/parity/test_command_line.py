@@ -213,7 +213,7 @@ def test_a_run_tells_what_was_compared(run: Run) -> None:
     for pattern in (
         r"torch \d+\.\d+\S*, tensorflow 2\.\d+\.\d+, tf-slim 1\.1\.0, tf-keras \S+, numpy \S+",
         r"parity: .+, 2 threads, oneDNN off in TensorFlow, TF32 off, deterministic algorithms",
-        r"parity: mobile-224 against official",
+        r"parity: mobile-224: the port against official",
         r"parity: .*checkpoint synthetic, seed 0",
         r"parity: images \(SHA-256\) chelsea\.jpg [0-9a-f]{12}",
         r"12 passed, 3637 deselected",

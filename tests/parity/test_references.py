@@ -139,7 +139,7 @@ def test_the_screen_and_the_report_tell_them_apart(altered: str, tmp_path: Path)
     selection = " or ".join(LAYERS)
     code, said = start(tmp_path, *given, "-k", f"test_exact and float32 and ({selection})", f"--report={tmp_path}")
     assert code == int(pytest.ExitCode.TESTS_FAILED), said
-    assert f"parity: mobile-65-official, mobile-65-slim against official, {altered}" in said
+    assert f"parity: mobile-65-official, mobile-65-slim: the port against official, {altered}" in said
     assert "mobile-65-slim: 1 source, 1 layers downstream" in said
     assert re.search(r"^mobile-65-official +exact-float32 +3 +0 ", said, re.M)
     assert re.search(r"^mobile-65-slim +exact-float32 +3 +FAILED 2 ", said, re.M)

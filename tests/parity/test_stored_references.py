@@ -34,7 +34,7 @@ def test_a_trace_judges_without_tensorflow(recorded: Recorded, run: Run) -> None
     path, before = recorded
     code, said = run(f"--reference={path}", *SELECTED, plugin=HIDE)
     assert code == 0, said
-    assert f"parity: mobile-64 against {path}" in said
+    assert f"parity: mobile-64: the port against {path}" in said
     assert "parity:   made from official 20" in said
     assert "parity: images (SHA-256) chelsea.jpg" in said
     for gate in ("preprocess", "structure", "exact-float32", "exact-float64", "float64", "float32"):
