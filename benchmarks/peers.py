@@ -18,8 +18,9 @@ from rich.console import Console
 
 PAGE = Path(__file__).parents[1] / "docs/peers.md"
 START, END = "<!-- the table: python benchmarks/peers.py -->\n", "<!-- end of the table -->\n"
-HEAD = "| candidate | network | shown | verdict | first culprit | what it does there |\n| --- | --- | --- | --- | --- | --- |\n"
-LARGE, MOBILE = ("large-331", "large-323"), ("mobile-224",)
+COLUMNS = ("candidate", "network", "layers shown", "verdict", "first culprit", "what it does there")
+HEAD = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
+LARGE, EACH = ("large-331", "large-323"), ("large-331", "mobile-224")
 # The candidates, in the table's order, with the networks that they are judged as.
 CANDIDATES = {
     "timm": LARGE,
@@ -27,12 +28,12 @@ CANDIDATES = {
     "pytorchcv": LARGE,
     "pnasnet-pytorch:PNASNet.pytorch": LARGE,
     "pnasnet-tf:PNASNet.TF": LARGE,
-    "channels_last": LARGE + MOBILE,
-    "folded": LARGE + MOBILE,
-    "export": LARGE + MOBILE,
-    "compile": LARGE + MOBILE,
-    "onnxruntime": LARGE + MOBILE,
-    "openvino": LARGE + MOBILE,
+    "channels_last": EACH,
+    "folded": EACH,
+    "export": EACH,
+    "compile": EACH,
+    "onnxruntime": EACH,
+    "openvino": EACH,
 }
 
 
