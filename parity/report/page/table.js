@@ -103,7 +103,13 @@ class LayerTable {
     this.view.addEventListener("scroll", () => this.draw(), { passive: true });
     this.view.addEventListener("keydown", (event) => this.key(event));
     this.view.addEventListener("focus", () => this.draw());
-    this.grid = h("div", { class: "grid", role: "table", "aria-label": "Results" }, this.heads, this.view);
+    const longest = Math.max(...report.networks.map((network) => network.name.length));
+    this.grid = h(
+      "div",
+      { class: "grid", role: "table", "aria-label": "Results", style: `--network:${longest}ch` },
+      this.heads,
+      this.view,
+    );
     this.element = h("div", {}, this.selects, this.count, this.grid);
     new ResizeObserver(() => this.draw()).observe(this.view);
     narrow.addEventListener("change", () => this.update());
