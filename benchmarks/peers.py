@@ -29,7 +29,7 @@ CANDIDATES = {
     "pnasnet-pytorch:PNASNet.pytorch": LARGE,
     "pnasnet-tf:PNASNet.TF": LARGE,
     "channels_last": EACH,
-    "folded": EACH,
+    "inference": EACH,
     "export": EACH,
     "compile": EACH,
     "onnxruntime": EACH,

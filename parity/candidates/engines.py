@@ -1,4 +1,4 @@
-"""The port under other engines: one function of the images that gives every layer, made from the filled model."""
+"""The port in other forms and under other engines: one function of the images that gives every layer."""
 
 import importlib.util
 import warnings
@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from parity import structure
 from parity.capture import PortError, to_nchw, to_nhwc
-from parity.layers import Network, layer_modules
+from parity.layers import Network, layer_modules, port_layers
 from parity.port import Make, Port, make_model
 from parity.structure import PortParts
 from parity.subject import subject
-from pnasnet_torch import PNASNet
+from pnasnet_torch import PNASNet, variant
+from pnasnet_torch.inference import inference_form
 from tf_reference.errors import InputError
 
 # Images (N, 3, H, W) to the layers that were asked for, in their order, (N, C, H, W) or (N, C).
@@ -87,29 +88,46 @@ def _openvino(tapped: Tapped, images: Tensor, threads: int) -> Runner:
     return run
 
 
+def _itself(tapped: Tapped, _images: Tensor, _threads: int) -> Runner:
+    return tapped
+
+
+def _as_it_is(model: PNASNet) -> PNASNet:
+    return model
+
+
+def _channels_last(model: PNASNet) -> PNASNet:
+    changed: PNASNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return changed
+
+
 @dataclass(frozen=True)
 class Engine:
-    """`start` makes a runner from the filled model, for images like those given. What it takes has to be installed.
+    """`start` makes a runner from the filled model in its `form`, for images like those given.
 
-    One that `follows` the model takes the weights that are loaded into it later.
+    What it takes, `packages`, has to be installed. One that `follows` the model takes the weights that are loaded into
+    it later.
     """
 
-    start: Callable[[Tapped, Tensor, int], Runner]
+    start: Callable[[Tapped, Tensor, int], Runner] = _itself
+    form: Callable[[PNASNet], PNASNet] = _as_it_is
     packages: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float32", "float64")
     follows: bool = False
 
 
 ENGINES = {
+    "channels_last": Engine(form=_channels_last),
+    "inference": Engine(form=inference_form),
     "compile": Engine(_compile, follows=True),
     "export": Engine(_export),
-    "onnxruntime": Engine(_onnxruntime, ("onnx", "onnxscript", "onnxruntime"), ("float32",)),
-    "openvino": Engine(_openvino, ("onnx", "onnxscript", "openvino"), ("float32",)),
+    "onnxruntime": Engine(_onnxruntime, packages=("onnx", "onnxscript", "onnxruntime"), dtypes=("float32",)),
+    "openvino": Engine(_openvino, packages=("onnx", "onnxscript", "openvino"), dtypes=("float32",)),
 }
 
 
 class EngineCandidate:
-    """The port under an engine. It shows every layer, since it is asked for every one."""
+    """The port under an engine, which is asked for every layer that the form has."""
 
     runs_alone = False
 
@@ -127,8 +145,10 @@ class EngineCandidate:
     def refuses(self, _network: Network) -> str:
         return ""
 
-    def unseen(self, _network: Network) -> frozenset[str]:
-        return frozenset()
+    def unseen(self, network: Network) -> frozenset[str]:
+        with torch.device("meta"):
+            form = self.engine.form(PNASNet(variant(network.variant).config).eval())
+        return frozenset(port_layers(network.variant)) - layer_modules(form).keys()
 
     def side(self, network: Network, dtype: str, make: Make = make_model) -> "EngineSide":
         return EngineSide(self, network, dtype, make)
@@ -146,7 +166,7 @@ class EngineSide(Port):
 
     def run(self, images_nhwc: np.ndarray, layers: frozenset[str], report: Callable[[str, np.ndarray], None]) -> None:
         model = subject(self.model).module
-        names = tuple(name for name in layer_modules(model) if name in layers)
+        names = tuple(name for name in port_layers(self.network.variant) if name in layers)
         images = to_nchw(images_nhwc, getattr(torch, self.dtype))
         try:
             # Exporters and compilers warn of their own insides.
@@ -164,7 +184,7 @@ class EngineSide(Port):
             kept, runner = started[key]
             kept.load_state_dict(model.state_dict())
             return runner
-        runner = engine.start(Tapped(model, names).eval(), images, self._candidate.threads)
+        runner = engine.start(Tapped(engine.form(model), names).eval(), images, self._candidate.threads)
         if engine.follows:
             started[key] = model, runner
         return runner

@@ -11,7 +11,6 @@ from parity.candidates.adapted import Implementation
 from parity.candidates.adapter import Adapter
 from parity.candidates.candidate import Candidate
 from parity.candidates.engines import ENGINES, EngineCandidate
-from parity.candidates.forms import FORMS, Form
 from parity.candidates.importing import find_object
 from parity.candidates.reference import ReferenceCandidate
 from pnasnet_torch import PNASNet, variant
@@ -34,8 +33,6 @@ def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candida
     kind, _, rest = name.partition(":")
     if own_adapter:
         return Implementation(name, replace(adapter.read(own_adapter), make=name))
-    if name in FORMS:
-        return Form(name)
     if name in ENGINES:
         return EngineCandidate(name, threads)
     if name == OFFICIAL or kind in KINDS:
@@ -52,7 +49,7 @@ def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candida
 def known() -> tuple[str, ...]:
     """What can be given by name."""
     installed = [name for name in adapter.BUILT_IN if name != CHECKOUT]
-    return (*FORMS, *ENGINES, *installed, f"{CHECKOUT}:PATH", EXPECTED)
+    return (*ENGINES, *installed, f"{CHECKOUT}:PATH", EXPECTED)
 
 
 def _checkout(name: str, path: str) -> Implementation:

@@ -111,7 +111,7 @@ def _convolution(x: Tensor, operation: Operation) -> Iterator[Mistake]:
         return F.conv2d(padded, weight, None, stride, groups=groups)[:, :, : size[0], : size[1]]
 
     official = _stride_and_padding(x.shape[2], weight.shape[-1], size[0])[1]
-    for before in range(weight.shape[-1] + 1):
+    for before in sorted({*range(weight.shape[-1] + 1)} - {official}):
         yield f"padding of {before} before instead of {official}", partial(conv, x, weight, before)
     for mode in ("reflect", "replicate"):
         yield f"padding by {mode}", partial(conv, x, weight, mode=mode)
@@ -159,7 +159,7 @@ def _max_pool(x: Tensor, size: tuple[int, ...]) -> Iterator[Mistake]:
 
     yield "padded with 0 instead of -inf", lambda: pool(None, 0.0)
     official = _stride_and_padding(x.shape[2], 3, size[0])[1]
-    for before in range(3):
+    for before in sorted({*range(3)} - {official}):
         yield f"padding of {before} before instead of {official}", partial(pool, before, -torch.inf)
         yield f"padding of {before} before instead of {official}, with 0 instead of -inf", partial(pool, before, 0.0)
     yield "the average, padding left out", lambda: average(counts_padding=False)

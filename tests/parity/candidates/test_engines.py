@@ -93,6 +93,6 @@ def test_gates_are_those_of_the_dtypes_that_an_engine_has() -> None:
 
 
 def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ENGINES, "export", Engine(ENGINES["export"].start, ("no_such_package",)))
+    monkeypatch.setitem(ENGINES, "export", Engine(packages=("no_such_package",)))
     with pytest.raises(InputError, match="export needs no_such_package: python -m pip install no_such_package"):
         EngineCandidate("export", 1)
