@@ -50,7 +50,9 @@ def read_checkpoint(files: Files, prefix: str) -> Checkpoint:
     Raises WeightsError, naming the file and the variable, if a part is missing or not as it was written.
     """
     if match := PART.fullmatch(prefix):
-        raise WeightsError(f"{files.path(prefix)} is one part of a checkpoint: give what all of them begin with, {match[1]}")
+        raise WeightsError(
+            f"{files.path(prefix)} is one part of a checkpoint: give what all of them begin with, {match[1]}"
+        )
     found = files_of(files.names, prefix)
     if not found:
         near = f"; there is {', '.join(others)}" if (others := prefixes(files.names)) else ""

@@ -3,11 +3,8 @@
 import numba
 import numpy as np
 
-from pnasnet_torch.checkpoint.damage import DamageError
-
 POLYNOMIAL = np.uint32(0x82F63B78)
 ROWS = 8
-MASK = 0xA282EAD8
 
 
 def _tables() -> np.ndarray:
@@ -57,14 +54,3 @@ def crc32c(*parts: bytes | memoryview) -> int:
     for part in parts:
         crc = np.uint32(_update(crc, np.frombuffer(part, np.uint8), TABLES))
     return int(crc) ^ 0xFFFFFFFF
-
-
-def masked(crc: int) -> int:
-    """A checksum as TensorFlow stores it, since checksums of checksums are of little worth."""
-    return ((crc >> 15 | crc << 17) + MASK) & 0xFFFFFFFF
-
-
-def check(stored: int, *parts: bytes | memoryview) -> None:
-    """Raises DamageError unless the masked checksum of the parts is `stored`."""
-    if masked(crc32c(*parts)) != stored:
-        raise DamageError("its checksum does not fit: a bit has changed")

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from pnasnet_torch.errors import WeightsError
 
+MASK = 0xA282EAD8
+
 
 class DamageError(ValueError):
     """Bytes are not as they were written; who reads the file adds its name and the variable's."""
@@ -24,3 +26,16 @@ def naming(path: str, variable: str = "") -> Iterator[None]:
         raise WeightsError(
             f"{path} is not a sound TensorFlow checkpoint{where}: {problem}. Copy or download it again"
         ) from error
+
+
+def masked(crc: int) -> int:
+    """A checksum as TensorFlow stores it, since checksums of checksums are of little worth."""
+    return ((crc >> 15 | crc << 17) + MASK) & 0xFFFFFFFF
+
+
+def check(stored: int, *parts: bytes | memoryview) -> None:
+    """Raises DamageError unless the masked checksum of the parts is `stored`."""
+    from pnasnet_torch.checkpoint.crc32c import crc32c  # compiled when first called
+
+    if masked(crc32c(*parts)) != stored:
+        raise DamageError("its checksum does not fit: a bit has changed")

@@ -69,7 +69,7 @@ class Message:
 
     def number(self, number: int) -> int:
         """The last of them."""
-        return ([0] + self.numbers(number))[-1]
+        return [0, *self.numbers(number)][-1]
 
     def parts(self, number: int) -> list[memoryview]:
         """All values of a field that holds bytes."""
@@ -77,7 +77,7 @@ class Message:
 
     def part(self, number: int) -> memoryview:
         """The last of them."""
-        return ([memoryview(b"")] + self.parts(number))[-1]
+        return [memoryview(b""), *self.parts(number)][-1]
 
     def text(self, number: int) -> str:
         return str(self.part(number), "utf-8")

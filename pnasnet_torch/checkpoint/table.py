@@ -5,8 +5,7 @@ They are LevelDB's. Source: tensorflow/core/lib/io/table.cc, format.cc and block
 
 from collections.abc import Iterator
 
-from pnasnet_torch.checkpoint.crc32c import check
-from pnasnet_torch.checkpoint.damage import DamageError
+from pnasnet_torch.checkpoint.damage import DamageError, check
 from pnasnet_torch.checkpoint.protobuf import varint
 
 MAGIC = 0xDB4775248B80FB57

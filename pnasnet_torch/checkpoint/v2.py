@@ -6,8 +6,7 @@ tensorflow/core/util/saved_tensor_slice_util.cc and tensorflow/core/lib/strings/
 
 import numpy as np
 
-from pnasnet_torch.checkpoint.crc32c import check
-from pnasnet_torch.checkpoint.damage import DamageError, naming
+from pnasnet_torch.checkpoint.damage import DamageError, check, naming
 from pnasnet_torch.checkpoint.files import Files
 from pnasnet_torch.checkpoint.protobuf import Message
 from pnasnet_torch.checkpoint.table import read_table
