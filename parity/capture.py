@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from parity.layers import layer_modules
+from parity.subject import Subject, subject
 from pnasnet_torch import PNASNet
 
 Inputs = tuple[Tensor, ...]
@@ -26,7 +26,7 @@ class _AllSeen(Exception):
 
 
 def capture(
-    model: PNASNet, images_nhwc: np.ndarray, layers: Iterable[str], report: Callable[[str, np.ndarray], None]
+    model: PNASNet | Subject, images_nhwc: np.ndarray, layers: Iterable[str], report: Callable[[str, np.ndarray], None]
 ) -> None:
     """Runs the port as far as needed and calls `report` with each layer's output (NHWC), holding none of them.
 
@@ -49,14 +49,14 @@ def capture(
             raise _AllSeen
 
     try:
-        run(model, to_nchw(images_nhwc, dtype_of(model)), after=after)
+        run(model, to_nchw(images_nhwc, dtype_of(subject(model).module)), after=after)
     except PortError as error:
         if not isinstance(error.__cause__, _AllSeen):
             raise
 
 
 def run(
-    model: PNASNet,
+    model: PNASNet | Subject,
     images: Tensor,
     before: Callable[[str, Inputs], None] = lambda _name, _inputs: None,
     after: Callable[[str, Tensor], None] = lambda _name, _output: None,
@@ -65,7 +65,7 @@ def run(
 
     Raises PortError for whatever is raised on the way.
     """
-    running = ""
+    judged, running = subject(model), ""
 
     def enters(name: str, inputs: Inputs) -> None:
         nonlocal running
@@ -74,22 +74,22 @@ def run(
 
     def leaves(name: str, output: Tensor) -> None:
         nonlocal running
-        after(name, output)
+        after(name, judged.value(name, output))
         running = ""
 
-    with _hooks(model, enters, leaves), torch.inference_mode():
+    with _hooks(judged, enters, leaves), torch.inference_mode():
         try:
-            model.predict(images)
+            judged.predict(images)
         except Exception as error:
             raise PortError(running, error) from error
 
 
 @contextmanager
 def _hooks(
-    model: nn.Module, enters: Callable[[str, Inputs], None], leaves: Callable[[str, Tensor], None]
+    judged: Subject, enters: Callable[[str, Inputs], None], leaves: Callable[[str, Tensor], None]
 ) -> Iterator[None]:
     handles = []
-    for name, module in layer_modules(model).items():
+    for name, module in judged.layers.items():
         handles.append(module.register_forward_pre_hook(lambda _module, inputs, name=name: enters(name, inputs)))
         handles.append(module.register_forward_hook(lambda _module, _inputs, output, name=name: leaves(name, output)))
     try:

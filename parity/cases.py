@@ -34,6 +34,8 @@ def generate_cases(metafunc: pytest.Metafunc) -> None:
     found: dict[str, Case] = {}
     options = metafunc.config.stash[OPTIONS]
     for gate in marker.args:
+        if options.candidate and gate not in options.candidate.gates:
+            continue
         for network in options.networks:
             names = _names(gate, network, marker.kwargs.get("of", "layers"), options)
             prefix = f"{network}-{gate.removeprefix('exact-')}-" if gate.startswith("exact") else f"{network}-"
@@ -102,10 +104,17 @@ def check_selection(session: pytest.Session) -> None:
             f"none of {len(deselected):,} cases is selected: -k takes a part of a test's name, such as cell_5, "
             f"{example} or float32; pytest parity --collect-only -q lists all" + (f"; {holds}" if holds else "")
         )
+    if (chosen := cases(session.items)) and all(is_unseen(case, options) for case in chosen):
+        raise pytest.UsageError(f"nothing can be judged: {options.judged} shows none of the layers that are selected")
     if options.stored and not session.items:
         raise pytest.UsageError(f"nothing can be judged: {holds}")
     if cases(session.items) and not options.stored and not session.config.option.collectonly:
         require_tensorflow()
+
+
+def is_unseen(case: Case, options: Options) -> bool:
+    """Whether what is judged does not show the case's layer."""
+    return case.name in options.unseen(case.network)
 
 
 def _held(options: Options) -> Iterable[str]:
@@ -114,9 +123,10 @@ def _held(options: Options) -> Iterable[str]:
     return [gate for gate in GATES if stored and any(stored.names(gate, network) for network in options.networks)]
 
 
-def selection(items: Iterable[pytest.Item]) -> "Selection":
-    """The names that the items ask for, by gate and network."""
+def selection(items: Iterable[pytest.Item], options: Options) -> "Selection":
+    """The names that the items ask for and that can be judged, by gate and network."""
     names: defaultdict[tuple[str, Network], set[str]] = defaultdict(set)
     for case in cases(items):
-        names[case.gate, case.network].add(case.name)
+        if not is_unseen(case, options):
+            names[case.gate, case.network].add(case.name)
     return {key: frozenset(group) for key, group in names.items()}

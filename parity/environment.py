@@ -102,7 +102,7 @@ def header(options: "Options") -> list[str]:
     """Lines for pytest's header: versions, machine, settings, and what is compared."""
     found = provenance(options)
     recorded = found.get("recorded")
-    lines = [*_machine(found), f"{', '.join(map(str, options.networks))} against {options.reference}"]
+    lines = [*_machine(found), f"{', '.join(map(str, options.networks))}: {options.judged} against {options.reference}"]
     if recorded and options.stored:
         lines += [f"  made from {recorded['reference']} {recorded.get('created', '')}".rstrip()]
         lines += [f"  {line}" for line in _machine(recorded)]

@@ -18,6 +18,7 @@ from parity.layers import Network
 from pnasnet_torch.genotype import VARIANTS
 
 if TYPE_CHECKING:
+    from parity.candidates.candidate import Candidate
     from parity.sources import StoredSource
 
 PHOTOGRAPHS = Path(__file__).with_name("photographs")
@@ -25,7 +26,14 @@ DEFAULT_IMAGES = ("chelsea.jpg", "coffee.jpg")
 # References that are stored, beside the official network itself.
 GOLDEN, TRACE_SUFFIXES = "golden", (".h5", ".hdf5")
 COMPRESSIONS = ("none", "lzf", "gzip")
-DEFAULTS = {"checkpoint": None, "reference": "official", "seed": 0, "threads": os.cpu_count() or 1}
+DEFAULTS = {
+    "candidate": None,
+    "adapter": None,
+    "checkpoint": None,
+    "reference": "official",
+    "seed": 0,
+    "threads": os.cpu_count() or 1,
+}
 
 
 def is_stored(reference: str) -> bool:
@@ -44,7 +52,7 @@ class Options:
     """What a run compares: networks, weights, images, the reference, and on how many threads.
 
     Without `images` the networks take the photographs that come with parity in turn, one each. Where the reference is
-    `stored`, weights and images are what it holds.
+    `stored`, weights and images are what it holds. Without a `candidate`, it is the port.
     """
 
     networks: tuple[Network, ...]
@@ -58,6 +66,7 @@ class Options:
     record: Path | None = None
     compression: str = "none"
     stored: "StoredSource | None" = field(default=None, compare=False)
+    candidate: "Candidate | None" = field(default=None, compare=False)
 
     def images_of(self, network: Network) -> tuple[Path, ...]:
         """The images that `network` is run on."""
@@ -83,6 +92,15 @@ class Options:
     def named_images(self) -> dict[str, Path]:
         """The images that the networks are run on, by name."""
         return named(list(self.image_hashes))
+
+    @property
+    def judged(self) -> str:
+        """What is compared with the reference."""
+        return self.candidate.name if self.candidate else "the port"
+
+    def unseen(self, network: Network) -> frozenset[str]:
+        """The official layers that what is judged does not show."""
+        return self.candidate.unseen(network) if self.candidate else frozenset()
 
     def command(self, *selection: str) -> str:
         """The command that runs the tests of this `selection` with these options again."""
@@ -123,6 +141,20 @@ def add_options(parser: pytest.Parser) -> None:
         help="official: the pinned source, fetched on first use (default); slim:PATH: the folder that holds nets/, "
         "as research/slim in a checkout of tensorflow/models; without TensorFlow: FILE.h5, a trace from --record, "
         "or golden, the digests that come with parity",
+    )
+    group.addoption(
+        "--candidate",
+        metavar="WHAT",
+        help="judge this in the place of the port: another implementation (timm, pytorchcv, pretrainedmodels, "
+        "pnasnet-pytorch:PATH with a checkout of chenxi116/PNASNet.pytorch, or MODULE:CALLABLE), the port as "
+        "channels_last or folded, or under an engine (compile, export, onnxruntime, openvino), or another reference "
+        "(official, slim:PATH, pnasnet-tf:PATH)",
+    )
+    group.addoption(
+        "--adapter",
+        metavar="FILE.toml",
+        help="what the modules of --candidate MODULE:CALLABLE are called, where its names are not those of a known "
+        "implementation (see parity/candidates/adapter.py)",
     )
     group.addoption(
         "--record",

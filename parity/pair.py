@@ -5,20 +5,23 @@ from typing import Any
 
 import numpy as np
 
-from parity.layers import Network
-from parity.port import Judge, Port
+from parity.candidates.candidate import Side
+from parity.port import Judge
 from parity.references import ReferenceRun
 from parity.result import LayerResult
 from tf_reference.graph import ReferenceGraph
 
 
 class Pair:
-    """The official network, as far as `reference` has it, and the port. Closing it frees the weights of both."""
+    """The official network, as far as `reference` has it, and the port or what takes its place.
 
-    def __init__(self, network: Network, graph: ReferenceGraph, reference: ReferenceRun) -> None:
+    Closing it frees the weights of both.
+    """
+
+    def __init__(self, graph: ReferenceGraph, reference: ReferenceRun, port: Side) -> None:
         self.graph = graph
         self.reference = reference
-        self.port = Port(network, graph.spec.dtype)
+        self.port = port
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
         """Gives both the same weights, in TensorFlow's names and layouts."""

@@ -13,6 +13,7 @@ from parity.options import DEFAULTS, TRACE_SUFFIXES, Options, is_stored
 from pnasnet_torch.genotype import VARIANTS
 
 if TYPE_CHECKING:
+    from parity.candidates.candidate import Candidate
     from parity.sources import StoredSource
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -34,8 +35,10 @@ def parse_options(config: pytest.Config, settings: Settings | None = None) -> Op
     reference = _reference(config)
     stored = _stored(config, reference) if is_stored(reference) else None
     networks = tuple(_network(name, size) for name in dict.fromkeys(variants) for size in _sizes(config, name))
+    networks = _stored_networks(config, stored) if stored else tuple(dict.fromkeys(networks))
+    candidate = _candidate(config)
     return Options(
-        networks=_stored_networks(config, stored) if stored else tuple(dict.fromkeys(networks)),
+        networks=_admitted(config, networks, candidate) if candidate else networks,
         checkpoint=settings.checkpoint if settings else _checkpoint(config, variants),
         images=_images(config),
         reference=reference,
@@ -46,6 +49,7 @@ def parse_options(config: pytest.Config, settings: Settings | None = None) -> Op
         record=_record(config, reference),
         compression=config.getoption("record_compression"),
         stored=stored,
+        candidate=candidate,
     )
 
 
@@ -183,6 +187,35 @@ def _refuse_other_file(path: Path) -> None:
             Reader(path).close()
     except InputError as error:
         raise pytest.UsageError(f"--record {path}: this file is no trace, and is not replaced: {error}") from error
+
+
+def _candidate(config: pytest.Config) -> "Candidate | None":
+    name, adapter = config.getoption("candidate"), config.getoption("adapter")
+    if not name:
+        if adapter:
+            raise pytest.UsageError("--adapter says how --candidate MODULE:CALLABLE is built, which is not given")
+        return None
+    if config.getoption("full_imagenet"):
+        raise pytest.UsageError(f"--candidate {name} cannot go with --full-imagenet, which evaluates the port")
+    from parity.candidates.find import find_candidate
+    from tf_reference.errors import InputError
+
+    try:
+        return find_candidate(name, Path(adapter) if adapter else None, config.getoption("threads"))
+    except InputError as error:
+        raise pytest.UsageError(f"--candidate: {error}") from error
+
+
+def _admitted(config: pytest.Config, networks: tuple[Network, ...], candidate: "Candidate") -> tuple[Network, ...]:
+    """The networks that the candidate has. One that was asked for and that it has not is an error; a variant was not
+    asked for where none was named."""
+    refused = {network: reason for network in networks if (reason := candidate.refuses(network))}
+    admitted = tuple(network for network in networks if network not in refused)
+    named = config.getoption("variant") or [network.variant for network in admitted]
+    asked = [network for network in refused if not admitted or network.variant in named]
+    if asked and (not admitted or config.getoption("variant") or config.getoption("image_size")):
+        raise pytest.UsageError(f"--candidate {candidate.name} cannot be judged as {asked[0]}: {refused[asked[0]]}")
+    return admitted
 
 
 def _arguments(config: pytest.Config) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from parity.cases import DESELECTED, OPTIONS, Case, cases, selection
+from parity.cases import DESELECTED, OPTIONS, Case, cases, is_unseen, selection
 from parity.environment import require_tensorflow
 from parity.options import is_stored
 from parity.parse import parse_options
@@ -22,8 +22,8 @@ EVALUATION = Path(__file__).with_name("test_imagenet.py")
 SETTINGS = pytest.StashKey["Settings | None"]()
 SESSION = pytest.StashKey["ParitySession"]()
 RECORDER = pytest.StashKey["Recorder"]()
-# The property of an item's report that says how its failure is explained: downstream or repeated.
-PROPERTY = "parity"
+# The property of an item's report that says why it is counted apart: downstream or repeated, or not visible.
+PROPERTY, NOT_VISIBLE = "parity", "not visible"
 
 
 def configure(config: pytest.Config) -> None:
@@ -80,7 +80,7 @@ def running(session: pytest.Session) -> Iterator["ParitySession"]:
         evaluator = Evaluator(settings, progress.watch) if (settings := config.stash[SETTINGS]) else None
         recorder = start_recorder(config)
         observe = recorder.collector if recorder else observe_nothing
-        options, chosen = config.stash[OPTIONS], selection(session.items)
+        options, chosen = config.stash[OPTIONS], selection(session.items, config.stash[OPTIONS])
         made = ParitySession(options, chosen, open_source(options, chosen), progress, evaluator, observe)
     if recorder:
         recorder.begin(made, evaluator)
@@ -138,6 +138,14 @@ def judge(session: "ParitySession", case: Case, run: pytest.Session) -> LayerRes
         except Exception:
             run.shouldfail = f"{case.network} {case.gate} could not be computed; nothing behind it was compared"
             raise
+
+
+def skip_unseen(case: Case, node: pytest.Item) -> None:
+    """Ends the test of a layer that what is judged does not show: it neither passes nor fails."""
+    options = node.config.stash[OPTIONS]
+    if is_unseen(case, options):
+        node.user_properties.append((PROPERTY, NOT_VISIBLE))
+        pytest.skip(f"{options.judged} does not show {case.name}")
 
 
 def raise_unless_passed(result: LayerResult, request: pytest.FixtureRequest) -> None:

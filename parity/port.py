@@ -9,12 +9,13 @@ import torch
 from parity.capture import PortError, capture
 from parity.layers import Network
 from parity.result import LayerResult
+from parity.subject import Subject, subject
 from pnasnet_torch import PNASNet, variant
-from pnasnet_torch.weights import empty_network, load_tf_variables
+from pnasnet_torch.weights import empty_network
 from tf_reference.graph import ReferenceGraph
 
 Judge = Callable[[str, np.ndarray], LayerResult]
-Make = Callable[[Network, str], PNASNet]
+Make = Callable[[Network, str], PNASNet | Subject]
 
 
 def make_model(network: Network, dtype: str) -> PNASNet:
@@ -32,17 +33,17 @@ class Port:
         self._to_load: Mapping[str, np.ndarray] | None = None
 
     @cached_property
-    def _model(self) -> PNASNet:
+    def _model(self) -> PNASNet | Subject:
         return self._make(self.network, self.dtype)
 
     @property
-    def model(self) -> PNASNet:
+    def model(self) -> PNASNet | Subject:
         """The model, filled with the weights that were given last. Raises PortError if it cannot be made or filled."""
         # Read first: what is wrong with a stored variable is no fault of the port's.
         variables = None if self._to_load is None else dict(self._to_load)
         try:
             if variables is not None:
-                load_tf_variables(self._model, variables)
+                subject(self._model).load(variables)
                 self._to_load = None
             return self._model
         except Exception as error:
@@ -51,6 +52,10 @@ class Port:
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
         """Takes the official variables; the model is filled with them when it is next used."""
         self._to_load = variables
+
+    def run(self, images_nhwc: np.ndarray, layers: frozenset[str], report: Callable[[str, np.ndarray], None]) -> None:
+        """Calls `report` with each of `layers` (NHWC) as it arrives. Raises PortError for whatever the port raises."""
+        capture(self.model, images_nhwc, layers, report)
 
     def results(
         self, gate: str, layers: frozenset[str], graph: ReferenceGraph, images_nhwc: np.ndarray, judge: Judge
@@ -70,7 +75,7 @@ class Port:
         problem, failed_in = "the port does not report this layer", None
         try:
             if common:
-                capture(self.model, images_nhwc, common, report)
+                self.run(images_nhwc, common, report)
         except PortError as error:  # whatever a faulty port raises is its result
             problem, failed_in = str(error), error.layer
         if own_errors:

@@ -66,7 +66,7 @@ class ParitySession:
         self._evaluator = evaluator
         self._selection = selection
         self._step = step
-        self._turn = Turn(source)
+        self._turn = Turn(source, options.candidate)
         self._network: Network | None = None
         self._localized: dict[tuple[str, Network], Localization] = {}
         pin_torch(options.threads)
@@ -152,8 +152,9 @@ class ParitySession:
         graph = self._turn.graph("float32")
         known = graph.layers.keys() | set(port_layers(network.variant))
         layers = {gate: {name: rows[name] for name in rows.keys() & known} for gate, rows in results.items()}
-        gate = next((gate for gate in PROBES if gate in failed and self._turn.source.knows != "digests"), None)
-        parts = structure.port_parts(network)
+        looks = self._turn.source.knows != "digests" and self._turn.candidate.runs_alone
+        gate = next((gate for gate in PROBES if gate in failed and looks), None)
+        parts = self._turn.candidate.parts(network)
         return diagnose(network, graph, layers, parts, self._probe(gate) if gate else None)
 
     def _probe(self, gate: str) -> Probe:
@@ -183,7 +184,8 @@ class ParitySession:
         self.layers[network] = self._turn.graph("float32").layers
         if gate == structure.GATE:
             with self._step(f"{network}: structure"):
-                return {gate: structure.judge(network, self._turn.graph("float32"), layers[gate])}
+                parts = self._turn.candidate.parts(network)
+                return {gate: structure.compare_parts(network, self._turn.graph("float32"), layers[gate], parts)}
         if gate.startswith("exact"):
             return {gate: values.exact(self._turn, gate.removeprefix("exact-"), layers, self._step, self._observe)}
         return values.float64_and_float32(self._turn, layers, self._step, self._observe)

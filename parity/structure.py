@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 
 from parity.capture import PortError, run
-from parity.layers import WHOLE, Network, block, layer_modules, layer_of
+from parity.layers import WHOLE, Network, block, layer_of
 from parity.port import Make, make_model
 from parity.result import Check, LayerResult
-from pnasnet_torch.weights import variable_shapes
+from parity.subject import subject
 from tf_reference.graph import ReferenceGraph
 
 GATE = "structure"
@@ -22,25 +22,26 @@ LISTED = 20
 
 
 class PortParts(NamedTuple):
-    """The port's variables, and those of its `layers` that it reaches, with their shapes; and what went wrong in it."""
+    """The port's variables, and those of its `layers` that it reaches, with their shapes; and what went wrong in it.
+
+    Official layers that are `unseen` in it cannot be judged.
+    """
 
     found: Parts
     layers: frozenset[str]
     failure: PortError | None
-
-
-def judge(
-    network: Network, graph: ReferenceGraph, names: Iterable[str], make: Make = make_model
-) -> dict[str, LayerResult]:
-    """Results for `names`, each a layer with its variables, a block with all that lies in it, or the whole network."""
-    return compare_parts(network, graph, names, port_parts(network, make))
+    unseen: frozenset[str] = frozenset()
 
 
 def compare_parts(
     network: Network, graph: ReferenceGraph, names: Iterable[str], port: PortParts
 ) -> dict[str, LayerResult]:
-    """As `judge`, of what `port_parts` found."""
-    official = {("layer", name): f"{layer.shape[1:]} {layer.dtype}" for name, layer in graph.layers.items()}
+    """Results for `names`, each a layer with its variables, a block with all that lies in it, or the whole network."""
+    official = {
+        ("layer", name): f"{layer.shape[1:]} {layer.dtype}"
+        for name, layer in graph.layers.items()
+        if name not in port.unseen
+    }
     official |= {("variable", name): str(variable.shape) for name, variable in graph.variables.items()}
     keys_of: defaultdict[str, list[Part]] = defaultdict(list)
     for key in {**official, **port.found}:
@@ -50,21 +51,21 @@ def compare_parts(
     return {name: _result(network, name, keys_of[name], port.found, official, port.failure) for name in names}
 
 
-def port_parts(network: Network, make: Make = make_model) -> PortParts:
-    """What the port has, from a forward of no images. Whatever a faulty port raises is its result."""
+def port_parts(network: Network, make: Make = make_model, images: int = 0) -> PortParts:
+    """What the port has, from a forward of so many `images`. Whatever a faulty port raises is its result."""
     found: Parts = {}
 
     def after(name: str, output: torch.Tensor) -> None:
         found["layer", name] = _describe(output)
 
     try:
-        model = make(network, "float32")
-        layers = frozenset(layer_modules(model))
-        found |= {("variable", name): str(shape) for name, shape in variable_shapes(model).items()}
+        judged = subject(make(network, "float32"))
+        layers = frozenset(judged.layers)
+        found |= {("variable", name): str(tuple(tensor.shape)) for name, tensor in judged.variables().items()}
     except Exception as error:
         return PortParts(found, frozenset(), PortError("", error))
     try:
-        run(model, torch.empty(0, 3, network.height, network.width), after=after)
+        run(judged, torch.zeros(images, 3, network.height, network.width), after=after)
     except PortError as error:
         return PortParts(found, layers, error)
     return PortParts(found, layers, None)

@@ -1,13 +1,17 @@
 """What a run says at its end: the verdict first, then what pytest says of the sources, then the counts."""
 
 import io
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
 from parity.cases import OPTIONS
 from parity.diagnosis.verdict import DETAILED
+from parity.layers import port_layers
+from parity.options import Options
 from parity.plugin import PROPERTY, SESSION
 from parity.result import Tally
 
@@ -27,8 +31,8 @@ WIDE = 10_000
 
 
 def status(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
-    """Failures that others explain are counted apart, so that pytest neither prints nor lists them one by one."""
-    if not isinstance(report, pytest.TestReport) or not report.failed:
+    """What is not visible, and failures that others explain, are counted apart, so that pytest lists none of them."""
+    if not isinstance(report, pytest.TestReport) or report.passed:
         return None
     reason = str(dict(report.user_properties).get(PROPERTY, ""))
     return (reason, reason[0], reason.upper()) if reason else None
@@ -58,8 +62,19 @@ def write_summary(reporter: pytest.TerminalReporter, config: pytest.Config) -> N
     width = config.get_terminal_writer().fullwidth if reporter.isatty else WIDE
     if lines := table(session.tallies(), width, reporter.hasmarkup):
         reporter.write_sep("=", "gates")
-    for line in (*lines, *session.said_at_end):
+    for line in (*lines, *shares(config.stash[OPTIONS]), *session.said_at_end):
         reporter.write_line(line)
+
+
+def shares(options: Options) -> Iterator[str]:
+    """What of each network a candidate shows."""
+    for network in options.networks if options.candidate else ():
+        layers, unseen = port_layers(network.variant), options.unseen(network)
+        kinds = Counter(re.sub(r".*(?=\.(combine\.)?\w+$)|_\d$", "", layer).strip(".") for layer in unseen)
+        hidden = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        seen = len(layers) - len(unseen)
+        share = f"{seen:,} of {len(layers):,} layers ({seen / len(layers):.0%})"
+        yield f"parity: {options.judged} shows {share} of {network}" + (f"; not visible: {hidden}" if hidden else "")
 
 
 def table(tallies: Sequence[Tally], width: int = WIDE, colour: bool = False) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from parity.candidates.candidate import Candidate, OwnPort
 from parity.environment import release_memory
 from parity.layers import Network
 from parity.pair import Pair
@@ -13,10 +14,11 @@ from tf_reference.graph import ReferenceGraph
 
 
 class Turn:
-    """One network's turn. Closing it frees the networks and graphs."""
+    """One network's turn, of the source and of the candidate. Closing it frees the networks and graphs."""
 
-    def __init__(self, source: ReferenceSource) -> None:
+    def __init__(self, source: ReferenceSource, candidate: Candidate | None = None) -> None:
         self.source = source
+        self.candidate = candidate or OwnPort()
         self._network: Network | None = None
         self._graphs: dict[str, ReferenceGraph] = {}
         self._pairs: dict[str, Pair] = {}
@@ -46,7 +48,8 @@ class Turn:
             graph = self.graph(dtype)
             wanted = set(layers)
             common = [layer for layer in graph.layers if layer in wanted]
-            self._pairs[dtype] = Pair(self.network, graph, self.source.open(self.network, graph, common))
+            reference = self.source.open(self.network, graph, common)
+            self._pairs[dtype] = Pair(graph, reference, self.candidate.side(self.network, dtype))
         return self._pairs[dtype]
 
     def release(self, *dtypes: str) -> None:

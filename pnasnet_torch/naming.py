@@ -75,6 +75,9 @@ class Scheme:
         return {names[name]: value for name, value in found.items()}
 
 
+OURS = Scheme("ours", (), (), ((re.compile(".*"), r"\g<0>"),))
+
+
 def parse_scheme(name: str, content: Mapping[str, Any]) -> Scheme:
     """A scheme from its file's content. Raises NamingError for a rule that is none."""
     try:

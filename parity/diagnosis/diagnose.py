@@ -59,7 +59,8 @@ class _Evidence:
         selected = {layer for by_layer in results.values() for layer in by_layer}
         own = {layer_of(name) if kind == "variable" else name for kind, name in parts.found}
         self._graph, self._parts = graph, parts
-        self._structure = structure.compare_parts(network, graph, {*graph.layers, *selected, *own}, parts)
+        shown = {*graph.layers, *selected, *own} - parts.unseen
+        self._structure = structure.compare_parts(network, graph, shown, parts)
         self.failures: dict[str, dict[str, LayerResult]] = {}
         for gate, by_layer in {**results, structure.GATE: self._structure}.items():
             for layer, result in by_layer.items():

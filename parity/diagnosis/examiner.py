@@ -11,9 +11,10 @@ from parity import compare, metrics
 from parity.diagnosis.hints import Operation, mistake, parameter_hints
 from parity.diagnosis.relations import describe, same
 from parity.diagnosis.replay import Observed, observe, replay
-from parity.layers import Network, layer_modules, layer_of
+from parity.layers import Network, layer_of
 from parity.pair import Pair
 from parity.result import LayerResult
+from parity.subject import subject
 from tf_reference.layers import IMAGES
 
 
@@ -42,7 +43,7 @@ class Examiner:
         self.probe = probe
         self.graph = probe.pair.graph
         self.model = probe.pair.port.model
-        common = layer_modules(self.model).keys() & self.graph.layers.keys()
+        common = subject(self.model).alone & self.graph.layers.keys()
         self.official = self._official([layer for layer in layers if layer in common])
         known = self.official.keys()
         self.layers = [

@@ -13,8 +13,8 @@ from torch import Tensor
 from parity.capture import to_nchw, to_nhwc
 from parity.diagnosis.relations import describe, same
 from parity.layers import layer_of
+from parity.subject import Subject, subject
 from pnasnet_torch import PNASNet
-from pnasnet_torch.weights import variable_targets
 
 Variables = Mapping[str, np.ndarray]
 EPSILON = 1e-3
@@ -33,14 +33,13 @@ class Operation:
     variables: Variables
 
 
-def parameter_hints(model: PNASNet, layer: str, official: Variables) -> list[str]:
+def parameter_hints(model: PNASNet | Subject, layer: str, official: Variables) -> list[str]:
     """How the parameters of the port's `layer` differ from the official variables, in words; empty if they do not."""
     hints = []
-    state = model.state_dict()
-    for name, target in variable_targets(model).items():
+    for name, tensor in subject(model).variables().items():
         if layer_of(name) == layer and name in official:
             # Checkpoints hold float32, so that what was done to a value was most likely rounded to it.
-            actual = state[target.parameter].numpy().transpose(np.argsort(target.axes)).astype(np.float32)
+            actual = tensor.numpy().astype(np.float32)
             expected = official[name].astype(np.float32)
             if not np.array_equal(actual, expected):
                 found = describe(actual, expected) or _of_another(actual, official) or "other values"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from parity.capture import Inputs, PortError, dtype_of, run, to_nchw, to_nhwc
+from parity.subject import Subject, subject
 from pnasnet_torch import PNASNet
 from tf_reference.layers import IMAGES
 
@@ -25,17 +26,19 @@ class Observed(NamedTuple):
     error: PortError | None
 
 
-def replay(model: PNASNet, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+def replay(model: PNASNet | Subject, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
     """The output (NHWC) of the port's `layer` alone on `inputs` (NHWC, or (N, C)), converted to the model's dtype.
 
-    Raises AttributeError if the port has no such layer, and whatever the layer raises.
+    Raises KeyError if the port has no such layer, and whatever the layer raises.
     """
     with torch.inference_mode():
-        return to_nhwc(model.get_submodule(layer)(*(to_nchw(array, dtype_of(model)) for array in inputs)))
+        judged = subject(model)
+        dtype = dtype_of(judged.module)
+        return to_nhwc(judged.value(layer, judged.layers[layer](*(to_nchw(array, dtype) for array in inputs))))
 
 
 def observe(
-    model: PNASNet, images_nhwc: np.ndarray, inputs_of: Collection[str] = (), outputs_of: Collection[str] = ()
+    model: PNASNet | Subject, images_nhwc: np.ndarray, inputs_of: Collection[str] = (), outputs_of: Collection[str] = ()
 ) -> Observed:
     """What goes from layer to layer in one forward, as far as the port gets."""
     seen = Observed({}, {}, {}, None)
@@ -53,7 +56,7 @@ def observe(
         if name in outputs_of:
             seen.outputs[name] = to_nhwc(output).copy()
 
-    images = to_nchw(images_nhwc, dtype_of(model))
+    images = to_nchw(images_nhwc, dtype_of(subject(model).module))
     after(IMAGES, images)
     try:
         run(model, images, before, after)

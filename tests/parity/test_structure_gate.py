@@ -156,7 +156,7 @@ def test_a_port_that_cannot_be_made_fails_everywhere(graph: ReferenceGraph) -> N
     port = structure.port_parts(MOBILE, broken)
     assert (port.found, port.layers) == ({}, frozenset())
     assert failing(graph, port) == {*graph.layers, *map(block, graph.layers), WHOLE}
-    result = structure.judge(MOBILE, graph, ["conv0"], broken)["conv0"]
+    result = structure.compare_parts(MOBILE, graph, ["conv0"], structure.port_parts(MOBILE, broken))["conv0"]
     assert "the port fails with ValueError: planted" in str(result)
     assert not result.reached
 
@@ -176,7 +176,7 @@ def test_only_what_the_port_reached_is_at_fault_by_itself(graph: ReferenceGraph)
     """The layer that raised the error, and one behind it whose variable is another; the rest was not reached."""
     shape = graph.variables["final_layer/FC/biases"].shape
     graph.variables["final_layer/FC/biases"] = Variable((*shape, 1), "", "")
-    results = structure.judge(MOBILE, graph, graph.layers, breaking_off)
+    results = structure.compare_parts(MOBILE, graph, graph.layers, structure.port_parts(MOBILE, breaking_off))
     assert {layer for layer, result in results.items() if not result.reached} == {"final_layer.predictions"}
     assert not results["final_layer.mean"]
     assert not results["final_layer.FC"]

@@ -136,7 +136,7 @@ def test_whatever_a_replayed_layer_raises_is_raised(tiny: PNASNet, images_nhwc: 
     plant.replace(tiny, "conv0", broken)
     with pytest.raises(ValueError, match="planted"):
         replay(tiny, "conv0", [images_nhwc])
-    with pytest.raises(AttributeError, match="no_such_layer"):
+    with pytest.raises(KeyError, match="no_such_layer"):
         replay(tiny, "no_such_layer", [images_nhwc])
 
 

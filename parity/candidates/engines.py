@@ -1,0 +1,169 @@
+"""The port under other engines: one function of the images that gives every layer, made from the filled model."""
+
+import importlib.util
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from parity import structure
+from parity.candidates.candidate import Side
+from parity.capture import PortError, to_nchw, to_nhwc
+from parity.layers import Network, layer_modules
+from parity.port import Make, Port, make_model
+from parity.structure import PortParts
+from parity.subject import subject
+from pnasnet_torch import PNASNet
+from tf_reference.errors import InputError
+
+# Images (N, 3, H, W) to the layers that were asked for, in their order, (N, C, H, W) or (N, C).
+Runner = Callable[[Tensor], Sequence[Tensor]]
+
+
+class Tapped(nn.Module):
+    """The port as one function that gives `layers`."""
+
+    def __init__(self, model: PNASNet, layers: Sequence[str]) -> None:
+        super().__init__()
+        self.model = model
+        # Not an attribute: exporters would take its values for the module's state.
+        outputs: dict[str, Tensor] = {}
+        modules = layer_modules(model)
+        for name in layers:
+            modules[name].register_forward_hook(
+                lambda _module, _inputs, output, name=name: outputs.update({name: output})
+            )
+        self._taken = lambda: tuple(outputs.pop(name) for name in layers)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        self.model.predict(images)
+        return self._taken()
+
+
+def _compile(tapped: Tapped, _images: Tensor, _threads: int) -> Runner:
+    return torch.compile(tapped, fullgraph=True)
+
+
+def _export(tapped: Tapped, images: Tensor, _threads: int) -> Runner:
+    module: Runner = torch.export.export(tapped, (images,)).module()
+    return module
+
+
+def _onnx(tapped: Tapped, images: Tensor, path: Path) -> None:
+    torch.onnx.export(tapped, (images,), dynamo=True, verbose=False).save(path)
+
+
+def _onnxruntime(tapped: Tapped, images: Tensor, threads: int) -> Runner:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    with TemporaryDirectory() as folder:
+        _onnx(tapped, images, path := Path(folder) / "port.onnx")
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda images: [torch.from_numpy(array) for array in session.run(None, {name: images.numpy()})]
+
+
+def _openvino(tapped: Tapped, images: Tensor, threads: int) -> Runner:
+    import openvino
+
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+    with TemporaryDirectory() as folder:
+        _onnx(tapped, images, path := Path(folder) / "port.onnx")
+        model = openvino.compile_model(path, "CPU", settings)
+
+    def run(images: Tensor) -> list[Tensor]:
+        found = model(images.numpy())
+        return [torch.from_numpy(np.array(found[place])) for place in range(len(model.outputs))]
+
+    return run
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`start` makes a runner from the filled model, for images like those given. What it takes has to be installed.
+
+    One that `follows` the model takes the weights that are loaded into it later.
+    """
+
+    start: Callable[[Tapped, Tensor, int], Runner]
+    packages: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    follows: bool = False
+
+
+ENGINES = {
+    "compile": Engine(_compile, follows=True),
+    "export": Engine(_export),
+    "onnxruntime": Engine(_onnxruntime, ("onnx", "onnxscript", "onnxruntime"), ("float32",)),
+    "openvino": Engine(_openvino, ("onnx", "onnxscript", "openvino"), ("float32",)),
+}
+
+
+class EngineCandidate:
+    """The port under an engine. It shows every layer, since it is asked for every one."""
+
+    runs_alone = False
+
+    def __init__(self, name: str, threads: int) -> None:
+        self.name = name
+        self.engine = ENGINES[name]
+        if missing := [package for package in self.engine.packages if importlib.util.find_spec(package) is None]:
+            raise InputError(f"{name} needs {', '.join(missing)}: python -m pip install {' '.join(missing)}")
+        dtypes = self.engine.dtypes
+        self.gates = (*(f"exact-{dtype}" for dtype in dtypes), *sorted(dtypes, reverse=True))
+        self.threads = threads
+        # Starting takes minutes: the runners of models that take other weights.
+        self.started: dict[tuple[Network, str, tuple[str, ...]], tuple[PNASNet, Runner]] = {}
+
+    def refuses(self, _network: Network) -> str:
+        return ""
+
+    def unseen(self, _network: Network) -> frozenset[str]:
+        return frozenset()
+
+    def side(self, network: Network, dtype: str) -> Side:
+        return EngineSide(self, network, dtype)
+
+    def parts(self, network: Network) -> PortParts:
+        return structure.port_parts(network)
+
+
+class EngineSide(Port):
+    """One network of it in one dtype."""
+
+    def __init__(self, candidate: EngineCandidate, network: Network, dtype: str, make: Make = make_model) -> None:
+        super().__init__(network, dtype, make)
+        self._candidate = candidate
+
+    def run(self, images_nhwc: np.ndarray, layers: frozenset[str], report: Callable[[str, np.ndarray], None]) -> None:
+        model = subject(self.model).module
+        names = tuple(name for name in layer_modules(model) if name in layers)
+        images = to_nchw(images_nhwc, getattr(torch, self.dtype))
+        try:
+            # Exporters and compilers warn of their own insides.
+            with warnings.catch_warnings(action="ignore"), torch.no_grad():
+                outputs = dict(zip(names, self._runner(model, names, images)(images), strict=True))
+        except Exception as error:
+            raise PortError("", error) from error
+        for name in names:
+            report(name, to_nhwc(outputs.pop(name)))
+
+    def _runner(self, model: Any, names: tuple[str, ...], images: Tensor) -> Runner:
+        started, engine = self._candidate.started, self._candidate.engine
+        key = (self.network, self.dtype, names)
+        if key in started:
+            kept, runner = started[key]
+            kept.load_state_dict(model.state_dict())
+            return runner
+        runner = engine.start(Tapped(model, names).eval(), images, self._candidate.threads)
+        if engine.follows:
+            started[key] = model, runner
+        return runner
