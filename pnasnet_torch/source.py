@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -138,14 +139,17 @@ def files(path: Path) -> list[Path]:
 
 def detect(arrays: Iterable[str], models: Iterable[nn.Module]) -> str:
     """The names that most of the stored tensors have, if they are of one of the models."""
-    found, count = set(arrays), {OURS: 0}
-    for model in models:
-        for names in all_names():
-            try:
-                count[names] = max(count.get(names, 0), len(found & targets(model, names).keys()))
-            except WeightsError:  # a scheme that has no place for this model
-                continue
-    return max(count, key=lambda names: count[names])
+    found, most, best = set(arrays), 0, OURS
+    for model, names in product(models, all_names()):
+        try:
+            known = targets(model, names).keys()
+        except WeightsError:  # a scheme that has no place for this model
+            continue
+        if len(known & found) == len(known):
+            return names
+        if len(known & found) > most:
+            most, best = len(known & found), names
+    return best
 
 
 def identify(arrays: Mapping[str, np.ndarray], names: str) -> tuple[str, Config]:

@@ -16,6 +16,7 @@ from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.genotype import VARIANTS, Config
 from pnasnet_torch.model import PNASNet
 from pnasnet_torch.naming import BATCHES, scheme
+from pnasnet_torch.naming import OURS as OWN_NAMES
 
 # For each kind of module: its parameter, the TensorFlow variable, and the variable's axes in the parameter's order
 # (HWIO to OIHW, HWC1 to C1HW, IO to OI).
@@ -32,8 +33,8 @@ POINTWISE: Rules = {"weight": ("pointwise_weights", (3, 2, 0, 1))}
 DENSE: Rules = {"weight": ("weights", (1, 0)), "bias": ("biases", (0,))}
 # What a TensorFlow checkpoint may hold that is no part of the network.
 BOOKKEEPING = frozenset({"global_step"})
-# Names that no file describes: the port's own, and TensorFlow's.
-OURS, TF = "ours", "tf"
+# The port's own names, and TensorFlow's, which come with its layouts.
+OURS, TF = OWN_NAMES.name, "tf"
 # The parameters that tell the variants apart, and the number of classes.
 FIRST, CLASSES = "conv0.weight", "final_layer.FC.weight"
 
