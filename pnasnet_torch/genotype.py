@@ -176,6 +176,14 @@ def plan_cells(config: Config) -> tuple[tuple[CellPlan, int | None], ...]:
     return tuple(plans)
 
 
+def map_side(pixels: int, halvings: int) -> int:
+    """A side of the map that was halved so many times since the first convolution, for images with `pixels` there."""
+    side = (pixels - 3) // 2 + 1
+    for _ in range(halvings):
+        side = -(-side // 2)
+    return side
+
+
 def minimum_size(config: Config) -> tuple[int, int]:
     """The least image height and width (pixels).
 

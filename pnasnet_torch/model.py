@@ -10,6 +10,7 @@ from pnasnet_torch.genotype import (
     Config,
     Features,
     aux_cell,
+    map_side,
     minimum_size,
     plan_cells,
     reduction_cells,
@@ -53,7 +54,7 @@ class PNASNet(nn.Module):
         config, number = self.config, aux_cell(self.config)
         if number is None:
             raise ValueError(f"no place for an auxiliary head: reductions in cells {reduction_cells(config)}")
-        map_size = self._aux_map(image_size)
+        map_size = self.aux_map(image_size)
         if min(map_size) < 1:
             raise ValueError(f"images of {image_size[0]}x{image_size[1]} pixels are too small for the auxiliary head")
         self.add_module("relu6" if config.use_bounded_activation else "relu", activation(config.use_bounded_activation))
@@ -64,9 +65,10 @@ class PNASNet(nn.Module):
     def _aux_input(self) -> Features:
         return next(plan.out for plan, _ in self.cell_plans if plan.scope == f"cell_{aux_cell(self.config)}")
 
-    def _aux_map(self, image_size: Sequence[int]) -> tuple[int, int]:
-        """The map that the auxiliary head's last convolution covers."""
-        rows, columns = (_aux_map_side(side, self._aux_input().halvings) for side in image_size)
+    def aux_map(self, image_size: Sequence[int]) -> tuple[int, int]:
+        """The map (height, width) that the auxiliary head's last convolution covers, for images of this size."""
+        sides = (map_side(side, self._aux_input().halvings) for side in image_size)
+        rows, columns = ((side - AUX_POOL) // AUX_STRIDE + 1 for side in sides)
         return rows, columns
 
     def forward(self, images: Tensor, step: int | Tensor | None = None) -> Tensor | TrainingOutputs:
@@ -107,7 +109,7 @@ class PNASNet(nn.Module):
             found = f"{images.shape[2]}x{images.shape[3]}"
             raise ValueError(f"images of {found} pixels are too small: this network needs at least {height}x{width}")
         expected = self.config.aux_image_size
-        if self.training and expected is not None and self._aux_map(images.shape[2:]) != self._aux_map(expected):
+        if self.training and expected is not None and self.aux_map(images.shape[2:]) != self.aux_map(expected):
             found = f"{images.shape[2]}x{images.shape[3]}"
             raise ValueError(f"the auxiliary head is for images of {expected[0]}x{expected[1]} pixels, found {found}")
 
@@ -144,14 +146,6 @@ def _aux_logits(channels: int, map_size: tuple[int, int], config: Config) -> Bra
     head.add("flatten", nn.Flatten())
     head.add("FC", nn.Linear(AUX_FILTERS, config.num_classes))
     return head
-
-
-def _aux_map_side(side: int, halvings: int) -> int:
-    """A side of the map that the auxiliary head's last convolution covers, for images with `side` pixels there."""
-    side = (side - 3) // 2 + 1
-    for _ in range(halvings):
-        side = -(-side // 2)
-    return (side - AUX_POOL) // AUX_STRIDE + 1
 
 
 def pnasnet_large() -> PNASNet:

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pnasnet_torch.errors import WeightsError
+
 FOLDER = Path(__file__).with_name("names")
 # What PyTorch's batch norms count beside their weights; slim's have no such count.
 BATCHES = "num_batches_tracked"
@@ -19,7 +21,7 @@ Rules = tuple[tuple[re.Pattern[str], str], ...]
 Value = TypeVar("Value")
 
 
-class NamingError(ValueError):
+class NamingError(WeightsError):
     """Names that do not fit a scheme, or no such scheme."""
 
 

@@ -1,20 +1,22 @@
-"""TensorFlow variables to parameters and back, by rule; and the files that hold a port's weights.
+"""Weights by the port's parameters, under whatever names they come: TensorFlow's variables by rule, others' by scheme.
 
 A parameter's path is its variable's scope: `cell_0.1x1.weight` is `cell_0/1x1/weights`. Only the last part and the axes
 change. Nothing is transposed until it fits: the axes follow from the variable's name and rank.
 """
 
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.genotype import VARIANTS, Config
 from pnasnet_torch.model import PNASNet
+from pnasnet_torch.naming import BATCHES, scheme
+from pnasnet_torch.naming import OURS as OWN_NAMES
 
 # For each kind of module: its parameter, the TensorFlow variable, and the variable's axes in the parameter's order
 # (HWIO to OIHW, HWC1 to C1HW, IO to OI).
@@ -31,15 +33,15 @@ POINTWISE: Rules = {"weight": ("pointwise_weights", (3, 2, 0, 1))}
 DENSE: Rules = {"weight": ("weights", (1, 0)), "bias": ("biases", (0,))}
 # What a TensorFlow checkpoint may hold that is no part of the network.
 BOOKKEEPING = frozenset({"global_step"})
-
-
-class WeightsError(ValueError):
-    """Weights that do not fit the network, or a file that does not hold weights."""
+# The port's own names, and TensorFlow's, which come with its layouts.
+OURS, TF = OWN_NAMES.name, "tf"
+# The parameters that tell the variants apart, and the number of classes.
+FIRST, CLASSES = "conv0.weight", "final_layer.FC.weight"
 
 
 @dataclass(frozen=True)
 class Target:
-    """The parameter or buffer that a TensorFlow variable fills, and the variable's axes in its order."""
+    """The parameter or buffer that a stored tensor fills, and the tensor's axes in its order."""
 
     parameter: str
     axes: tuple[int, ...]
@@ -68,13 +70,66 @@ def _rules(path: str, module: nn.Module) -> tuple[str, Rules]:
     raise WeightsError(f"no rule gives the parameters of {path} ({type(module).__name__}) TensorFlow variables")
 
 
-def variable_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """The shape of each of the model's TensorFlow variables, in TensorFlow's layout, by name."""
+def targets(model: nn.Module, names: str) -> dict[str, Target]:
+    """Every parameter and buffer of `model`, by its name in `names`: `ours`, `tf` (with TensorFlow's layouts), or a
+    scheme. Raises NamingError for an unknown scheme, or one that has no place for some."""
+    if names == TF:
+        return variable_targets(model)
+    state = {name: Target(name, tuple(range(tensor.ndim))) for name, tensor in model.state_dict().items()}
+    return state if names == OURS else scheme(names).rename(state)
+
+
+def stored_shapes(model: nn.Module, names: str) -> dict[str, tuple[int, ...]]:
+    """The shape of each of the model's tensors as it is stored under `names`."""
     state = model.state_dict()
     return {
         name: tuple(state[target.parameter].shape[axis] for axis in np.argsort(target.axes))
-        for name, target in variable_targets(model).items()
+        for name, target in targets(model, names).items()
     }
+
+
+def restore(model: nn.Module, names: str, stored: Mapping[str, np.ndarray], what: str) -> dict[str, np.ndarray]:
+    """Tensors stored under `names` as views by the parameter of `model` that each fills; counts are left aside.
+
+    Raises WeightsError, calling them `what`, if one is left over, missing, of another shape or not finite.
+    """
+    arrays = {name: array for name, array in stored.items() if not is_count(name)}
+    _check(what, stored_shapes(model, names), arrays)
+    return {target.parameter: arrays[name].transpose(target.axes) for name, target in targets(model, names).items()}
+
+
+def store(model: nn.Module, names: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The inverse of `restore`, with a count of zero for each batch norm where other implementations expect one."""
+    found = {
+        name: np.ascontiguousarray(state[target.parameter].transpose(np.argsort(target.axes)))
+        for name, target in targets(model, names).items()
+    }
+    if names not in (OURS, TF):
+        norms = [name.rpartition(".")[0] for name in found if name.endswith(".running_mean")]
+        found |= {f"{norm}.{BATCHES}": np.zeros((), np.int64) for norm in norms}
+    return found
+
+
+def is_count(name: str) -> bool:
+    """Whether a stored tensor only counts steps, and is no part of the network."""
+    return name in BOOKKEEPING or name.rpartition(".")[2] == BATCHES
+
+
+def fill(model: nn.Module, state: Mapping[str, np.ndarray]) -> None:
+    """Gives each parameter and buffer of `model` its values, in the model's dtype."""
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            tensor.copy_(torch.from_numpy(np.require(state[name], requirements="W")))
+
+
+def state_of(model: nn.Module) -> dict[str, np.ndarray]:
+    """The model's parameters and buffers as arrays."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
+
+
+def variable_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    """The shape of each of the model's TensorFlow variables, in TensorFlow's layout, by name."""
+    return stored_shapes(model, TF)
 
 
 def load_tf_variables(model: nn.Module, variables: Mapping[str, np.ndarray]) -> None:
@@ -82,23 +137,12 @@ def load_tf_variables(model: nn.Module, variables: Mapping[str, np.ndarray]) -> 
 
     Raises WeightsError, having changed nothing, if a variable is left over, missing, of another shape or not finite.
     """
-    targets = variable_targets(model)
-    state = model.state_dict()
-    arrays = {name: array for name, array in variables.items() if name not in BOOKKEEPING}
-    _check("TensorFlow variables", variable_shapes(model), arrays)
-    with torch.no_grad():
-        for name, target in targets.items():
-            array = torch.from_numpy(np.require(arrays[name], requirements="W"))
-            state[target.parameter].copy_(array.permute(target.axes))
+    fill(model, restore(model, TF, variables, "TensorFlow variables"))
 
 
 def tf_variables(model: nn.Module) -> dict[str, np.ndarray]:
     """The model's parameters and buffers as TensorFlow variables: the official names and layouts, the same bits."""
-    state = model.state_dict()
-    return {
-        name: np.ascontiguousarray(state[target.parameter].cpu().numpy().transpose(np.argsort(target.axes)))
-        for name, target in variable_targets(model).items()
-    }
+    return store(model, TF, state_of(model))
 
 
 def _check(what: str, shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, np.ndarray]) -> None:
@@ -120,16 +164,36 @@ def _check(what: str, shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str
         )
 
 
-def variant_of(shapes: Mapping[str, tuple[int, ...]]) -> str:
-    """The variant whose TensorFlow variables have these shapes, judged by the first convolution.
+def variant_of(shapes: Mapping[str, tuple[int, ...]], names: str = TF) -> str:
+    """The variant whose tensors, stored under `names`, have these shapes, judged by the first convolution.
 
     Raises WeightsError where none fits.
     """
-    found = shapes.get("conv0/weights")
-    for name, variant in VARIANTS.items():
-        if found == (3, 3, 3, int(32 * variant.config.stem_multiplier)):
-            return name
-    raise WeightsError(f"not the weights of PNASNet-5 {' or '.join(VARIANTS)}: conv0/weights is {found or 'missing'}")
+    first = ""
+    for variant in variants_of(names):
+        model = outline(VARIANTS[variant].config)
+        first = stored_name(model, names, FIRST)
+        if shapes.get(first) == stored_shapes(model, names)[first]:
+            return variant
+    found = shapes.get(first, "missing")
+    raise WeightsError(f"not the weights of PNASNet-5 {' or '.join(variants_of(names))}: {first} is {found}")
+
+
+def variants_of(names: str) -> tuple[str, ...]:
+    """The variants that have these names."""
+    return tuple(VARIANTS) if names in (OURS, TF) else scheme(names).variants
+
+
+def stored_name(model: nn.Module, names: str, parameter: str) -> str:
+    """What a parameter of `model` is called under `names`."""
+    return next(name for name, target in targets(model, names).items() if target.parameter == parameter)
+
+
+@cache
+def outline(config: Config) -> PNASNet:
+    """A network without values: names and shapes alone."""
+    with torch.device("meta"):
+        return PNASNet(config).eval()
 
 
 def empty_network(config: Config, dtype: torch.dtype = torch.float32) -> PNASNet:
@@ -146,85 +210,3 @@ def from_tf_variables(
     model = empty_network(config, dtype)
     load_tf_variables(model, variables)
     return model
-
-
-def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Writes the model's state by parameter name to `path`: .h5, .safetensors or .pth; whole or not at all."""
-    target = Path(path)
-    _, write = _format(target)
-    temporary = target.with_name(f".{uuid.uuid4().hex}{target.suffix}")
-    try:
-        write(temporary, {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()})
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def load_weights(model: nn.Module, path: str | Path) -> None:
-    """Fills `model` from a file that `save_weights` wrote. Never unpickles code.
-
-    Raises WeightsError, having changed nothing, if the file cannot be read or does not fit exactly.
-    """
-    source = Path(path)
-    read, _ = _format(source)
-    if not source.is_file():
-        raise WeightsError(f"{source}: there is no such file")
-    try:
-        loaded = read(source)
-        arrays = {name: tensor.detach().numpy() for name, tensor in loaded.items()}
-    except Exception as error:  # each format's library raises its own kinds
-        raise WeightsError(f"{source} is not a sound {source.suffix} file of weights by name: {error}") from error
-    state = model.state_dict()
-    _check(f"weights in {source}", {name: tuple(tensor.shape) for name, tensor in state.items()}, arrays)
-    with torch.no_grad():
-        for name, tensor in state.items():
-            tensor.copy_(loaded[name])
-
-
-State = dict[str, Tensor]
-
-
-def _read_h5(path: Path) -> State:
-    import h5py
-
-    with h5py.File(path) as file:
-        return {name: torch.from_numpy(dataset[()]) for name, dataset in file.items()}
-
-
-def _write_h5(path: Path, state: State) -> None:
-    import h5py
-
-    with h5py.File(path, "w") as file:
-        for name, tensor in state.items():
-            file.create_dataset(name, data=tensor.numpy())
-
-
-def _read_safetensors(path: Path) -> State:
-    from safetensors.torch import load_file
-
-    return load_file(path)
-
-
-def _write_safetensors(path: Path, state: State) -> None:
-    from safetensors.torch import save
-
-    # Not save_file, which makes files that their owner alone can read.
-    path.write_bytes(save(state))
-
-
-def _read_pth(path: Path) -> State:
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return dict(state)
-
-
-FORMATS: dict[str, tuple[Callable[[Path], State], Callable[[Path, State], None]]] = {
-    ".h5": (_read_h5, _write_h5),
-    ".safetensors": (_read_safetensors, _write_safetensors),
-    ".pth": (_read_pth, lambda path, state: torch.save(state, path)),
-}
-
-
-def _format(path: Path) -> tuple[Callable[[Path], State], Callable[[Path, State], None]]:
-    if path.suffix not in FORMATS:
-        raise WeightsError(f"{path}: unknown format {path.suffix!r}: expected one of {', '.join(FORMATS)}")
-    return FORMATS[path.suffix]

@@ -1,11 +1,8 @@
-"""The 1000 classes of ILSVRC-2012, and the label that slim's networks give to each."""
+"""The label that slim's networks give to each of the 1000 classes of ILSVRC-2012."""
 
-from pathlib import Path
-
+from pnasnet_torch.classes import WNIDS
 from tf_reference.errors import InputError
 
-# The WordNet ids, sorted, of research/slim/datasets/imagenet_lsvrc_2015_synsets.txt in tensorflow/models.
-WNIDS = tuple(Path(__file__).with_name("wnids.txt").read_text(encoding="ascii").split())
 LABELS = {wnid: label for label, wnid in enumerate(WNIDS, start=1)}
 
 

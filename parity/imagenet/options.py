@@ -113,7 +113,8 @@ def _data(name: str, given: str | None, ini: Callable[[str], str | None]) -> Pat
 
 def _networks(prefix: Path, variants: list[str] | None, sizes: list[str] | None) -> tuple[Network, ...]:
     """The networks that the checkpoint is for, at each size; which variant that is the checkpoint says itself."""
-    from pnasnet_torch.weights import WeightsError, variant_of
+    from pnasnet_torch.errors import WeightsError
+    from pnasnet_torch.weights import variant_of
     from tf_reference import checkpoint
 
     try:

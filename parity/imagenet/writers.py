@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from parity.imagenet.devkit import GROUND_TRUTH, KIT, META
-from parity.imagenet.labels import WNIDS, label_of
+from parity.imagenet.labels import label_of
+from pnasnet_torch.classes import WNIDS
 from tf_reference.compat import tensorflow
 
 # Name, WordNet id of the class, and the file's content.

@@ -2,7 +2,7 @@
 
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pnasnet_torch import VARIANTS, Config, PNASNet, weights
-from pnasnet_torch.weights import (
-    WeightsError,
-    load_tf_variables,
-    load_weights,
-    save_weights,
-    tf_variables,
-    variable_targets,
-)
+from pnasnet_torch import VARIANTS, Config, PNASNet, formats, load_weights, save_weights, weights
+from pnasnet_torch.errors import WeightsError
+from pnasnet_torch.weights import load_tf_variables, tf_variables, variable_targets
 
 SUFFIXES = [".h5", ".safetensors", ".pth"]
 Variables = dict[str, np.ndarray]
@@ -317,7 +311,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 ) -> None:
     path = tmp_path / f"weights{suffix}"
     save_weights(small_model, path)
-    monkeypatch.setitem(weights.FORMATS, suffix, (weights.FORMATS[suffix][0], write_a_half))
+    monkeypatch.setitem(formats.FORMATS, suffix, formats.FORMATS[suffix]._replace(write=write_a_half))
     with pytest.raises(OSError, match="no space left"):
         save_weights(other, path)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
@@ -325,7 +319,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     assert_state(other, snapshot(small_model))
 
 
-def write_a_half(path: Path, state: dict[str, Tensor]) -> None:
+def write_a_half(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     path.write_bytes(b"half")
     raise OSError("no space left")
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from parity.imagenet.devkit import KIT, KIT_NAMES
-from parity.imagenet.labels import WNIDS
 from parity.imagenet.writers import Images, write_class_folders, write_devkit, write_flat, write_records, write_tar
+from pnasnet_torch.classes import WNIDS
 
 Write = Callable[[str], Path]
 

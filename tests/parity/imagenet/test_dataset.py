@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from parity.imagenet.dataset import Dataset, Image, deviations, open_dataset
-from parity.imagenet.labels import WNIDS, label_of
+from parity.imagenet.labels import label_of
 from parity.imagenet.listing import few
 from parity.imagenet.writers import Images, write_class_folders, write_flat, write_tar
+from pnasnet_torch.classes import WNIDS
 from tf_reference.errors import InputError
 
 Write = Callable[[str], Path]

@@ -11,8 +11,8 @@ from scipy.io import loadmat, savemat
 
 from parity.imagenet.dataset import open_dataset
 from parity.imagenet.devkit import GROUND_TRUTH, KIT, KIT_NAMES, META, open_devkit
-from parity.imagenet.labels import WNIDS
 from parity.imagenet.writers import FIELDS, Images, write_devkit
+from pnasnet_torch.classes import WNIDS
 from tf_reference.errors import InputError
 
 Write = Callable[[str], Path]

@@ -1,0 +1,105 @@
+"""Converts the weights of PNASNet-5 between TensorFlow checkpoints, .h5, .safetensors and .pth, in any direction.
+
+The source is read without TensorFlow and may be
+  a released archive        pnasnet-5_large_2017_12_13.tar.gz, as it is downloaded
+  a TensorFlow checkpoint   the prefix of a V2 one (model.ckpt for model.ckpt.index), or a V1 file
+  a file                    .h5, .safetensors or .pth (never unpickling code), under any names
+  a folder                  with one of these
+
+Variant, classes, auxiliary head and names are found from the weights. Each is used once, and keeps every bit. What was
+written is read back and compared before it is put in place, all of it or nothing.
+
+examples:
+  pnasnet-convert pnasnet-5_large_2017_12_13.tar.gz large.safetensors
+  pnasnet-convert pnasnet-5_large_2017_12_13.tar.gz timm/model.safetensors --names timm --classes 1000
+  pnasnet-convert pnasnet5large-bf079911.pth large.ckpt --verify
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from parity.convert.conversion import convert
+from parity.convert.request import CHECKPOINT, TARGETS, Request, RequestError
+from pnasnet_torch.errors import WeightsError
+from pnasnet_torch.source import all_names
+from pnasnet_torch.weights import TF
+from tf_reference.errors import InputError
+
+PROG = "pnasnet-convert"
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog=PROG,
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="exit codes: 0 converted; 1 the weights cannot be read, do not fit, or were not verified; "
+        "2 the command cannot be carried out as given",
+    )
+    names = ", ".join(all_names())
+    made.add_argument("source", type=Path, metavar="SOURCE", help="the weights to read")
+    made.add_argument("target", type=Path, metavar="TARGET", help=f"the file to write: {', '.join(TARGETS)}")
+    made.add_argument(
+        "--names",
+        choices=all_names(),
+        metavar="SCHEME",
+        help=f"the target's names: {names} (default: ours, of a checkpoint {TF}); {TF} has TensorFlow's layouts, too",
+    )
+    made.add_argument(
+        "--from-names",
+        choices=all_names(),
+        metavar="SCHEME",
+        help="the source's names (default: those that fit)",
+    )
+    made.add_argument(
+        "--classes", type=int, choices=(1000, 1001), help="1000 leaves out the background, class 0 of 1001"
+    )
+    made.add_argument(
+        "--drop-aux-head", action="store_true", help="leave out the auxiliary head, which training alone uses"
+    )
+    made.add_argument(
+        "--checkpoint-version",
+        type=int,
+        choices=(1, 2),
+        help=f"the format of a target that ends in {CHECKPOINT} (default: 2)",
+    )
+    made.add_argument("--force", action="store_true", help="replace what is there")
+    made.add_argument(
+        "--verify",
+        action="store_true",
+        help="before the target is put in place, run the official network with the source's weights and the port with "
+        "the target's, and judge every layer by the gates structure, float64 and float32 (needs TensorFlow)",
+    )
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    request = Request(
+        source=given.source,
+        target=given.target,
+        names=given.names,
+        source_names=given.from_names,
+        classes=given.classes,
+        drop_aux_head=given.drop_aux_head,
+        version=given.checkpoint_version,
+        force=given.force,
+        verify=given.verify,
+    )
+    try:
+        convert(request)
+    except RequestError as error:
+        print(f"{PROG}: {error}", file=sys.stderr)
+        return 2
+    except (InputError, WeightsError, OSError) as error:
+        print(f"{PROG}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

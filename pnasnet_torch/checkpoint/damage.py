@@ -1,0 +1,41 @@
+"""What is wrong within a checkpoint's file, and the one error that says so."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pnasnet_torch.errors import WeightsError
+
+MASK = 0xA282EAD8
+
+
+class DamageError(ValueError):
+    """Bytes are not as they were written; who reads the file adds its name and the variable's."""
+
+
+@contextmanager
+def naming(path: str, variable: str = "") -> Iterator[None]:
+    """Turns whatever is wrong with a file into one WeightsError that names it, and the variable."""
+    try:
+        yield
+    except WeightsError:
+        raise
+    # A file whose checksums fit may still have been made to mislead: numbers out of range, text that is none.
+    except (ValueError, LookupError, TypeError, OverflowError, OSError) as error:
+        where = f" (variable {variable})" if variable else ""
+        problem = error.strerror if isinstance(error, OSError) else error
+        raise WeightsError(
+            f"{path} is not a sound TensorFlow checkpoint{where}: {problem}. Copy or download it again"
+        ) from error
+
+
+def masked(crc: int) -> int:
+    """A checksum as TensorFlow stores it, since checksums of checksums are of little worth."""
+    return ((crc >> 15 | crc << 17) + MASK) & 0xFFFFFFFF
+
+
+def check(stored: int, *parts: bytes | memoryview) -> None:
+    """Raises DamageError unless the masked checksum of the parts is `stored`."""
+    from pnasnet_torch.checkpoint.crc32c import crc32c  # compiled when first called
+
+    if masked(crc32c(*parts)) != stored:
+        raise DamageError("its checksum does not fit: a bit has changed")

@@ -1,0 +1,50 @@
+"""A network with its weights and its preprocessing, in one line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from pnasnet_torch.model import PNASNet
+from pnasnet_torch.preprocess import load_image
+from pnasnet_torch.source import read_weights
+from pnasnet_torch.weights import empty_network, fill
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """From image files to a network's input; `image_size` is (height, width) in pixels, and may be any other."""
+
+    image_size: tuple[int, int]
+    dtype: torch.dtype = torch.float32
+
+    def __call__(self, images: str | Path | Sequence[str | Path]) -> torch.Tensor:
+        """One file or several as (N, 3, height, width), RGB from -1 to 1, the official evaluation's bits.
+
+        Raises ImageError, naming the file, for one that is no sound JPEG or PNG.
+        """
+        paths = [images] if isinstance(images, (str, Path)) else images
+        loaded = [torch.from_numpy(load_image(path, *self.image_size)) for path in paths]
+        return torch.stack(loaded).permute(0, 3, 1, 2).to(self.dtype)
+
+
+class Pretrained(NamedTuple):
+    """A network in evaluation mode, and what turns image files into its input."""
+
+    model: PNASNet
+    preprocess: Preprocess
+
+
+def from_pretrained(path: str | Path, dtype: torch.dtype = torch.float32) -> Pretrained:
+    """The network whose weights lie at `path`: variant, classes and auxiliary head follow from them.
+
+    `path` is a released archive (.tar.gz), a TensorFlow checkpoint (the prefix of a V2 one, or a V1 file), a file that
+    ends in .h5, .safetensors or .pth, under any known names, or a folder with one of these. Weights are converted to
+    `dtype`. Raises WeightsError if they are not sound, or do not fit exactly. Never unpickles code.
+    """
+    weights = read_weights(path)
+    model = empty_network(weights.config, dtype)
+    fill(model, weights.state)
+    return Pretrained(model, Preprocess(weights.image_size, dtype))

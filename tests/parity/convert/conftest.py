@@ -1,0 +1,34 @@
+"""The synthetic Mobile checkpoint as the port has it, and runs of the command."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity.convert.__main__ import main
+from pnasnet_torch.source import Weights, read_weights
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="session")
+def weights(synthetic: Path) -> Weights:
+    """What the synthetic Mobile checkpoint holds."""
+    return read_weights(synthetic)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command's exit code, and what it wrote to both outputs."""
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        code = main([*map(str, arguments)])
+        return (code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def bits() -> Callable[[Mapping[str, np.ndarray]], dict[str, tuple[str, tuple[int, ...], bytes]]]:
+    return lambda state: {name: (str(array.dtype), array.shape, array.tobytes()) for name, array in state.items()}

@@ -1,0 +1,77 @@
+"""What is left out of a conversion, and what cannot be."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity.convert.change import changed
+from pnasnet_torch import Config, PNASNet, variant
+from pnasnet_torch.errors import WeightsError
+from pnasnet_torch.source import Stored, Weights
+from pnasnet_torch.weights import OURS, TF, outline
+
+
+def weights_of(config: Config, name: str = "mobile") -> Weights:
+    """Weights that count their rows."""
+    shapes = {key: tuple(tensor.shape) for key, tensor in outline(config).state_dict().items()}
+    state = {
+        key: np.broadcast_to(np.arange(shape[0], dtype=np.float32).reshape(-1, *[1] * (len(shape) - 1)), shape)
+        for key, shape in shapes.items()
+    }
+    return Weights(state, name, config, (224, 224), Stored(Path("some.h5"), state, ".h5"), OURS)
+
+
+@pytest.fixture
+def headed() -> Weights:
+    """Mobile with an auxiliary head."""
+    return weights_of(replace(variant("mobile").config, aux_image_size=(224, 224)))
+
+
+def test_without_changes_the_weights_are_the_same(headed: Weights) -> None:
+    assert changed(headed, OURS, None, False) is headed
+    assert changed(headed, TF, 1001, False) is headed
+
+
+def test_the_background_s_row_alone_is_left_out(headed: Weights) -> None:
+    found = changed(headed, OURS, 1000, False)
+    assert found.config == replace(headed.config, num_classes=1000)
+    for name, array in found.state.items():
+        by_class = name.endswith((".FC.weight", ".FC.bias"))
+        assert array.ravel()[0] == by_class
+        assert array.shape[0] == headed.state[name].shape[0] - by_class
+    shapes = {name: array.shape for name, array in found.state.items()}
+    assert shapes == {name: tuple(tensor.shape) for name, tensor in outline(found.config).state_dict().items()}
+
+
+def test_the_auxiliary_head_is_left_out(headed: Weights) -> None:
+    found = changed(headed, OURS, None, True)
+    assert found.config == variant("mobile").config
+    assert found.state.keys() == PNASNet(found.config).state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("classes", "asked", "said"),
+    [
+        (1000, 1001, r"some\.h5 has 1000 classes: the background's row is not there"),
+        (7, 1000, r"--classes 1000: some\.h5 has 7 classes$"),
+        (7, 1001, r"--classes 1001: some\.h5 has 7 classes$"),
+    ],
+)
+def test_classes_that_are_not_there(classes: int, asked: int, said: str) -> None:
+    weights = weights_of(replace(variant("mobile").config, num_classes=classes))
+    with pytest.raises(WeightsError, match=said):
+        changed(weights, OURS, asked, False)
+
+
+def test_an_implementation_without_the_variant(headed: Weights) -> None:
+    with pytest.raises(WeightsError, match=r"--names timm: .* has PNASNet-5 large alone, not mobile"):
+        changed(headed, "timm", None, True)
+
+
+def test_an_implementation_without_a_place_for_the_auxiliary_head() -> None:
+    weights = weights_of(replace(variant("large").config, aux_image_size=(331, 331)), "large")
+    with pytest.raises(WeightsError, match=r"no place for the auxiliary head that some\.h5 has: --drop-aux-head"):
+        changed(weights, "pytorchcv", None, False)
+    assert changed(weights, "pytorchcv", None, True).config == variant("large").config

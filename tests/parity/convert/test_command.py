@@ -1,0 +1,262 @@
+"""The command: any source to any target with the same bits, or an error and nothing in place."""
+
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity.convert import conversion
+from parity.convert.__main__ import main
+from pnasnet_torch import formats, from_pretrained, variant
+from pnasnet_torch.errors import WeightsError
+from pnasnet_torch.hub import FILE, OWN, sha256
+from pnasnet_torch.naming import schemes
+from pnasnet_torch.source import Weights, read_weights
+from pnasnet_torch.weights import OURS, TF, outline, store
+from tf_reference import checkpoint
+
+ROOT = Path(__file__).parents[3]
+Run = Callable[..., tuple[int, str, str]]
+Bits = Callable[[Mapping[str, np.ndarray]], object]
+LARGE = variant("large").config
+TARGETS = {
+    "h5": ("a.h5",),
+    "h5-tf": ("a.h5", "--names", TF),
+    "safetensors": ("a.safetensors",),
+    "safetensors-tf": ("a.safetensors", "--names", TF),
+    "pth": ("a.pth",),
+    "pth-tf": ("a.pth", "--names", TF),
+    "v2": ("a.ckpt",),
+    "v1": ("a.ckpt", "--checkpoint-version", "1"),
+}
+
+
+@pytest.mark.parametrize("last", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("first", TARGETS.values(), ids=TARGETS)
+def test_there_and_back_for_every_pair_of_formats(
+    first: tuple[str, ...],
+    last: tuple[str, ...],
+    weights: Weights,
+    synthetic: Path,
+    bits: Bits,
+    run: Run,
+    tmp_path: Path,
+) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    one, two = tmp_path / "one" / first[0], tmp_path / "two" / last[0]
+    assert run(synthetic, one, *first[1:])[0] == 0
+    assert run(one, two, *last[1:])[0] == 0
+    assert bits(read_weights(two).state) == bits(weights.state)
+    assert not list(tmp_path.glob("*/.*"))
+
+
+def strange_state() -> dict[str, np.ndarray]:
+    """Large's parameters with random bits, whatever numbers they are, but infinite ones and none."""
+    rng, state = np.random.default_rng(0), {}
+    for name, tensor in outline(LARGE).state_dict().items():
+        found = rng.integers(0, 2**32, tuple(tensor.shape), np.uint32)
+        found[found & 0x7F800000 == 0x7F800000] = 0x80000000
+        state[name] = found.view(np.float32)
+    return state
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", schemes())
+def test_there_and_back_by_every_scheme(names: str, bits: Bits, run: Run, tmp_path: Path) -> None:
+    """Random bits: among them are negative zeros, and numbers below the normal ones."""
+    state = strange_state()
+    formats.write_file(tmp_path / "source.h5", store(outline(LARGE), OURS, state))
+    (tmp_path / "hub").mkdir()
+    there, back = tmp_path / "hub/model.safetensors", tmp_path / "back.pth"
+    assert run(tmp_path / "source.h5", there, "--names", names)[0] == 0
+    assert run(there, back)[0] == 0
+    assert bits(formats.read_file(back)) == bits(state)
+
+
+def test_tensorflow_reads_what_was_written(
+    weights: Weights, synthetic: Path, bits: Bits, run: Run, tmp_path: Path
+) -> None:
+    """By its own reader, of a checkpoint that came from a file in others' layouts."""
+    assert run(synthetic, tmp_path / "a.h5")[0] == 0
+    assert run(tmp_path / "a.h5", tmp_path / "b.ckpt")[0] == 0
+    assert bits(checkpoint.read(tmp_path / "b.ckpt")) == bits(checkpoint.read(synthetic))
+
+
+def test_what_is_said(synthetic: Path, run: Run, tmp_path: Path) -> None:
+    code, out, err = run(synthetic, tmp_path / "a.h5", "--classes", "1000")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        f"{synthetic}: PNASNet-5 mobile, 1,001 classes (class 0 is the background), no auxiliary head",
+        "  TensorFlow checkpoint V2, names tf, 933 tensors of float32",
+        f"{tmp_path / 'a.h5'}: names ours, 1,000 classes",
+        "  the background's row was left out: class 0 is now the first of ImageNet's",
+        "  read back: the same bits",
+    ]
+
+
+def test_config_json_beside_safetensors(synthetic: Path, run: Run, tmp_path: Path) -> None:
+    assert run(synthetic, tmp_path / "model.safetensors", "--classes", "1000")[0] == 0
+    content = json.loads((tmp_path / FILE).read_text())
+    assert (content["architecture"], content["num_classes"]) == ("pnasnet5mobile", 1000)
+    own = content[OWN]
+    assert (own["weights"], own["class_offset"], own["image_size"]) == ("model.safetensors", 0, [224, 224])
+    assert own["sha256"] == sha256(tmp_path / "model.safetensors")
+    index = synthetic.with_name(f"{synthetic.name}.index")
+    assert own["source"] == {
+        "name": synthetic.name, "format": "TensorFlow checkpoint V2", "names": TF, "sha256": sha256(index)
+    }  # fmt: skip
+    assert from_pretrained(tmp_path).model.config.num_classes == 1000
+
+
+def test_a_released_archive(weights: Weights, synthetic: Path, bits: Bits, run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "pnasnet-5_mobile_2017_12_13.tar.gz"
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        for file in synthetic.parent.glob(f"{synthetic.name}.*"):
+            archive.add(file, file.name.replace(synthetic.name, "model.ckpt"))
+    assert run(path, tmp_path / "a.safetensors")[0] == 0
+    assert bits(read_weights(tmp_path / "a.safetensors").state) == bits(weights.state)
+    assert json.loads((tmp_path / FILE).read_text())[OWN]["source"]["sha256"] == sha256(path)
+
+
+def test_an_existing_target_is_replaced_by_force_alone(synthetic: Path, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.h5").write_text("precious")
+    code, _, err = run(synthetic, tmp_path / "a.h5")
+    assert (code, (tmp_path / "a.h5").read_text()) == (2, "precious")
+    assert "--force replaces it" in err
+    assert run(synthetic, tmp_path / "a.h5", "--force")[0] == 0
+    assert read_weights(tmp_path / "a.h5").variant == "mobile"
+
+
+def fails(run: Run, code: int, source: Path, target: Path, *options: str) -> str:
+    """What is said, where the old target stays and nothing else is left."""
+    target.write_text("precious")
+    found, _, err = run(source, target, "--force", *options)
+    assert found == code
+    assert {path.name: path.read_text() for path in target.parent.iterdir()} == {target.name: "precious"}
+    assert err.startswith("pnasnet-convert: ")
+    return err
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "targets").mkdir()
+    return tmp_path / "targets"
+
+
+def test_no_checkpoint(place: Path, run: Run) -> None:
+    assert "there is no checkpoint" in fails(run, 1, place.parent / "none.ckpt", place / "a.h5")
+
+
+def test_a_checkpoint_that_does_not_fit(synthetic: Path, place: Path, run: Run) -> None:
+    """Whatever is missing, left over or not finite is told at once."""
+    variables = checkpoint.read(synthetic)
+    broken = {name: array for name, array in variables.items() if name != "cell_5/1x1/weights"}
+    broken["cell_5/1x1/biases"] = np.ones(3, np.float32)
+    broken["conv0_bn/beta"] = np.full_like(variables["conv0_bn/beta"], np.nan)
+    checkpoint.write(place.parent / "broken.ckpt", broken)
+    said = fails(run, 1, place.parent / "broken.ckpt", place / "broken.pth")
+    expected = (
+        "missing: cell_5/1x1/weights",
+        "left over: cell_5/1x1/biases",
+        "not finite: conv0_bn/beta",
+        "3 problems",
+    )
+    assert all(part in said for part in expected)
+
+
+def test_names_that_the_source_does_not_have(synthetic: Path, place: Path, run: Run) -> None:
+    assert "conv0.weight is missing" in fails(run, 1, synthetic, place / "a.h5", "--from-names", OURS)
+
+
+def write_a_half(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    path.write_bytes(b"half")
+    raise OSError("no space left")
+
+
+def swap_axes(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    swapped = {
+        name: np.ascontiguousarray(array.swapaxes(-1, -2)) if array.shape[-2:] == (7, 7) else array
+        for name, array in arrays.items()
+    }
+    formats.FORMATS[".h5"].write(path, swapped)
+
+
+def flip_a_bit(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    changed = arrays["conv0_bn.bias"].copy()
+    changed.view(np.uint32)[3] ^= 1
+    formats.FORMATS[".h5"].write(path, {**arrays, "conv0_bn.bias": changed})
+
+
+def lose_one(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    formats.FORMATS[".h5"].write(path, {name: array for name, array in arrays.items() if name != "conv0_bn.bias"})
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (write_a_half, "no space left"),
+        (swap_axes, "is not what was read, and is not put in place. These differ:\n  cell_"),
+        (flip_a_bit, "is not what was read, and is not put in place. These differ:\n  conv0_bn.bias\n"),
+        (lose_one, "missing: conv0_bn.bias"),
+    ],
+)
+def test_faults_in_writing_are_found_before_anything_is_in_place(
+    fault: Any, said: str, synthetic: Path, place: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion, "write_file", fault)
+    assert said in fails(run, 1, synthetic, place / "a.h5")
+
+
+def test_differences_are_listed_in_both_directions() -> None:
+    one, other = {"a": np.zeros(1), "b": np.zeros(1)}, {"a": -np.zeros(1), "c": np.zeros(1)}
+    with pytest.raises(WeightsError, match=r"These differ:\n  a\n  c\n  b$"):
+        conversion.check_bits(one, other)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["only.ckpt"], ["a", "b.h5", "--names", "keras"], ["a", "b.h5", "--classes", "7"]]
+)
+def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: pnasnet-convert" in capsys.readouterr().err
+
+
+def test_a_target_that_cannot_be_written_is_a_usage_error(run: Run, tmp_path: Path) -> None:
+    code, out, err = run(tmp_path / "none", tmp_path / "a.onnx")
+    assert (code, out) == (2, "")
+    assert "unknown format '.onnx'" in err
+
+
+HIDDEN = """
+import importlib.util, sys
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name == "tensorflow" else real(name, *more)
+from parity.convert.__main__ import main
+code = main(sys.argv[1:])
+assert not {"tensorflow", "rich", "pytest"} & sys.modules.keys()
+raise SystemExit(code)
+"""
+
+
+@pytest.mark.parametrize(("options", "code"), [(["a.safetensors"], 0), (["a.ckpt"], 2), (["a.h5", "--verify"], 2)])
+def test_without_tensorflow(options: list[str], code: int, synthetic: Path, tmp_path: Path) -> None:
+    """All but checkpoints as targets, and verifying; where it is needed, what to install is said."""
+    command = [sys.executable, "-c", HIDDEN, str(synthetic), str(tmp_path / options[0]), *options[1:]]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert result.returncode == code, result.stderr
+    assert ("needs tensorflow: python -m pip install 'pnasnet-parity[parity]'" in result.stderr) == bool(code)
+
+
+def test_help_suffices() -> None:
+    command = [sys.executable, "-m", "parity.convert", "--help"]
+    said = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    assert all(word in said for word in ("examples:", ".tar.gz", "--verify", "pnasnet-pytorch", "exit codes"))
