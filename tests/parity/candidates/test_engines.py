@@ -17,7 +17,7 @@ from tf_reference.errors import InputError
 from tf_reference.graph import ReferenceGraph
 
 NETWORK = Network("mobile", 24, 32)
-SOME = ("conv0", "cell_1.comb_iter_0.combine.add", "cell_2.cell_output.concat", "final_layer.predictions")
+SOME = ("conv0_bn", "cell_1.comb_iter_0.combine.add", "cell_2.cell_output.concat", "final_layer.predictions")
 GraphOf = Callable[[Iterable[str]], ReferenceGraph]
 
 
