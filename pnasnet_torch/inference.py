@@ -1,0 +1,166 @@
+"""The network for inference: fewer operations and the same values up to rounding, at every size and in every dtype."""
+
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from pnasnet_torch.cell import Branch, Cell, Combination, Scope
+from pnasnet_torch.genotype import PNASNET_5, CellPlan
+from pnasnet_torch.model import PNASNet
+from pnasnet_torch.operations import BatchNorm, Concat, SameMaxPool2d, SeparableConv2d
+from pnasnet_torch.packed import PackedConv2d
+from pnasnet_torch.padding import same_padding
+
+ALL = slice(None)
+Begun = dict[nn.Module, Tensor]
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def inference_form(model: PNASNet) -> PNASNet:
+    """A network of its own that gives what `model` gives in evaluation, faster; `model` stays as it is.
+
+    Batch norms are folded into the convolutions before them, maps lie in channels_last, and what several operations of
+    a cell begin with is computed once. Of the official layers, those convolutions, the concatenation in a factorized
+    reduction, repeated ReLUs and max-pools, and the auxiliary head are gone. All others keep their name and meaning: a
+    folded convolution has the batch norm's. Raises ValueError for a model in training mode.
+    """
+    if model.training:
+        raise ValueError("the inference form is made of a model in evaluation mode: call eval() first")
+    with torch.device("meta"):
+        form = PNASNet(replace(model.config, aux_image_size=None)).eval()
+    form.conv0, form.conv0_bn = Branch(), _first(model.conv0, model.conv0_bn)
+    for plan, _ in model.cell_plans:
+        form.add_module(plan.scope, InferenceCell(getattr(model, plan.scope), plan))
+    form.final_layer = deepcopy(model.final_layer)
+    return form.eval().requires_grad_(False)
+
+
+class InferenceCell(Scope):
+    """A cell whose batch norms are folded. The operations on a state that begin alike share the module they begin with,
+    which runs once."""
+
+    def __init__(self, cell: Cell, plan: CellPlan) -> None:
+        super().__init__()
+        self.reduces_prev = cell.reduces_prev
+        for name, module in _folded(cell):
+            self.add_module(name, module)
+        if self.reduces_prev:
+            half = cell.path1_conv.out_channels
+            self.path1_bn = _fused(cell.path1_conv, cell.final_path_bn, slice(half))
+            self.path2_bn = _fused(cell.path2_conv, cell.final_path_bn, slice(half, None))
+            self.final_path_bn = Concat()
+            del self.concat
+        self.prev_path = tuple(name for name in cell.prev_path if name in self._modules)
+        self.net_path = tuple(name for name in cell.net_path if name in self._modules)
+        self._share(same_inputs=plan.prev is None)
+
+    def _share(self, same_inputs: bool) -> None:
+        """Puts the first module that a state's operations begin with in the place of all that are like it."""
+        seen: dict[tuple[int, str], nn.Module] = {}
+        if same_inputs:  # the first cell, whose second state is what its first state's path begins with
+            relu = getattr(self, self.net_path[0])
+            seen[1, str(relu)] = relu
+        for number, operands in enumerate(PNASNET_5.combinations):
+            combination = getattr(self, f"comb_iter_{number}")
+            for branch, operand in zip((combination.left, combination.right), operands, strict=True):
+                for name, module in list(branch.named_children())[:1]:
+                    branch.add_module(name, seen.setdefault((operand.state, str(module)), module))
+
+    def _previous(self, x: Tensor) -> Tensor:
+        if not self.reduces_prev:
+            return self.run(self.prev_path, x)
+        x = self.run(self.prev_path[:1], x)
+        return self.final_path_bn(self.path1_bn(self.avg_pool(x)), self.path2_bn(self.avg_pool_1(x)))
+
+    def forward(self, net: Tensor, prev: Tensor, step: int | Tensor | None = None) -> Tensor:
+        begun: Begun = {}
+        path = [getattr(self, name) for name in self.net_path]
+        states = [_run(path, net, begun), self._previous(prev)]
+        for number, (left, right) in enumerate(PNASNET_5.combinations):
+            states.append(getattr(self, f"comb_iter_{number}")(states[left.state], states[right.state], begun))
+        return self.cell_output["concat"](*(states[index] for index in PNASNET_5.outputs))
+
+
+class InferenceCombination(nn.Module):
+    """A combination whose branches take what they begin with from `begun`, if it is there."""
+
+    def __init__(self, combination: Combination) -> None:
+        super().__init__()
+        self.left, self.right = _branch(_folded(combination.left)), _branch(_folded(combination.right))
+        self.combine = deepcopy(combination.combine)
+
+    def forward(self, left: Tensor, right: Tensor, begun: Begun) -> Tensor:
+        total = self.combine["add"](_run(self.left.children(), left, begun), _run(self.right.children(), right, begun))
+        return self.combine["relu6"](total) if "relu6" in self.combine else total
+
+
+def _run(modules: Iterable[nn.Module], x: Tensor, begun: Begun) -> Tensor:
+    """One after the other; the first one's output is remembered in `begun`, or taken from there."""
+    for number, module in enumerate(modules):
+        if number:
+            x = module(x)
+        else:
+            if module not in begun:
+                begun[module] = module(x)
+            x = begun[module]
+    return x
+
+
+class CeilMaxPool2d(SameMaxPool2d):
+    """SAME max-pool with kernel 3: where that lacks a pixel behind alone, `ceil_mode` adds it without a copy."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        before = [same_padding(side, self.kernel, self.stride)[0] for side in x.shape[2:]]
+        return F.max_pool2d(x, self.kernel, self.stride, before, ceil_mode=True)
+
+
+def _folded(scope: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Copies of the scope's children by name; a batch norm behind a convolution becomes the two of them in one."""
+    conv: nn.Conv2d | None = None
+    for name, module in scope.named_children():
+        if isinstance(module, BatchNorm) and conv is not None:
+            yield name, _fused(conv, module)
+        elif isinstance(module, nn.Conv2d):
+            conv = module
+        elif isinstance(module, SeparableConv2d):
+            conv, depthwise = module.pointwise, module.depthwise
+            yield name, _branch([("depthwise", PackedConv2d(depthwise, depthwise.weight.clone(), None))])
+        elif isinstance(module, SameMaxPool2d):
+            yield name, CeilMaxPool2d(module.kernel, module.stride)
+        else:
+            conv = None
+            yield name, InferenceCombination(module) if isinstance(module, Combination) else deepcopy(module)
+
+
+def _branch(modules: Iterable[tuple[str, nn.Module]]) -> Branch:
+    branch = Branch()
+    for name, module in modules:
+        branch.add_module(name, module)
+    return branch
+
+
+def _weights(conv: nn.Conv2d, bn: BatchNorm, channels: slice = ALL) -> tuple[Tensor, Tensor]:
+    """Weight and bias of `conv` with `channels` of `bn` behind it, computed in float64 and rounded once."""
+    state = bn.state_dict()
+    mean, var, gamma, beta = (
+        state[name].double()[channels] for name in ("running_mean", "running_var", "weight", "bias")
+    )
+    weight, bias = fuse_conv_bn_weights(conv.weight.double(), None, mean, var, bn.eps, gamma, beta)
+    return weight.to(conv.weight.dtype), bias.to(conv.weight.dtype)
+
+
+def _fused(conv: nn.Conv2d, bn: BatchNorm, channels: slice = ALL) -> PackedConv2d:
+    return PackedConv2d(conv, *_weights(conv, bn, channels))
+
+
+def _first(conv: nn.Conv2d, bn: BatchNorm) -> nn.Conv2d:
+    """The first convolution; its output, and so every map, lies in channels_last."""
+    first = deepcopy(conv)
+    first.weight, first.bias = (nn.Parameter(tensor) for tensor in _weights(conv, bn))
+    return first.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
