@@ -2,6 +2,7 @@
 
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.genotype import VARIANTS, Config, Variant, variant
+from pnasnet_torch.inference import inference_form
 from pnasnet_torch.model import PNASNet, TrainingOutputs, pnasnet_large, pnasnet_mobile
 from pnasnet_torch.pretrained import Pretrained, from_pretrained
 from pnasnet_torch.source import load_weights, save_weights
@@ -15,6 +16,7 @@ __all__ = [
     "Variant",
     "WeightsError",
     "from_pretrained",
+    "inference_form",
     "load_weights",
     "pnasnet_large",
     "pnasnet_mobile",
