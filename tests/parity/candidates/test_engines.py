@@ -30,7 +30,8 @@ def outcome(name: str, tiny: PNASNet, images: np.ndarray, graph: ReferenceGraph)
     return side.results("float32", frozenset(SOME), graph, images, judge)
 
 
-@pytest.mark.parametrize("name", ENGINES)
+# Compiling takes minutes: that is left to the campaign of harmless variations (python -m parity.faults).
+@pytest.mark.parametrize("name", sorted(ENGINES.keys() - {"compile"}))
 def test_each_engine_gives_the_ports_values(name: str, tiny: PNASNet, images_nhwc: np.ndarray) -> None:
     side = EngineCandidate(name, 1).side(NETWORK, "float32", lambda *_: deepcopy(tiny))
     found: dict[str, np.ndarray] = {}
