@@ -89,7 +89,12 @@ def read_stored(path: Path) -> Stored:
     if path.suffix in FORMATS:
         stored = Stored(path, read_file(path), path.suffix)
     else:
-        found = read_checkpoint(*open_checkpoint(path))
+        try:
+            found = read_checkpoint(*open_checkpoint(path))
+        except WeightsError as error:
+            raise WeightsError(
+                f"{error}. Files that are no checkpoint end in {', '.join((*FORMATS, *SUFFIXES))}"
+            ) from error
         stored = Stored(path, found.variables, f"TensorFlow checkpoint {found.version}")
     if stored.arrays and all(name.startswith(PARALLEL) for name in stored.arrays):
         log.info("%s: its names are taken without %r, which a network for several GPUs has", path, PARALLEL)
@@ -140,7 +145,7 @@ def files(path: Path) -> list[Path]:
 def detect(arrays: Iterable[str], models: Iterable[nn.Module]) -> str:
     """The names that most of the stored tensors have, if they are of one of the models."""
     found, most, best = set(arrays), 0, OURS
-    for model, names in product(models, all_names()):
+    for names, model in product(all_names(), models):
         try:
             known = targets(model, names).keys()
         except WeightsError:  # a scheme that has no place for this model

@@ -100,14 +100,11 @@ def check(prefix: str | Path, variables: Mapping[str, np.ndarray], shapes: Mappi
 
 
 def write(prefix: str | Path, variables: Mapping[str, np.ndarray], version: int = 2) -> None:
-    """Writes a checkpoint of format `version` (1 or 2) through TensorFlow's own saver."""
-    v1 = tensorflow().compat.v1
-    with tensorflow().Graph().as_default(), v1.Session() as session:
-        feeds, saved = {}, {}
-        for name, array in variables.items():
-            value = v1.placeholder(array.dtype, array.shape)
-            saved[name] = v1.Variable(value, name=name)
-            feeds[value] = array
-        saver = v1.train.Saver(saved, write_version=version)
-        session.run([variable.initializer for variable in saved.values()], feeds)
-        saver.save(session, str(prefix), write_meta_graph=False, write_state=False)
+    """Writes a checkpoint of format `version` (1 or 2) by the operation that TensorFlow's own saver runs, and in its
+    order."""
+    operations, names = tensorflow().raw_ops, sorted(variables)
+    values = [variables[name] for name in names]
+    if version == 2:
+        operations.SaveV2(prefix=str(prefix), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values)
+    else:
+        operations.Save(filename=str(prefix), tensor_names=names, data=values)

@@ -14,7 +14,7 @@ from pnasnet_torch.errors import WeightsError
 __all__ = ["Checkpoint", "Files", "prefixes", "read_checkpoint"]
 
 # One file of several.
-PART = re.compile(r"(.+)(\.(index|meta|data-\d{5}-of-\d{5})|-(\d{5})-of-(\d{5}))")
+PART = re.compile(r"(.+?)(\.(index|meta|data-\d{5}-of-\d{5})|-(\d{5})-of-(\d{5}))")
 # How a checkpoint of format V1 is called, to be found among other files.
 V1_NAME = re.compile(r".*\.ckpt(-\d+)?")
 
@@ -35,12 +35,12 @@ def prefixes(names: Collection[str]) -> list[str]:
 
 def files_of(names: Collection[str], prefix: str) -> list[str]:
     """Those of `names` that are the files of the checkpoint with this prefix; V2's index first."""
-    if prefix in names:
-        return [prefix]
     parts = {name: match for name in sorted(names) if (match := PART.fullmatch(name)) and match[1] == prefix}
     index = f"{prefix}.index"
     if index in parts:
         return [index, *(name for name, match in parts.items() if match[2].startswith(".data"))]
+    if prefix in names:
+        return [prefix]
     return [name for name, match in parts.items() if match[4]]
 
 

@@ -12,10 +12,10 @@ def _tables() -> np.ndarray:
     tables = np.zeros((ROWS, 256), np.uint32)
     row = np.arange(256, dtype=np.uint32)
     for _ in range(8):
-        row = (row >> 1) ^ (POLYNOMIAL * (row & 1))
+        row = (row >> np.uint32(1)) ^ (POLYNOMIAL * (row & np.uint32(1)))
     tables[0] = row
     for k in range(1, ROWS):
-        row = (row >> 8) ^ tables[0][row & 0xFF]
+        row = (row >> np.uint32(8)) ^ tables[0][row & np.uint32(0xFF)]
         tables[k] = row
     return tables
 

@@ -15,7 +15,7 @@ from pnasnet_torch.errors import WeightsError
 from tf_reference import checkpoint
 
 RNG = np.random.default_rng(0)
-VALUES = {
+VALUES: dict[str, np.ndarray] = {
     "conv0/weights": RNG.normal(size=(3, 3, 3, 8)).astype(np.float32),
     "conv0_bn/beta": np.array([0.0, -0.0, 1e-45, 3.4e38, -1.1754944e-38, np.nan, np.inf], np.float32),
     "doubles": RNG.normal(size=(2, 5)),

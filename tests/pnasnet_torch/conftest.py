@@ -1,5 +1,6 @@
 """Small networks with random state, for tests that need no TensorFlow."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def mobile() -> dict[str, np.ndarray]:
     return {
         name: rng.uniform(0.5, 1.5, shape).astype(np.float32)
         if name.endswith(("gamma", "variance"))
-        else (rng.standard_normal(shape) / np.sqrt(max(1, np.prod(shape[:-1])))).astype(np.float32)
+        else (rng.standard_normal(shape) / np.sqrt(max(1, math.prod(shape[:-1])))).astype(np.float32)
         for name, shape in shapes.items()
     }
 

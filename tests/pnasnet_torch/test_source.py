@@ -135,7 +135,7 @@ def test_what_is_of_no_variant_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        ("cell_0/1x1/weights", None, r"missing: cell_0/1x1/weights \(1, 1, 270, 54\)"),
+        ("cell_0/1x1/weights", None, r"missing: cell_0/1x1/weights \(1, 1, 135, 54\)"),
         ("cell_0/1x1/biases", np.zeros(54, np.float32), r"left over: cell_0/1x1/biases \(54,\)"),
         ("conv0_bn/beta", np.full(32, np.nan, np.float32), r"not finite: conv0_bn/beta: nan at \(0,\)"),
         ("conv0_bn/beta", np.zeros(32, np.int32), r"wrong type: conv0_bn/beta: expected floating point, found int32"),

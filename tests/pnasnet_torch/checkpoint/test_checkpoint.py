@@ -46,7 +46,8 @@ def test_checkpoints_are_found_by_their_files_names(names: Collection[str], expe
 
 def test_the_files_of_one_checkpoint() -> None:
     assert files_of([*V2, "other.index"], "a.ckpt") == [*V2[:3]]
-    assert files_of(["a.ckpt", "a.ckpt.index"], "a.ckpt") == ["a.ckpt"]
+    assert files_of(["a.ckpt", "b.ckpt", "b.ckpt.index"], "a.ckpt") == ["a.ckpt"]
+    assert files_of(["b.ckpt", "b.ckpt.index"], "b.ckpt") == ["b.ckpt.index"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_what_is_no_checkpoint_is_refused(prefix: str, said: str) -> None:
 def test_a_written_checkpoint_is_read(
     tmp_path: Path, write_v2: Callable[[Path, Mapping[str, np.ndarray]], None]
 ) -> None:
-    values = {"b": np.float32([[1, 2]]), "a/c": np.float32(3)}
+    values = {"b": np.array([[1, 2]], np.float32), "a/c": np.array(3, np.float32)}
     write_v2(tmp_path / "m", values)
     names = [path.name for path in tmp_path.iterdir()]
     found = read_checkpoint(Files("", names, lambda name: memoryview((tmp_path / name).read_bytes())), "m")
