@@ -34,7 +34,8 @@ def inference_form(model: PNASNet) -> PNASNet:
         raise ValueError("the inference form is made of a model in evaluation mode: call eval() first")
     with torch.device("meta"):
         form = PNASNet(replace(model.config, aux_image_size=None)).eval()
-    form.conv0, form.conv0_bn = Branch(), _first(model.conv0, model.conv0_bn)
+    form.add_module("conv0", Branch())
+    form.add_module("conv0_bn", _first(model.conv0, model.conv0_bn))
     for plan, _ in model.cell_plans:
         form.add_module(plan.scope, InferenceCell(getattr(model, plan.scope), plan))
     form.final_layer = deepcopy(model.final_layer)
@@ -47,9 +48,9 @@ class InferenceCell(Scope):
 
     def __init__(self, cell: Cell, plan: CellPlan) -> None:
         super().__init__()
-        self.reduces_prev = cell.reduces_prev
         for name, module in _folded(cell):
             self.add_module(name, module)
+        self.reduces_prev = cell.reduces_prev
         if self.reduces_prev:
             half = cell.path1_conv.out_channels
             self.path1_bn = _fused(cell.path1_conv, cell.final_path_bn, slice(half))
@@ -76,7 +77,8 @@ class InferenceCell(Scope):
         if not self.reduces_prev:
             return self.run(self.prev_path, x)
         x = self.run(self.prev_path[:1], x)
-        return self.final_path_bn(self.path1_bn(self.avg_pool(x)), self.path2_bn(self.avg_pool_1(x)))
+        paths = self.run(("avg_pool", "path1_bn"), x), self.run(("avg_pool_1", "path2_bn"), x)
+        return self.final_path_bn(*paths)
 
     def forward(self, net: Tensor, prev: Tensor, step: int | Tensor | None = None) -> Tensor:
         begun: Begun = {}
@@ -84,7 +86,7 @@ class InferenceCell(Scope):
         states = [_run(path, net, begun), self._previous(prev)]
         for number, (left, right) in enumerate(PNASNET_5.combinations):
             states.append(getattr(self, f"comb_iter_{number}")(states[left.state], states[right.state], begun))
-        return self.cell_output["concat"](*(states[index] for index in PNASNET_5.outputs))
+        return self.get_submodule("cell_output.concat")(*(states[index] for index in PNASNET_5.outputs))
 
 
 class InferenceCombination(nn.Module):

@@ -1,6 +1,7 @@
 """A convolution for inference, whose weights lie ready in the order that oneDNN's kernels want them in."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,12 +19,15 @@ class PackedConv2d(nn.Conv2d):
     """
 
     def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__(
-            conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, groups=conv.groups, device="meta"
-        )
+        (kernel, _), (stride, _) = conv.kernel_size, conv.stride
+        super().__init__(conv.in_channels, conv.out_channels, kernel, stride, groups=conv.groups, device="meta")
         self.weight = nn.Parameter(weight)
         self.bias = None if bias is None else nn.Parameter(bias)
         self._packed: tuple[object, Tensor] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles, which reordered weights do not allow."""
+        return {**self.__dict__, "_packed": None}
 
     def forward(self, x: Tensor) -> Tensor:
         x, padding = pad_same(x, self.kernel_size[0], self.stride[0])
@@ -44,6 +48,8 @@ class PackedConv2d(nn.Conv2d):
 
 
 def _packs(x: Tensor) -> bool:
+    onednn = torch.backends.mkldnn
+    able = bool(onednn.is_available()) and bool(onednn.enabled)  # type: ignore[no-untyped-call]
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_compiling()
     gradients = torch.is_grad_enabled() and x.requires_grad
-    return plain and not gradients and torch.backends.mkldnn.is_available() and bool(torch.backends.mkldnn.enabled)
+    return able and plain and not gradients

@@ -126,8 +126,10 @@ def test_the_model_stays_as_it_is_and_shares_nothing(small_model: PNASNet, image
 def test_a_fault_in_folding_is_found(small_model: PNASNet, images: Tensor, forgotten: str) -> None:
     model, planted = small_model.double(), copy.deepcopy(small_model).double()
     bn = planted.get_submodule("cell_1.comb_iter_2.left.bn_sep_5x5_2")
-    neutral = 0.0 if forgotten == "eps" else torch.full_like(getattr(bn, forgotten), forgotten == "weight")
-    setattr(bn, forgotten, nn.Parameter(neutral) if forgotten in ("weight", "bias") else neutral)
+    if forgotten == "eps":
+        bn.eps = 0.0  # type: ignore[assignment]
+    else:
+        getattr(bn, forgotten).data.fill_(forgotten == "weight")
     with pytest.raises(AssertionError, match="bn_sep_5x5_2"):
         assert_same(model, inference_form(planted), images.double(), 1e-12)
 
