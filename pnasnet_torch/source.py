@@ -84,7 +84,7 @@ def read_stored(path: Path) -> Stored:
     """What is stored at `path`. Raises WeightsError if it cannot be read."""
     path = locate(path)
     card = read_card(path.parent)
-    if card and card.weights == path.name and sha256(*files(path)) != card.sha256:
+    if card and card.weights == path.name and path.is_file() and sha256(path) != card.sha256:
         raise WeightsError(f"{path} is not what {FILE} beside it was written for: convert again, or remove {FILE}")
     if path.suffix in FORMATS:
         stored = Stored(path, read_file(path), path.suffix)

@@ -67,12 +67,16 @@ class Request:
         if not target.parent.is_dir():
             raise RequestError(f"{target}: there is no folder {target.parent}: make it first")
         if target.suffix == HUB and self._has_card():
-            card = read_card(target.parent)
-            if card is None or card.weights != target.name:
-                described = card.weights if card else "something else"
-                raise RequestError(
-                    f"{target.with_name(FILE)} describes {described}, and {target.name} needs a {FILE}, too: "
-                    "give each network a folder of its own"
-                )
+            self._check_card()
         if (found := self.replaced()) and not self.force:
             raise RequestError(f"{', '.join(map(str, found))}: already there; --force replaces it")
+
+    def _check_card(self) -> None:
+        """Each network needs a folder of its own, since a hub knows config.json by that name alone."""
+        target, card = self.target, read_card(self.target.parent)
+        if card is None or card.weights != target.name:
+            described = card.weights if card else "something else"
+            raise RequestError(
+                f"{target.with_name(FILE)} describes {described}, and {target.name} needs a {FILE}, too: "
+                "give each network a folder of its own"
+            )

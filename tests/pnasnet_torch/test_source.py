@@ -178,6 +178,14 @@ def test_weights_that_config_json_was_not_written_for(mobile: Variables, tmp_pat
         read_weights(tmp_path)
 
 
+def test_weights_that_config_json_names_and_that_are_not_there(tmp_path: Path) -> None:
+    write_file(tmp_path / "a.safetensors", {})
+    card_for(tmp_path / "a.safetensors", (224, 224))
+    (tmp_path / "a.safetensors").unlink()
+    with pytest.raises(WeightsError, match=r"a\.safetensors: there is no such file"):
+        read_weights(tmp_path)
+
+
 @pytest.mark.parametrize("names", [OURS, TF])
 def test_a_model_of_any_configuration_is_filled(
     small: Config, small_model: PNASNet, names: str, tmp_path: Path
