@@ -7,7 +7,7 @@ there, to logits (1, 1001) up to a constant. What a contender imports beyond the
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,21 +34,29 @@ def prepare(folder: Path) -> None:
     from parity.turn import Turn
     from pnasnet_torch import variant
     from pnasnet_torch.weights import from_tf_variables, save_weights
-    from tf_reference.compat import tensorflow
-    from tf_reference.run import Reference
 
     network, photograph = Network("large", SIDE, SIDE), PHOTOGRAPHS / DEFAULT_IMAGES[0]
     turn = Turn(LiveSource(Options((network,), None, (photograph,), "official", 0, THREADS, ())))
     turn.begin(network)
     np.save(folder / IMAGE, turn.images())
     save_weights(from_tf_variables(variant("large").config, turn.variables()), folder / WEIGHTS)
-    graph = turn.graph("float32")
-    with Reference(graph, [PREDICTIONS]) as reference:
-        reference.assign(turn.variables())
-        freeze = tensorflow().compat.v1.graph_util.convert_variables_to_constants
-        output = graph.layers[PREDICTIONS].tensor.partition(":")[0]
-        frozen = freeze(reference._session, reference._session.graph.as_graph_def(), [output])
-    (folder / FROZEN).write_bytes(frozen.SerializeToString())
+    (folder / FROZEN).write_bytes(_frozen(turn.graph("float32"), turn.variables()).SerializeToString())
+
+
+def _frozen(graph: Any, variables: Mapping[str, np.ndarray]) -> Any:
+    """The official graph up to its predictions, its variables constants, so that TensorFlow may fold them."""
+    from tf_reference.compat import tensorflow
+
+    tf = tensorflow()
+    part, output = tf.compat.v1.graph_util.extract_sub_graph, [graph.layers[PREDICTIONS].tensor.partition(":")[0]]
+    graph_def = part(graph.graph_def, output)
+    for node in graph_def.node:
+        if node.op == "ReadVariableOp":
+            value = tf.make_tensor_proto(variables[node.input[0]])
+            node.CopyFrom(tf.compat.v1.NodeDef(name=node.name, op="Const"))
+            node.attr["dtype"].type = value.dtype
+            node.attr["value"].tensor.CopyFrom(value)
+    return part(graph_def, output)
 
 
 def export(folder: Path) -> None:
@@ -174,8 +182,7 @@ def _tensorflow_optimised(folder: Path) -> Forward:
         v1.import_graph_def(graph_def, name="")
     config = v1.ConfigProto(intra_op_parallelism_threads=THREADS, inter_op_parallelism_threads=THREADS)
     session, image = v1.Session(graph=graph, config=config), np.load(folder / IMAGE)
-    output = f"{graph_def.node[-1].name}:0"
-    return lambda: np.log(session.run(output, {"images:0": image}))
+    return lambda: np.log(session.run("final_layer/predictions:0", {"images:0": image}))
 
 
 def _onnx_runtime(folder: Path) -> Forward:
