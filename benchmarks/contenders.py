@@ -7,7 +7,7 @@ there, to logits (1, 1001) up to a constant. What a contender imports beyond the
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,23 +32,31 @@ def prepare(folder: Path) -> None:
     from parity.options import DEFAULT_IMAGES, PHOTOGRAPHS, Options
     from parity.references import LiveSource
     from parity.turn import Turn
-    from pnasnet_torch import variant
-    from pnasnet_torch.weights import from_tf_variables, save_weights
-    from tf_reference.compat import tensorflow
-    from tf_reference.run import Reference
+    from pnasnet_torch import save_weights, variant
+    from pnasnet_torch.weights import from_tf_variables
 
     network, photograph = Network("large", SIDE, SIDE), PHOTOGRAPHS / DEFAULT_IMAGES[0]
-    turn = Turn(LiveSource(Options((network,), None, (photograph,), "official", 0, THREADS, ())))
+    turn = Turn(LiveSource(Options((network,), None, (photograph,), ("official",), 0, THREADS, ())))
     turn.begin(network)
     np.save(folder / IMAGE, turn.images())
     save_weights(from_tf_variables(variant("large").config, turn.variables()), folder / WEIGHTS)
-    graph = turn.graph("float32")
-    with Reference(graph, [PREDICTIONS]) as reference:
-        reference.assign(turn.variables())
-        freeze = tensorflow().compat.v1.graph_util.convert_variables_to_constants
-        output = graph.layers[PREDICTIONS].tensor.partition(":")[0]
-        frozen = freeze(reference._session, reference._session.graph.as_graph_def(), [output])
-    (folder / FROZEN).write_bytes(frozen.SerializeToString())
+    (folder / FROZEN).write_bytes(_frozen(turn.graph("float32"), turn.variables()).SerializeToString())
+
+
+def _frozen(graph: Any, variables: Mapping[str, np.ndarray]) -> Any:
+    """The official graph up to its predictions, its variables constants, so that TensorFlow may fold them."""
+    from tf_reference.compat import tensorflow
+
+    tf = tensorflow()
+    part, output = tf.compat.v1.graph_util.extract_sub_graph, [graph.layers[PREDICTIONS].tensor.partition(":")[0]]
+    graph_def = part(graph.graph_def, output)
+    for node in graph_def.node:
+        if node.op == "ReadVariableOp":
+            value = tf.make_tensor_proto(variables[node.input[0]])
+            node.CopyFrom(tf.compat.v1.NodeDef(name=node.name, op="Const"))
+            node.attr["dtype"].type = value.dtype
+            node.attr["value"].tensor.CopyFrom(value)
+    return part(graph_def, output)
 
 
 def export(folder: Path) -> None:
@@ -67,12 +75,9 @@ def _image(folder: Path, channels_last: bool = False) -> Any:
 
 
 def _port(folder: Path) -> Any:
-    from pnasnet_torch import variant
-    from pnasnet_torch.weights import empty_network, load_weights
+    from pnasnet_torch import from_pretrained
 
-    model = empty_network(variant("large").config)
-    load_weights(model, folder / WEIGHTS)
-    return model
+    return from_pretrained(folder / WEIGHTS).model
 
 
 def _by_torch(make: Callable[[Path], Any], folder: Path, channels_last: bool = False) -> Forward:
@@ -130,7 +135,7 @@ def _known_port(folder: Path) -> Any:
         raise ImportError(f"{KNOWN_PORT} names no checkout of chenxi116/PNASNet.pytorch")
     sys.path.insert(0, os.environ[KNOWN_PORT])
     module, genotypes = importlib.import_module("model"), importlib.import_module("genotypes")
-    module.xrange = range  # it is Python 2
+    setattr(module, "xrange", range)  # noqa: B010 - it is Python 2
     model = module.NetworkImageNet(216, 1001, 12, False, genotypes.PNASNet)
     model.drop_path_prob = 0
     return _filled(model, folder)
@@ -142,7 +147,8 @@ def _compiled(folder: Path) -> Forward:
 
     torch._inductor.config.freezing = True
     torch.set_num_threads(THREADS)
-    model, image = torch.compile(_port(folder)), _image(folder)
+    model: Any = torch.compile(_port(folder))
+    image = _image(folder)
 
     def forward() -> np.ndarray:
         with torch.no_grad():
@@ -159,7 +165,7 @@ def _tensorflow(folder: Path) -> Forward:
     from tf_reference.run import Reference
 
     network = Network("large", SIDE, SIDE)
-    source = LiveSource(Options((network,), None, (), "official", 0, THREADS, ()))
+    source = LiveSource(Options((network,), None, (), ("official",), 0, THREADS, ()))
     graph = source.graph(network, "float32")
     reference, image = Reference(graph, [PREDICTIONS], THREADS), np.load(folder / IMAGE)
     reference.assign(source.variables(network, graph))
@@ -174,8 +180,7 @@ def _tensorflow_optimised(folder: Path) -> Forward:
         v1.import_graph_def(graph_def, name="")
     config = v1.ConfigProto(intra_op_parallelism_threads=THREADS, inter_op_parallelism_threads=THREADS)
     session, image = v1.Session(graph=graph, config=config), np.load(folder / IMAGE)
-    output = f"{graph_def.node[-1].name}:0"
-    return lambda: np.log(session.run(output, {"images:0": image}))
+    return lambda: np.log(session.run("final_layer/predictions:0", {"images:0": image}))
 
 
 def _onnx_runtime(folder: Path) -> Forward:
@@ -233,4 +238,9 @@ COMPILED: dict[str, Callable[[Path], Forward]] = {
     "torch.compile, frozen": _compiled,
 }
 # The port comes first: its logits are what the others must give.
-CONTENDERS = {LIMIT: product, **EAGER, FORM: partial(_by_torch, _inference_form, channels_last=True), **COMPILED}
+CONTENDERS: dict[str, Callable[[Path], Forward]] = {
+    LIMIT: product,
+    **EAGER,
+    FORM: partial(_by_torch, _inference_form, channels_last=True),
+    **COMPILED,
+}

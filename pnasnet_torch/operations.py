@@ -75,8 +75,9 @@ class Subsample(nn.Module):
         self.offset = offset
 
     def forward(self, x: Tensor) -> Tensor:
-        padded = F.pad(x, (0, self.offset, 0, self.offset))
-        return padded[:, :, self.offset :: 2, self.offset :: 2]
+        pixels = x[:, :, self.offset :: 2, self.offset :: 2]
+        missing = [-(-side // 2) - found for side, found in zip(x.shape[2:], pixels.shape[2:], strict=True)]
+        return F.pad(pixels, (0, missing[1], 0, missing[0])) if any(missing) else pixels
 
     def extra_repr(self) -> str:
         return f"offset={self.offset}"
