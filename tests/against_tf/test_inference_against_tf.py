@@ -25,7 +25,7 @@ Judged = dict[str, dict[str, LayerResult]]
 
 def judged(network: Network, plant: Callable[[PNASNet], None] = lambda _model: None) -> Judged:
     """Every layer that the form has, by gate; `plant` changes the model that it is made of."""
-    options = Options((network,), None, (PHOTOGRAPHS / "chelsea.jpg",), "official", 0, 1, ())
+    options = Options((network,), None, (PHOTOGRAPHS / "chelsea.jpg",), ("official",), 0, 1, ())
     turn = Turn(LiveSource(options))
     turn.begin(network)
     variables, images = turn.variables(), turn.images()
