@@ -90,6 +90,7 @@ def test_an_engine_that_gives_too_few_layers_fails(
 
 def test_gates_are_those_of_the_dtypes_that_an_engine_has() -> None:
     assert EngineCandidate("onnxruntime", 1).gates == ("exact-float32", "float32")
+    assert EngineCandidate("inference", 1).gates == ("float64", "float32")
     assert set(EngineCandidate("export", 1).gates) == {"exact-float32", "exact-float64", "float64", "float32"}
 
 
