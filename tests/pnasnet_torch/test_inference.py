@@ -4,7 +4,7 @@ import copy
 import pickle
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
