@@ -4,7 +4,7 @@ import copy
 import pickle
 import re
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
