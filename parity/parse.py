@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from parity.candidate_option import admitted, candidate_of
 from parity.imagenet.options import OPTIONS as EVALUATION_OPTIONS
 from parity.imagenet.options import Settings
 from parity.layers import DEFAULT_SIZES, Network, network_at, parse_size
@@ -17,7 +18,6 @@ from tf_reference import official
 from tf_reference.errors import InputError
 
 if TYPE_CHECKING:
-    from parity.candidates.candidate import Candidate
     from parity.sources import StoredSource
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -36,9 +36,9 @@ def parse_options(config: pytest.Config, settings: Settings | None = None) -> Op
     references = references_of(config)
     stored = _stored(config, *references) if is_stored(references[0]) else None
     networks = _stored_networks(config, stored) if stored else _networks(config, variants, references)
-    candidate = _candidate(config)
+    candidate = candidate_of(config)
     return Options(
-        networks=_admitted(config, networks, candidate) if candidate else networks,
+        networks=admitted(config, networks, candidate) if candidate else networks,
         checkpoint=settings.checkpoint if settings else _checkpoint(config, networks),
         images=_images(config),
         references=references,
@@ -196,35 +196,6 @@ def _refuse_other_file(path: Path) -> None:
             Reader(path).close()
     except InputError as error:
         raise pytest.UsageError(f"--record {path}: this file is no trace, and is not replaced: {error}") from error
-
-
-def _candidate(config: pytest.Config) -> "Candidate | None":
-    name, adapter = config.getoption("candidate"), config.getoption("adapter")
-    if not name:
-        if adapter:
-            raise pytest.UsageError("--adapter says how --candidate MODULE:CALLABLE is built, which is not given")
-        return None
-    if config.getoption("full_imagenet"):
-        raise pytest.UsageError(f"--candidate {name} cannot go with --full-imagenet, which evaluates the port")
-    from parity.candidates.find import find_candidate
-    from tf_reference.errors import InputError
-
-    try:
-        return find_candidate(name, Path(adapter) if adapter else None, config.getoption("threads"))
-    except InputError as error:
-        raise pytest.UsageError(f"--candidate: {error}") from error
-
-
-def _admitted(config: pytest.Config, networks: tuple[Network, ...], candidate: "Candidate") -> tuple[Network, ...]:
-    """The networks that the candidate has. One that was asked for and that it has not is an error; a variant was not
-    asked for where none was named."""
-    refused = {network: reason for network in networks if (reason := candidate.refuses(network))}
-    admitted = tuple(network for network in networks if network not in refused)
-    named = config.getoption("variant") or [network.variant for network in admitted]
-    asked = [network for network in refused if not admitted or network.variant in named]
-    if asked and (not admitted or config.getoption("variant") or config.getoption("image_size")):
-        raise pytest.UsageError(f"--candidate {candidate.name} cannot be judged as {asked[0]}: {refused[asked[0]]}")
-    return admitted
 
 
 def _arguments(config: pytest.Config) -> tuple[str, ...]:

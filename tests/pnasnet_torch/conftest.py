@@ -46,7 +46,7 @@ def small() -> Config:
 @pytest.fixture
 def small_model(small: Config) -> PNASNet:
     """In evaluation mode; parameters and batch statistics are random and all of them matter."""
-    return randomised(PNASNet(small)).eval()
+    return randomised(PNASNet(small))
 
 
 def randomised(model: PNASNet) -> PNASNet:
@@ -56,7 +56,13 @@ def randomised(model: PNASNet) -> PNASNet:
                 tensor.uniform_(0.5, 2)
             elif tensor.ndim == 1:
                 tensor.normal_(0.5, 0.5)
-    return model
+    return model.eval()
+
+
+@pytest.fixture
+def randomise() -> Callable[[PNASNet], PNASNet]:
+    """Gives a model such parameters and statistics."""
+    return randomised
 
 
 @pytest.fixture

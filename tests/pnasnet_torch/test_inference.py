@@ -27,22 +27,6 @@ HALF = re.compile(r".*\.path[12]_bn")
 SHARED = re.compile(r".*\.(left|right)\.(relu6?|max_pool)")
 
 
-@pytest.fixture
-def randomise() -> Any:
-    """All parameters and batch statistics matter."""
-
-    def randomised(model: PNASNet) -> PNASNet:
-        with torch.no_grad():
-            for name, tensor in model.state_dict().items():
-                if name.endswith("running_var"):
-                    tensor.uniform_(0.5, 2)
-                elif tensor.ndim == 1:
-                    tensor.normal_(0.5, 0.5)
-        return model.eval()
-
-    return randomised
-
-
 def layers(model: PNASNet, images: Tensor) -> dict[str, Tensor]:
     """Every layer's output, by name."""
     model, found = copy.deepcopy(model), {}
