@@ -1,25 +1,7 @@
 """PNASNet-5 in PyTorch, layer by layer the official TF-Slim network."""
 
-from pnasnet_torch.errors import WeightsError
-from pnasnet_torch.genotype import VARIANTS, Config, Variant, variant
-from pnasnet_torch.inference import inference_form
-from pnasnet_torch.model import PNASNet, TrainingOutputs, pnasnet_large, pnasnet_mobile
-from pnasnet_torch.pretrained import Pretrained, from_pretrained
-from pnasnet_torch.source import load_weights, save_weights
+import lazy_loader
 
-__all__ = [
-    "VARIANTS",
-    "Config",
-    "PNASNet",
-    "Pretrained",
-    "TrainingOutputs",
-    "Variant",
-    "WeightsError",
-    "from_pretrained",
-    "inference_form",
-    "load_weights",
-    "pnasnet_large",
-    "pnasnet_mobile",
-    "save_weights",
-    "variant",
-]
+# What the package offers stands in __init__.pyi. A name brings its module in when it is first used: reading images, or
+# the names of the classes, takes no PyTorch.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

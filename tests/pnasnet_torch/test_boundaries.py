@@ -33,6 +33,13 @@ def test_importing_the_port_imports_no_tensorflow_and_no_suite() -> None:
     assert not loaded & FORBIDDEN
 
 
+def test_what_takes_no_pytorch_brings_none_in() -> None:
+    modules = "pnasnet_torch.classes, pnasnet_torch.decode, pnasnet_torch.genotype, pnasnet_torch.preprocess"
+    command = [sys.executable, "-c", f"import sys, pnasnet_torch, {modules}; print('torch' in sys.modules)"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
+    assert result.stdout == "False\n"
+
+
 @pytest.mark.parametrize("name", sorted(FORBIDDEN))
 def test_a_planted_import_is_found(name: str, tmp_path: Path) -> None:
     (tmp_path / "planted").mkdir()
