@@ -2,15 +2,16 @@
 
     PNASNET_PYTORCH=CHECKOUT python -m benchmarks.speed [--rounds N] [--leave-out NAME ...] [--python NAME=PATH ...]
 
-Each contender has a process, and all take turns, so that whatever else the machine does hits them alike. Before they
-are timed, all must give the same logits. What cannot run is named with the reason. Beside them a plain matrix product,
-as the machine's limit.
+Each contender has a process, and all take turns, in another order in each round, so that whatever else the machine
+does hits them alike. Before they are timed, all must give the same logits. What cannot run is named with the reason.
+Beside them a plain matrix product, as the machine's limit.
 """
 
 import argparse
 import contextlib
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -152,8 +153,9 @@ def table(seconds: dict[str, np.ndarray], operations: int) -> None:
 def measure(folder: Path, names: list[str], pythons: dict[str, str], rounds: int) -> None:
     prepared(folder)
     contenders = started(names, folder, pythons)
+    order = random.Random(0)
     for _ in range(rounds):
-        for contender in contenders.values():
+        for contender in order.sample([*contenders.values()], len(contenders)):
             time.sleep(PAUSE)
             contender.seconds.append(contender.ask())
     for contender in contenders.values():

@@ -25,10 +25,11 @@ Begun = dict[nn.Module, Tensor]
 def inference_form(model: PNASNet) -> PNASNet:
     """A network of its own that gives what `model` gives in evaluation, faster; `model` stays as it is.
 
-    Batch norms are folded into the convolutions before them, maps lie in channels_last, and what several operations of
-    a cell begin with is computed once. Of the official layers, those convolutions, the concatenation in a factorized
-    reduction, repeated ReLUs and max-pools, and the auxiliary head are gone. All others keep their name and meaning: a
-    folded convolution has the batch norm's. Raises ValueError for a model in training mode.
+    Convolutions take in the batch norm behind them, and the ReLU between the halves of a separable operation; maps lie
+    in channels_last, and what several operations of a cell begin with is computed once. All layers keep their name and
+    meaning, a convolution that of the last layer that it took in. Those taken in before it are gone, the concatenation
+    in a factorized reduction, repeated ReLUs and max-pools, and the auxiliary head. Raises ValueError for a model in
+    training mode.
     """
     if model.training:
         raise ValueError("the inference form is made of a model in evaluation mode: call eval() first")
@@ -94,7 +95,8 @@ class InferenceCombination(nn.Module):
 
     def __init__(self, combination: Combination) -> None:
         super().__init__()
-        self.left, self.right = _branch(_folded(combination.left)), _branch(_folded(combination.right))
+        branches = (_branch(_activated(_folded(branch))) for branch in (combination.left, combination.right))
+        self.left, self.right = branches
         self.combine = deepcopy(combination.combine)
 
     def forward(self, left: Tensor, right: Tensor, begun: Begun) -> Tensor:
@@ -138,6 +140,18 @@ def _folded(scope: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         else:
             conv = None
             yield name, InferenceCombination(module) if isinstance(module, Combination) else deepcopy(module)
+
+
+def _activated(modules: Iterable[tuple[str, nn.Module]]) -> Iterable[tuple[str, nn.Module]]:
+    """Of modules that follow each other, a ReLU becomes part of the convolution before it, which gets its name."""
+    found: dict[str, nn.Module] = {}
+    for name, module in modules:
+        last = next(reversed(found.values()), None)
+        if isinstance(module, nn.ReLU) and isinstance(last, PackedConv2d):
+            found.popitem()
+            last.relu, module = True, last
+        found[name] = module
+    return found.items()
 
 
 def _branch(modules: Iterable[tuple[str, nn.Module]]) -> Branch:

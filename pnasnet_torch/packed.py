@@ -1,7 +1,6 @@
 """A convolution for inference, whose weights lie ready in the order that oneDNN's kernels want them in."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -10,20 +9,30 @@ from torch import Tensor, nn
 from pnasnet_torch.padding import pad_same
 
 
+class Packed(NamedTuple):
+    """Reordered weights, the operation's geometry, and the input's shape and the weights that they were made for."""
+
+    weight: Tensor
+    geometry: tuple[Any, ...]
+    made_for: tuple[torch.Size, int, int]
+
+
 class PackedConv2d(nn.Conv2d):
     """A convolution, padding SAME, with the kernel size, stride and groups of `conv`, of `weight` and `bias`.
 
-    PyTorch reorders a convolution's weights in every forward, which on small maps takes as long as the convolution. In
-    float32 on a CPU they are reordered once for each new size of input and kept, as torch.compile does when it freezes
-    a model. Everywhere else, and where gradients are asked for, it is PyTorch's convolution.
+    With `relu`, a ReLU behind it. PyTorch reorders a convolution's weights in every forward, which on small maps takes
+    as long as the convolution. In float32 on a CPU they are reordered once for each new size of input and kept, as
+    torch.compile does when it freezes a model. Everywhere else, and where gradients are asked for, it is PyTorch's
+    convolution.
     """
 
-    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> None:
+    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor | None, relu: bool = False) -> None:
         (kernel, _), (stride, _) = conv.kernel_size, conv.stride
         super().__init__(conv.in_channels, conv.out_channels, kernel, stride, groups=conv.groups, device="meta")
         self.weight = nn.Parameter(weight)
         self.bias = None if bias is None else nn.Parameter(bias)
-        self._packed: tuple[object, Tensor] | None = None
+        self.relu = relu
+        self._packed: Packed | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles, which reordered weights do not allow."""
@@ -31,25 +40,28 @@ class PackedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         x, padding = pad_same(x, self.kernel_size[0], self.stride[0])
+        weight, bias, packed = self.weight, self.bias, self._packed
         if not _packs(x):
-            return F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
-        geometry = padding, self.stride, self.dilation, self.groups
-        weight = self._ready(x.shape, geometry)
-        return torch.ops.mkldnn._convolution_pointwise(x, weight, self.bias, *geometry, "none", [], "")
+            output = F.conv2d(x, weight, bias, self.stride, padding, groups=self.groups)
+            return F.relu(output) if self.relu else output
+        if packed is None or packed.made_for != (x.shape, weight.data_ptr(), weight._version):
+            packed = self._packed = self._pack(x.shape, padding)
+        onednn, behind = torch.ops.mkldnn._convolution_pointwise.default, "relu" if self.relu else "none"
+        return onednn(x, packed.weight, bias, *packed.geometry, behind, [], "")
 
-    def _ready(self, shape: Sequence[int], geometry: tuple[object, ...]) -> Tensor:
-        """The weights for an input of `shape`, reordered unless they are what was reordered last."""
-        key = shape, geometry, self.weight.data_ptr(), self.weight._version
-        packed = self._packed
-        if packed is None or packed[0] != key:
-            reorder = torch.ops.mkldnn._reorder_convolution_weight
-            packed = self._packed = key, reorder(self.weight.detach(), *geometry, list(shape))
-        return packed[1]
+    def _pack(self, shape: torch.Size, padding: tuple[int, int]) -> Packed:
+        """The weights for an input of `shape`."""
+        weight, geometry = self.weight.detach(), (padding, self.stride, self.dilation, self.groups)
+        reordered = torch.ops.mkldnn._reorder_convolution_weight(weight, *geometry, list(shape))
+        return Packed(reordered, geometry, (shape, weight.data_ptr(), weight._version))
 
 
 def _packs(x: Tensor) -> bool:
-    onednn = torch.backends.mkldnn
-    able = bool(onednn.is_available()) and bool(onednn.enabled)  # type: ignore[no-untyped-call]
-    plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_compiling()
-    gradients = torch.is_grad_enabled() and x.requires_grad
-    return able and plain and not gradients
+    return (
+        x.is_cpu
+        and x.dtype == torch.float32
+        and torch._C._get_mkldnn_enabled()
+        and not (x.requires_grad and torch.is_grad_enabled())
+        and not torch.compiler.is_compiling()
+        and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    )

@@ -21,7 +21,9 @@ from pnasnet_torch.packed import PackedConv2d
 from pnasnet_torch.padding import pad_same
 
 SIDES = st.integers(1, 9)
-# What is folded into the layer behind it; and what an operation on a state begins with, where another begins alike.
+# What is folded into the layer behind it, a batch norm where that is a ReLU; and what an operation on a state begins
+# with, where another begins alike.
+BATCH_NORM = re.compile(r".*\.(left|right)\.bn_sep_\dx\d_1")
 FOLDED = re.compile(r"conv0|.*(\.pointwise|1x1|path[12]_conv|cell_\w+\.concat)")
 HALF = re.compile(r".*\.path[12]_bn")
 SHARED = re.compile(r".*\.(left|right)\.(relu6?|max_pool)")
@@ -83,12 +85,15 @@ def test_single_precision_differs_by_rounding_alone(small_model: PNASNet, images
 def test_what_is_gone_is_folded_or_shared(small_model: PNASNet, images: Tensor) -> None:
     """In each cell the ReLUs on `prev` are one, those on `net` are one, and so are two of its three max-pools."""
     gone = layers(small_model, images).keys() - layers(inference_form(small_model), images).keys()
-    assert {name for name in gone if not (FOLDED.fullmatch(name) or SHARED.fullmatch(name))} == set()
+    known = (FOLDED, BATCH_NORM, SHARED)
+    assert [name for name in gone if not any(pattern.fullmatch(name) for pattern in known)] == []
     plans = [plan for plan, _ in small_model.cell_plans]
     batch_norms = sum(isinstance(module, BatchNorm) for module in small_model.modules())
     # A factorized reduction has two convolutions and a concatenation for its one batch norm.
     expected = batch_norms + 2 * sum(plan.reduces_prev for plan in plans)
     assert sum(bool(FOLDED.fullmatch(name)) for name in gone) == expected
+    halves = [name for name, _ in small_model.named_modules() if BATCH_NORM.fullmatch(name)]
+    assert sorted(filter(BATCH_NORM.fullmatch, gone)) == sorted(halves)
     # One more where the stride is 2, and in the first cell, where both inputs are one.
     assert sum(bool(SHARED.fullmatch(name)) for name in gone) == 1 + sum(4 + (plan.stride == 2) for plan in plans)
 
@@ -153,6 +158,15 @@ def test_ceil_max_pool_is_same_max_pool(height: int, width: int, stride: int) ->
 def packed() -> PackedConv2d:
     conv = SameConv2d(8, 8, 5, 2, groups=8)
     return PackedConv2d(conv, conv.weight.detach().clone(), torch.rand(8)).requires_grad_(False)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_with_a_relu(packed: PackedConv2d, dtype: torch.dtype) -> None:
+    x = torch.rand(1, 8, 9, 9, dtype=dtype) - 0.5
+    expected = F.relu(packed.to(dtype)(x))
+    packed.relu = True
+    assert expected.min() == 0 < expected.max()
+    torch.testing.assert_close(packed(x), expected)
 
 
 def plain(conv: PackedConv2d, x: Tensor) -> Tensor:
