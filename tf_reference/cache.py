@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
 
 def cache_dir(name: str) -> Path:
     """The cache sub-folder `name`, made if missing: under PNASNET_PARITY_CACHE, or the user's own cache folder."""
+    import platformdirs  # the tests of the port alone, which come through here, go without
+
     root = os.environ.get("PNASNET_PARITY_CACHE") or platformdirs.user_cache_dir("pnasnet-parity")
     folder = Path(root) / name
     folder.mkdir(parents=True, exist_ok=True)

@@ -36,10 +36,10 @@ def test_making_a_report_s_page_again_imports_no_framework() -> None:
 
 
 def test_what_pytest_loads_at_its_start_imports_no_tensorflow() -> None:
-    """Nor rich, which the tests of the port alone go without."""
+    """Nor rich and platformdirs, which the tests of the port alone go without."""
     loaded = imported("conftest", "parity.plugin", "parity.options", "parity.environment")
     assert {"conftest", "parity", "pytest"} <= loaded
-    assert not loaded & (FRAMEWORKS - {"torch"} | {"rich"})
+    assert not loaded & (FRAMEWORKS - {"torch"} | {"platformdirs", "rich"})
 
 
 def test_the_tests_of_parity_import_no_tensorflow() -> None:
