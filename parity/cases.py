@@ -34,7 +34,7 @@ def generate_cases(metafunc: pytest.Metafunc) -> None:
     found: dict[str, Case] = {}
     options = metafunc.config.stash[OPTIONS]
     for gate in marker.args:
-        if options.candidate and gate not in options.candidate.gates:
+        if gate not in options.gates or (options.candidate and gate not in options.candidate.gates):
             continue
         for network in options.networks:
             names = _names(gate, network, marker.kwargs.get("of", "layers"), options)
@@ -44,6 +44,13 @@ def generate_cases(metafunc: pytest.Metafunc) -> None:
 
 
 def _names(gate: str, network: Network, of: str, options: Options) -> Iterable[str]:
+    if options.training:
+        from parity.training.names import names
+
+        try:
+            return names(gate, network)
+        except ValueError as error:  # no place for the auxiliary head
+            raise pytest.UsageError(f"--training {network}: {error}") from error
     stored = options.stored
     if of == "images":
         return options.image_names(network)
@@ -88,7 +95,7 @@ def sort_items(items: list[pytest.Item], options: Options) -> None:
 
     def key(item: pytest.Item) -> tuple[int, int]:
         found = cases([item])
-        return (options.networks.index(found[0].network), GATES.index(found[0].gate)) if found else (-1, -1)
+        return (options.networks.index(found[0].network), options.gates.index(found[0].gate)) if found else (-1, -1)
 
     items.sort(key=key)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from parity import metrics
 from parity.metrics import Distance
-from parity.policy import FLOAT32, FLOAT64
+from parity.policy import FLOAT32, FLOAT64, Float64Policy
 from parity.result import Check, Element, LayerResult
 
 
@@ -31,18 +31,25 @@ def finiteness(actual: np.ndarray, expected: np.ndarray) -> str:
     return ""
 
 
-def float64(network: str, layer: str, actual: np.ndarray, truth: np.ndarray) -> LayerResult:
+def float64(
+    network: str,
+    layer: str,
+    actual: np.ndarray,
+    truth: np.ndarray,
+    gate: str = "float64",
+    policy: Float64Policy = FLOAT64,
+) -> LayerResult:
     """The port in float64 against the official network in float64."""
     if problem := precondition(actual, truth):
-        return LayerResult("float64", network, layer, problem=problem)
+        return LayerResult(gate, network, layer, problem=problem)
     found = metrics.distance(actual, truth)
     norm, largest = metrics.norm(truth), metrics.largest(truth)
     checks = (
-        Check("relative L2", found.l2 / norm if norm else float("inf"), FLOAT64.relative_l2),
-        Check("largest difference / largest value", found.largest / largest, FLOAT64.relative_largest),
+        Check("relative L2", found.l2 / norm if norm else float("inf"), policy.relative_l2),
+        Check("largest difference / largest value", found.largest / largest, policy.relative_largest),
     )
-    element = None if all(checks) else _element(actual, truth, found, FLOAT64.relative_largest * largest)
-    return LayerResult("float64", network, layer, checks, element=element, norm=norm)
+    element = None if all(checks) else _element(actual, truth, found, policy.relative_largest * largest)
+    return LayerResult(gate, network, layer, checks, element=element, norm=norm)
 
 
 def float32(

@@ -67,9 +67,9 @@ def layer_modules(model: "nn.Module") -> "dict[str, nn.Module]":
     from torch import nn
 
     from pnasnet_torch.cell import Scope
-    from pnasnet_torch.operations import DropPath
+    from pnasnet_torch.operations import RandomOperation
 
-    no_layers = (nn.Dropout, nn.Flatten, Scope, DropPath)
+    no_layers = (nn.Flatten, RandomOperation, Scope)
     modules = model.named_modules()
     return {
         name: module for name, module in modules if not any(module.children()) and not isinstance(module, no_layers)

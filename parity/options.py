@@ -15,6 +15,7 @@ import pytest
 from parity.imagenet.options import SETTINGS
 from parity.imagenet.options import add_options as add_evaluation_options
 from parity.layers import Network
+from parity.policy import GATES, TRAINING_GATES
 from pnasnet_torch.genotype import VARIANTS
 
 if TYPE_CHECKING:
@@ -69,9 +70,17 @@ class Options:
     compression: str = "none"
     stored: "StoredSource | None" = field(default=None, compare=False)
     candidate: "Candidate | None" = field(default=None, compare=False)
+    training: bool = False
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """The gates that this run judges by."""
+        return TRAINING_GATES if self.training else GATES
 
     def images_of(self, network: Network) -> tuple[Path, ...]:
-        """The images that `network` is run on."""
+        """The images that `network` is run on: in training all together, so both photographs."""
+        if self.training:
+            return self.images or tuple(PHOTOGRAPHS / name for name in DEFAULT_IMAGES)
         alone = [replace(one, reference="") for one in self.networks]
         turn = list(dict.fromkeys(alone)).index(replace(network, reference="")) % len(DEFAULT_IMAGES)
         return self.images or (PHOTOGRAPHS / DEFAULT_IMAGES[turn],)
@@ -146,6 +155,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="official: the pinned source, fetched on first use (default); slim:PATH: the folder that holds nets/, "
         "as research/slim in a checkout of tensorflow/models; pnasnet-tf:PATH: a checkout of chenxi116/PNASNet.TF; "
         "repeatable; without TensorFlow: FILE.h5, a trace from --record, or golden, the digests that come with parity",
+    )
+    group.addoption(
+        "--training",
+        action="store_true",
+        help="judge training instead of evaluation: a forward in training mode, the loss, and the gradients at every "
+        "layer and variable, in float64 (default sizes: large 331, mobile 224)",
     )
     group.addoption(
         "--candidate",

@@ -50,7 +50,19 @@ def parse_options(config: pytest.Config, settings: Settings | None = None) -> Op
         compression=config.getoption("record_compression"),
         stored=stored,
         candidate=candidate,
+        training=_training(config),
     )
+
+
+def _training(config: pytest.Config) -> bool:
+    if not config.getoption("training"):
+        return False
+    one_running(config, "--training")
+    for option in ("candidate", "record", "report", "full_imagenet"):
+        if config.getoption(option):
+            name = f"--{option.replace('_', '-')}"
+            raise pytest.UsageError(f"--training judges the port, and shows it on the screen alone: leave {name} out")
+    return True
 
 
 def _variants(config: pytest.Config) -> list[str]:
@@ -84,7 +96,8 @@ def _networks(config: pytest.Config, asked: Sequence[str], references: Sequence[
 
 def _sizes(config: pytest.Config, variant: str) -> tuple[str, ...]:
     given: list[str] = config.getoption("image_size") or []
-    return tuple(given) or DEFAULT_SIZES[variant]
+    usual = DEFAULT_SIZES[variant]
+    return tuple(given) or (usual[:1] if config.getoption("training") else usual)
 
 
 def _network(variant: str, size: str, label: str) -> Network:

@@ -9,6 +9,9 @@ UNIT = float(np.finfo(np.float32).eps) / 2
 # The input first, then the network, judged by the strongest gate first.
 GATES = ("preprocess", "structure", "exact-float32", "exact-float64", "float64", "float32", "imagenet")
 
+# Of training (--training): the layers, the parts of the loss, and the gradients at each layer and variable.
+TRAINING_GATES = ("training", "loss", "gradient")
+
 
 @dataclass(frozen=True)
 class Float64Policy:
@@ -60,5 +63,7 @@ class ImagenetPolicy:
 
 
 FLOAT64 = Float64Policy()
+# A gradient went through the network twice.
+GRADIENT_FLOAT64 = Float64Policy(relative_l2=1e-9, relative_largest=1e-8)
 FLOAT32 = Float32Policy()
 IMAGENET = ImagenetPolicy()

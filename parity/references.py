@@ -17,6 +17,7 @@ from tf_reference.official import Source, find
 from tf_reference.preprocess import decode_image, load_images
 from tf_reference.run import Reference
 from tf_reference.synthetic import synthetic_checkpoint
+from tf_reference.training import TrainingGraph, training_graph
 from tf_reference.unit_scale import unit_scales
 
 Variables = Mapping[str, np.ndarray]
@@ -106,6 +107,11 @@ class LiveSource:
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
         spec = GraphSpec(network.variant, network.height, network.width, dtype)
         return reference_graph(self.sources[network.reference], spec)
+
+    def training_graph(self, network: Network) -> TrainingGraph:
+        """The official training graph, in float64."""
+        spec = GraphSpec(network.variant, network.height, network.width, "float64", training=True)
+        return training_graph(self.sources[network.reference], spec)
 
     def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> Reference:
         return Reference(graph, layers, self._options.threads)

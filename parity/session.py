@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from parity import pixels, structure, values
+from parity import pixels, structure, training, values
 from parity.diagnosis.diagnose import diagnose
 from parity.diagnosis.examiner import Probe
 from parity.diagnosis.verdict import Verdict
@@ -14,8 +14,8 @@ from parity.environment import pin_torch
 from parity.layers import Network, port_layers
 from parity.localize import Localization, localize
 from parity.options import Options
-from parity.policy import GATES
-from parity.references import ReferenceSource
+from parity.policy import TRAINING_GATES
+from parity.references import LiveSource, ReferenceSource
 from parity.result import LayerResult, Tally
 from parity.turn import Turn
 from parity.values import Observe, Results, Step
@@ -62,7 +62,9 @@ class ParitySession:
         self.seconds: dict[tuple[Network, str], float] = {}
         self.layers: dict[Network, Mapping[str, Layer]] = {}
         self._observe = observe
+        self._said: list[str] = []
         self._said_at_end = ""
+        self._options = options
         self._evaluator = evaluator
         self._selection = selection
         self._step = step
@@ -88,19 +90,19 @@ class ParitySession:
     def explained(self, gate: str, network: Network, layer: str) -> tuple[str, str]:
         """Why a failing `layer` needs no look of its own, and that in words: it is `downstream` of others, as far as
         `gate` tells, or this is `repeated` from a stronger gate. Both are empty where it is a source."""
-        if gate not in (structure.GATE, *PROBES):
+        if gate not in (structure.GATE, *PROBES, *training.LAYER_GATES):
             return "", ""
         rows = self.results[network]
         if (gate, network) not in self._localized:
             failing = {name for name, result in rows[gate].items() if not result}
             unreached = {name for name in failing if not rows[gate][name].reached}
-            feeders = {name: known.inputs for name, known in self.layers[network].items()}
+            feeders = training.feeders(gate, self.layers[network], rows[gate])
             self._localized[gate, network] = localize(feeders, failing, rows[gate].keys() - failing, (), unreached)
         downstream = self._localized[gate, network].downstream
         if layer in downstream:
             more = f" and {len(downstream[layer]) - 1} more" if downstream[layer][1:] else ""
             return "downstream", f"behind {downstream[layer][0]}{more}" if downstream[layer] else "behind others"
-        before = next((other for other in GATES if other in rows and not rows[other].get(layer, True)), gate)
+        before = next((other for other in self._options.gates if not rows.get(other, {}).get(layer, True)), gate)
         return ("repeated", f"as it failed {before}") if before != gate else ("", "")
 
     def tallies(self) -> list[Tally]:
@@ -115,7 +117,7 @@ class ParitySession:
     @property
     def said_at_end(self) -> list[str]:
         """What is to be told besides the results."""
-        lines = [f"parity: {self._said_at_end}"] if self._said_at_end else []
+        lines = [f"parity: {line}" for line in (*self._said, self._said_at_end) if line]
         return lines + (self._evaluator.report() if self._evaluator else [])
 
     @property
@@ -181,6 +183,8 @@ class ParitySession:
         if gate == "preprocess":
             with self._step(f"{network}: preprocessing"):
                 return {gate: pixels.judge(self._turn.source, network, layers[gate])}
+        if gate in TRAINING_GATES:
+            return self._train(network, layers)
         self.layers[network] = self._turn.graph("float32").layers
         if gate == structure.GATE:
             with self._step(f"{network}: structure"):
@@ -189,3 +193,17 @@ class ParitySession:
         if gate.startswith("exact"):
             return {gate: values.exact(self._turn, gate.removeprefix("exact-"), layers, self._step, self._observe)}
         return values.float64_and_float32(self._turn, layers, self._step, self._observe)
+
+    def _train(self, network: Network, layers: values.Layers) -> Mapping[str, Results]:
+        with self._step(f"{network}: checkpoint"):
+            source, options = self._turn.source, self._options
+            assert isinstance(source, LiveSource), "training is judged by the official network itself"
+            graph = source.training_graph(network)
+            variables, made = training.with_aux_head(self._turn.variables(), graph, options.seed)
+            batch = training.make_batch(graph, self._turn.images(), options.seed)
+        if made:
+            self._said.append(
+                f"{network}: the auxiliary head has random weights: the checkpoint has none for this size"
+            )
+        self.layers[network] = graph.network.layers
+        return training.judge(network, graph, variables, batch, options.threads, layers, self._step)

@@ -1,6 +1,7 @@
 """The PNASNet-5 cell: modules named after the official scopes, and one forward that executes the genotype."""
 
 import re
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -86,14 +87,17 @@ def _add_separable(branch: Branch, kernel: int, channels: int, filters: int, str
 class Combination(nn.Module):
     """`comb_iter_N`: an operation on each of two states, and their sum. Drop path spares the operation `none`."""
 
-    def __init__(self, left: Branch, right: Branch, drop_path: DropPath, keeps_right: bool, bounded: bool) -> None:
+    def __init__(self, left: Branch, right: Branch, drop_path: Mapping[str, DropPath], bounded: bool) -> None:
         super().__init__()
-        self.left, self.right, self.drop_path, self.keeps_right = left, right, drop_path, keeps_right
+        self.left, self.right = left, right
+        self.drop_path = nn.ModuleDict(drop_path)
         self.combine = nn.ModuleDict({"add": Add()} | ({"relu6": nn.ReLU6()} if bounded else {}))
 
     def forward(self, left: Tensor, right: Tensor, step: int | Tensor | None) -> Tensor:
-        left, right = self.drop_path(self.left(left), step), self.right(right)
-        total = self.combine["add"](left, right if self.keeps_right else self.drop_path(right, step))
+        outputs = {"left": self.left(left), "right": self.right(right)}
+        for side, drop_path in self.drop_path.items():
+            outputs[side] = drop_path(outputs[side], step)
+        total = self.combine["add"](outputs["left"], outputs["right"])
         return self.combine["relu6"](total) if "relu6" in self.combine else total
 
 
@@ -118,11 +122,12 @@ class Cell(Scope):
         self.add_conv("1x1", "beginning_bn", SameConv2d(plan.net.channels, filters, 1), filters)
         self.net_path = tuple(self._modules)[len(self.prev_path) :]
         channels = (filters, filters if self.prev_path else prev.channels)
-        drop_path = DropPath(config.drop_path_keep_prob, plan.depth, config.num_cells + 2, config.total_training_steps)
+        schedule = config.drop_path_keep_prob, plan.depth, config.num_cells + 2, config.total_training_steps
         for number, operands in enumerate(PNASNET_5.combinations):
             left, right = (self._branch(operand, channels, plan, bounded) for operand in operands)
-            keeps_right = operands[1].operation == "none"
-            self.add_module(f"comb_iter_{number}", Combination(left, right, drop_path, keeps_right, bounded))
+            sides = zip(("left", "right"), operands, strict=True)
+            drop_path = {side: DropPath(*schedule) for side, operand in sides if operand.operation != "none"}
+            self.add_module(f"comb_iter_{number}", Combination(left, right, drop_path, bounded))
         self.cell_output = nn.ModuleDict({"concat": Concat()})
 
     def _add_factorized_reduction(self, channels: int, filters: int, bounded: bool) -> None:

@@ -17,7 +17,7 @@ from pnasnet_torch.genotype import (
     stem_filters,
     variant,
 )
-from pnasnet_torch.operations import BatchNorm, GlobalMean, SameConv2d
+from pnasnet_torch.operations import BatchNorm, Dropout, GlobalMean, SameConv2d
 
 AUX_PROJECTION, AUX_FILTERS = 128, 768
 AUX_POOL, AUX_STRIDE = 5, 3
@@ -122,7 +122,7 @@ class FinalLayer(Scope):
         self.add_activation(config.use_bounded_activation)
         self.add("mean", GlobalMean())
         if config.num_classes:
-            self.add("dropout", nn.Dropout(1 - config.dense_dropout_keep_prob))
+            self.add("dropout", Dropout(config.dense_dropout_keep_prob))
             self.add("FC", nn.Linear(channels, config.num_classes))
         self.path = tuple(self._modules)
         if config.num_classes:

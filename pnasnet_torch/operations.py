@@ -1,6 +1,6 @@
 """One module for each operation of the official network, so that a hook sees each output. Tensors are (N, C, H, W)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -109,10 +109,55 @@ class GlobalMean(nn.Module):
         return x.mean(dim=(2, 3))
 
 
-class DropPath(nn.Module):
+class RandomOperation(nn.Module):
+    """An operation that in training draws numbers, uniform in [0, 1).
+
+    They come from PyTorch's generator, or are `draws`, a tensor of the shape asked for, where that is set: so that two
+    networks can share them.
+    """
+
+    draws: Tensor | None = None
+
+    @property
+    def draws_any(self) -> bool:
+        """Whether it draws in training: not where everything is kept."""
+        raise NotImplementedError
+
+    def uniform(self, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Raises ValueError where `draws` have another shape."""
+        if self.draws is None:
+            return torch.rand(shape, dtype=dtype, device=device)
+        if self.draws.shape != torch.Size(shape):
+            raise ValueError(f"expected draws of shape {tuple(shape)}, found {tuple(self.draws.shape)}")
+        return self.draws.to(device)
+
+
+class Dropout(RandomOperation):
+    """slim.dropout: keeps what draws at least 1 - keep_prob, and scales it up."""
+
+    def __init__(self, keep_prob: float) -> None:
+        super().__init__()
+        self.keep_prob = keep_prob
+
+    @property
+    def draws_any(self) -> bool:
+        return self.keep_prob < 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not (self.training and self.draws_any):
+            return x
+        kept = self.uniform(x.shape, x.dtype, x.device) >= 1 - self.keep_prob
+        return torch.where(kept, x * (1 / self.keep_prob), torch.zeros_like(x))
+
+    def extra_repr(self) -> str:
+        return f"keep_prob={self.keep_prob}"
+
+
+class DropPath(RandomOperation):
     """The official `drop_path`: in training, whole examples of a branch are dropped, the others scaled up.
 
-    The probability to keep falls with the cell's depth and, until `total_steps`, with the training step.
+    The probability to keep falls with the cell's depth and, until `total_steps`, with the training step. As in the
+    official code it is a float32 whatever the network's dtype is.
     """
 
     def __init__(self, keep_prob: float, depth: int, num_cells: int, total_steps: int) -> None:
@@ -120,20 +165,21 @@ class DropPath(nn.Module):
         self.final_keep_prob = 1 - (depth + 1) / num_cells * (1 - keep_prob)
         self.total_steps = total_steps
 
-    def keep_prob(self, step: int | Tensor | None) -> float | Tensor:
-        """At training step `step`; None means the end of the schedule."""
-        if step is None:
-            return self.final_keep_prob
-        ratio = step / self.total_steps
-        ratio = ratio.clamp(max=1.0) if isinstance(ratio, Tensor) else min(ratio, 1.0)
-        return 1 - ratio * (1 - self.final_keep_prob)
+    @property
+    def draws_any(self) -> bool:
+        return self.final_keep_prob < 1
+
+    def keep_prob(self, step: int | Tensor | None, device: torch.device | None = None) -> Tensor:
+        """At training step `step`, a float32 scalar; None means the end of the schedule."""
+        done = torch.as_tensor(self.total_steps if step is None else step, dtype=torch.float32, device=device)
+        return 1 - (done / self.total_steps).clamp(max=1.0) * (1 - self.final_keep_prob)
 
     def forward(self, x: Tensor, step: int | Tensor | None = None) -> Tensor:
-        if not self.training or self.final_keep_prob == 1.0:
+        if not (self.training and self.draws_any):
             return x
-        keep_prob = self.keep_prob(step)
-        noise = torch.rand((len(x), 1, 1, 1), device=x.device)
-        return x * (1 / keep_prob) * torch.floor(keep_prob + noise).to(x.dtype)
+        keep_prob = self.keep_prob(step, x.device)
+        kept = torch.floor(keep_prob + self.uniform((len(x), 1, 1, 1), torch.float32, x.device))
+        return x * (1 / keep_prob).to(x.dtype) * kept.to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"final_keep_prob={self.final_keep_prob:.4g}"

@@ -4,7 +4,8 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from tf_reference.layers import IMAGES, Layer, layers_above
 from tf_reference.official import Source
 
 log = logging.getLogger(__name__)
+
+# The modules of this package that shape a graph.
+CODE = ("graph.py", "layers.py", "compat.py")
 
 
 @dataclass(frozen=True)
@@ -62,26 +66,38 @@ class ReferenceGraph:
 
 def reference_graph(source: Source, spec: GraphSpec) -> ReferenceGraph:
     """The graph for `spec`, from the cache where there is a sound entry, else built and stored (10 to 20 s)."""
-    path = (
-        cache_dir("graphs") / f"{spec.variant}-{spec.height}x{spec.width}-{spec.dtype}-{_key(source, spec)[:16]}.graph"
-    )
+
+    def build() -> tuple[dict[str, Any], Any]:
+        graph = _build(source, spec)
+        return describe(graph), graph.graph_def
+
+    described, graph_def = cached(source, spec, CODE, "graph", build)
+    return restore(spec, graph_def, described)
+
+
+def cached(
+    source: Source, spec: GraphSpec, code: Sequence[str], suffix: str, build: Callable[[], tuple[dict[str, Any], Any]]
+) -> tuple[dict[str, Any], Any]:
+    """What `build` gives, plain data and a GraphDef: from the cache where there is a sound entry, else built and
+    stored. `code` are this package's modules that it depends on."""
+    place = f"{spec.variant}-{spec.height}x{spec.width}-{spec.dtype}-{_key(source, spec, code)[:16]}.{suffix}"
+    path = cache_dir("graphs") / place
     try:
-        return _read(path, spec)
+        return _read(path)
     except FileNotFoundError:
         log.info("building the official graph: %s", spec)
     except ValueError as error:
         log.warning("rebuilding the official graph: %s", error)
-    graph = _build(source, spec)
-    _write(path, graph)
-    return graph
+    built = build()
+    _write(path, *built)
+    return built
 
 
-def _key(source: Source, spec: GraphSpec) -> str:
+def _key(source: Source, spec: GraphSpec, code: Sequence[str]) -> str:
     """A digest of all that shapes a graph: the spec, the official source, the versions below it, and this package."""
     versions = [importlib.metadata.version(name) for name in ("tensorflow", "tf-slim", "tf-keras")]
-    files = [Path(__file__).with_name(name) for name in ("graph.py", "layers.py", "compat.py")]
-    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
-    return hashlib.sha256(json.dumps([asdict(spec), source.fingerprint, versions, code]).encode()).hexdigest()
+    digests = [hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest() for name in code]
+    return hashlib.sha256(json.dumps([asdict(spec), source.fingerprint, versions, digests]).encode()).hexdigest()
 
 
 def describe(graph: ReferenceGraph) -> dict[str, Any]:
@@ -102,25 +118,32 @@ def restore(spec: GraphSpec, graph_def: Any, described: dict[str, Any]) -> Refer
     return ReferenceGraph(spec, graph_def, layers, variables)
 
 
-def _write(path: Path, graph: ReferenceGraph) -> None:
-    head = json.dumps(describe(graph)).encode()
-    body = len(head).to_bytes(8) + head + graph.graph_def.SerializeToString(deterministic=True)
+def _write(path: Path, described: dict[str, Any], graph_def: Any) -> None:
+    head = json.dumps(described).encode()
+    body = len(head).to_bytes(8) + head + graph_def.SerializeToString(deterministic=True)
     with replacing(path) as temporary:
         temporary.write_bytes(hashlib.sha256(body).digest() + body)
 
 
-def _read(path: Path, spec: GraphSpec) -> ReferenceGraph:
+def _read(path: Path) -> tuple[dict[str, Any], Any]:
     content = path.read_bytes()
     digest, body = content[:32], memoryview(content)[32:]
     if hashlib.sha256(body).digest() != digest:
         raise ValueError(f"{path} is damaged: its checksum does not fit")
     end = 8 + int.from_bytes(body[:8])
     head = json.loads(bytes(body[8:end]))
-    graph_def = compat.tensorflow().compat.v1.GraphDef.FromString(bytes(body[end:]))
-    return restore(spec, graph_def, head)
+    return head, compat.tensorflow().compat.v1.GraphDef.FromString(bytes(body[end:]))
 
 
 def _build(source: Source, spec: GraphSpec) -> ReferenceGraph:
+    with official_network(source, spec) as (graph, net, end_points):
+        return part_of(graph, spec, layers_above([net, *end_points.values()]), [])
+
+
+@contextmanager
+def official_network(source: Source, spec: GraphSpec) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
+    """The official network as its own code builds it: the graph, which is the default one meanwhile, its output, and
+    its end points. Raises InputError where the code cannot build it."""
     tf = compat.tensorflow()
     v1 = tf.compat.v1
     pnasnet = source.load(source.kind.network)
@@ -142,10 +165,15 @@ def _build(source: Source, spec: GraphSpec) -> ReferenceGraph:
                 net, end_points = build(images, spec.num_classes, is_training=spec.training, config=config)
         except (ValueError, AssertionError, UnboundLocalError) as error:
             raise InputError(f"the official code cannot build {spec}: {error}") from error
-    layers = layers_above([net, *end_points.values()])
+        yield graph, net, end_points
+
+
+def part_of(graph: Any, spec: GraphSpec, layers: dict[str, Layer], operations: Sequence[str]) -> ReferenceGraph:
+    """What of a graph computes `layers` and `operations`, and assigns variables."""
+    v1 = compat.tensorflow().compat.v1
     variables = dict(_variables(graph, {variable.op.name for variable in graph.get_collection("model_variables")}))
     kept = [layer.tensor.partition(":")[0] for layer in layers.values()] + [row.assign for row in variables.values()]
-    graph_def = v1.graph_util.extract_sub_graph(graph.as_graph_def(), kept)
+    graph_def = v1.graph_util.extract_sub_graph(graph.as_graph_def(), [*kept, *operations])
     return ReferenceGraph(spec, graph_def, layers, variables)
 
 

@@ -1,9 +1,9 @@
 """Weights and images in, layers out: one Session.run each."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from tf_reference.errors import InputError
 from tf_reference.graph import ReferenceGraph
 from tf_reference.layers import IMAGES
 
+# What a tensor is called by whoever asks for it.
+Key = TypeVar("Key", bound=Hashable)
+
 
 class Reference:
     """A session over the part of the official graph that computes `layers` (default: all), as written, unoptimised.
@@ -19,12 +22,19 @@ class Reference:
     Use it as a context manager; leaving it frees the weights.
     """
 
-    def __init__(self, graph: ReferenceGraph, layers: Iterable[str] | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        graph: ReferenceGraph,
+        layers: Iterable[str] | None = None,
+        threads: int | None = None,
+        others: Iterable[str] = (),
+    ) -> None:
+        """`others` are tensors that can be run besides the layers."""
         tf = tensorflow()
         v1 = tf.compat.v1
         self.graph = graph
         self.layers = list(graph.layers if layers is None else layers)
-        tensors = [graph.layers[name].tensor for name in self.layers]
+        tensors = [*(graph.layers[name].tensor for name in self.layers), *others]
         part = v1.graph_util.extract_sub_graph(graph.graph_def, [tensor.partition(":")[0] for tensor in tensors])
         needed = {node.name for node in part.node} & set(graph.variables)
         self.variables = {name: variable for name, variable in graph.variables.items() if name in needed}
@@ -61,13 +71,19 @@ class Reference:
 
         In the graph's dtype. Each new set of layers takes TensorFlow a while to prepare.
         """
+        fetches = {name: self.graph.layers[name].tensor for name in (self.layers if layers is None else layers)}
+        return self.run_tensors(fetches, images_nhwc) if fetches else {}
+
+    def run_tensors(
+        self, fetches: Mapping[Key, str], images_nhwc: np.ndarray, feed: Mapping[str, np.ndarray] | None = None
+    ) -> dict[Key, np.ndarray]:
+        """Any tensors, by names of one's own, for the images (N, H, W, 3) and what else is fed. Raises InputError for
+        images of another form."""
         spec = self.graph.spec
         if images_nhwc.shape[1:] != (spec.height, spec.width, 3):
             raise InputError(f"expected images (N, {spec.height}, {spec.width}, 3), found {images_nhwc.shape}")
-        fetches = {name: self.graph.layers[name].tensor for name in (self.layers if layers is None else layers)}
-        result: dict[str, np.ndarray] = {}
-        if fetches:
-            result = self._session.run(fetches, {f"{IMAGES}:0": images_nhwc.astype(spec.dtype, copy=False)})
+        values = {f"{IMAGES}:0": images_nhwc.astype(spec.dtype, copy=False), **(feed or {})}
+        result: dict[Key, np.ndarray] = self._session.run(dict(fetches), values)
         return result
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:

@@ -59,7 +59,7 @@ def _in_place(relu: str) -> Plant:
 def _drop_path(model: PNASNet, site: str) -> None:
     """Active, and keeping every example: the branch is scaled."""
     drop_path = DropPath(keep_prob=0.999, depth=4, num_cells=5, total_steps=1)
-    part(model, f"{site}.comb_iter_1").drop_path = drop_path.train()
+    part(model, f"{site}.comb_iter_1").drop_path["left"] = drop_path.train()
 
 
 STATES = (

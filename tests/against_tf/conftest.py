@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pnasnet_torch import Config, PNASNet
 from pnasnet_torch.cell import Scope
-from pnasnet_torch.operations import DropPath
+from pnasnet_torch.operations import RandomOperation
 from pnasnet_torch.weights import load_tf_variables
 from tf_reference.compat import tensorflow
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
@@ -24,7 +24,7 @@ settings.register_profile("frameworks", deadline=None, derandomize=True, max_exa
 settings.load_profile("frameworks")
 
 OFFICIAL_FIELDS = set(Config.__dataclass_fields__) - {"num_classes", "aux_image_size"}
-NO_LAYERS = (DropPath, nn.Dropout, nn.Flatten)
+NO_LAYERS = (nn.Flatten, RandomOperation)
 Layers = dict[str, np.ndarray]
 
 

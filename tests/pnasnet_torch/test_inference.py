@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pnasnet_torch import Config, PNASNet, variant
 from pnasnet_torch.cell import Scope
 from pnasnet_torch.inference import CeilMaxPool2d, inference_form
-from pnasnet_torch.operations import BatchNorm, DropPath, SameConv2d, SameMaxPool2d
+from pnasnet_torch.operations import BatchNorm, RandomOperation, SameConv2d, SameMaxPool2d
 from pnasnet_torch.packed import PackedConv2d
 from pnasnet_torch.padding import pad_same
 
@@ -33,7 +33,7 @@ def layers(model: PNASNet, images: Tensor) -> dict[str, Tensor]:
     """Every layer's output, by name."""
     model, found = copy.deepcopy(model), {}
     for name, module in model.named_modules():
-        if not any(module.children()) and not isinstance(module, Scope | DropPath | nn.Dropout):
+        if not any(module.children()) and not isinstance(module, RandomOperation | Scope):
             module.register_forward_hook(lambda _m, _x, output, name=name: found.update({name: output.clone()}))
     with torch.inference_mode():
         model.predict(images) if model.config.num_classes else model(images)

@@ -204,8 +204,11 @@ def test_drop_path_spares_none_and_uses_the_cells_own_depth(small: Config, image
     for depth, (plan, _) in enumerate(model.cell_plans):
         for number in range(5):
             combination = model.get_submodule(f"{plan.scope}.comb_iter_{number}")
-            assert combination.keeps_right == (number == 4)
-            assert combination.drop_path.final_keep_prob == pytest.approx(1 - (depth + 1) / 5 * 0.4)  # type: ignore[union-attr]
+            drop_path: Any = combination.drop_path
+            assert [*drop_path] == ["left", "right"][: 1 + (number != 4)]
+            assert all(
+                module.final_keep_prob == pytest.approx(1 - (depth + 1) / 5 * 0.4) for module in drop_path.values()
+            )
 
 
 def test_state_dict_round_trip(small: Config, small_model: PNASNet, images: Tensor) -> None:

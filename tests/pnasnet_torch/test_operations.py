@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from torch import Tensor, nn
+from torch import nn
 
 from pnasnet_torch.operations import BatchNorm, Clip, Concat, DropPath, GlobalMean, SameConv2d, SameMaxPool2d, Subsample
 
@@ -110,15 +110,14 @@ SCHEDULE = [
 
 @pytest.mark.parametrize(("depth", "step", "expected"), SCHEDULE)
 def test_drop_path_follows_the_official_schedule(depth: int, step: int | None, expected: float) -> None:
-    assert large_drop_path(depth).keep_prob(step) == pytest.approx(expected, rel=1e-12)
+    assert large_drop_path(depth).keep_prob(step).item() == pytest.approx(expected, rel=1e-7)
 
 
 @pytest.mark.parametrize("step", [0, 1, 125_000, 250_000, 1_000_000])
 def test_drop_path_takes_the_step_as_a_tensor(step: int) -> None:
     drop_path = large_drop_path(9)
     found = drop_path.keep_prob(torch.tensor(step))
-    assert isinstance(found, Tensor)
-    assert found.item() == pytest.approx(drop_path.keep_prob(step), rel=1e-6)
+    assert torch.equal(found, drop_path.keep_prob(step))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)

@@ -1,0 +1,24 @@
+"""Gates *training*, *loss* and *gradient* (--training): both sides train alike on one batch, in double precision."""
+
+import pytest
+
+from parity.plugin import raise_unless_passed
+from parity.result import LayerResult
+
+
+@pytest.mark.gate("training")
+def test_training(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
+    """In training mode the layer's values agree to float64 rounding."""
+    raise_unless_passed(verdict, request)
+
+
+@pytest.mark.gate("loss")
+def test_loss(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
+    """This part of the loss is the same on both sides."""
+    raise_unless_passed(verdict, request)
+
+
+@pytest.mark.gate("gradient")
+def test_gradient(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
+    """The loss's gradient at the layer, or of the variable, agrees to float64 rounding."""
+    raise_unless_passed(verdict, request)

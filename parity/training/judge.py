@@ -1,0 +1,99 @@
+"""The training gates of one network: the official one trains first, then the port, judged in the hooks."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+import numpy as np
+
+from parity import compare
+from parity.capture import PortError
+from parity.layers import WHOLE, Network
+from parity.policy import FLOAT64, GRADIENT_FLOAT64
+from parity.result import Check, LayerResult
+from parity.training.names import FORWARD, GRADIENT, LOSS, names
+from parity.training.port import Report, TrainingPort, make_model
+from parity.values import Layers, Results, Step
+from pnasnet_torch import PNASNet
+from pnasnet_torch.training import Losses
+from tf_reference.training import Batch, TrainingGraph, TrainingReference, TrainingValues
+
+POLICIES = {FORWARD: FLOAT64, GRADIENT: GRADIENT_FLOAT64}
+Make = Callable[[Network, str], PNASNet]
+
+
+def judge(
+    network: Network,
+    graph: TrainingGraph,
+    variables: Mapping[str, np.ndarray],
+    batch: Batch,
+    threads: int,
+    chosen: Layers,
+    step: Step,
+    make: Make = make_model,
+) -> dict[str, Results]:
+    """Results by training gate, in float64, of the names that were `chosen`; one that the port does not give fails."""
+    with step(f"{network}: official network trains in float64"), TrainingReference(graph, threads) as reference:
+        reference.assign(variables)
+        official = reference.train(batch)
+    with step(f"{network}: port trains in float64"):
+        results, problem = port_results(network, graph, variables, batch, official, make)
+    return {
+        gate: {
+            name: rows[name] if name in rows else LayerResult(gate, str(network), name, problem=problem)
+            for name in chosen.get(gate, ())
+        }
+        for gate, rows in results.items()
+    }
+
+
+def port_results(
+    network: Network,
+    graph: TrainingGraph,
+    variables: Mapping[str, np.ndarray],
+    batch: Batch,
+    official: TrainingValues,
+    make: Make,
+) -> tuple[dict[str, Results], str]:
+    """The results on all that the port gives, and why there are no others. Takes what is compared from `official`."""
+    results: dict[str, Results] = {FORWARD: {}, LOSS: {}, GRADIENT: {}}
+
+    def compared(gate: str, expected: dict[str, np.ndarray]) -> Report:
+        def report(name: str, actual: np.ndarray) -> None:
+            if name in expected:
+                truth, policy = expected.pop(name), POLICIES[gate]
+                results[gate][name] = compare.float64(str(network), name, actual, truth, gate, policy)
+
+        return report
+
+    try:
+        port = TrainingPort(make(network, "float64"), variables)
+        results[LOSS][WHOLE] = _parts(network, graph, port)
+        losses = port.train(batch, compared(FORWARD, official.layers), compared(GRADIENT, official.gradients))
+        results[LOSS] |= {result.layer: result for result in _losses(network, losses, official.losses)}
+    except PortError as error:
+        return results, str(error)
+    return results, "only one of the sides has it"
+
+
+def _losses(network: Network, losses: Losses, official: Mapping[str, np.ndarray]) -> Iterator[LayerResult]:
+    for name, truth in official.items():
+        found, expected = float(getattr(losses, name).detach()), float(truth)
+        check = Check("relative difference", abs(found - expected) / abs(expected), FLOAT64.relative_l2)
+        notes = (f"the port has {found!r}, the official network {expected!r}",)
+        yield LayerResult(LOSS, str(network), name, (check,), notes=notes)
+
+
+def _parts(network: Network, graph: TrainingGraph, port: TrainingPort) -> LayerResult:
+    """Both sides have the same layers and variables, draw in the same places, and regularise the same variables."""
+    sides = {
+        "layer": (set(port.layers), set(graph.network.layers)),
+        "gradient": (set(names(GRADIENT, network)), set(graph.gradients)),
+        "random operation": (set(port.random_operations), set(graph.draws)),
+        "regularised variable": (port.regularized(), set(graph.regularized)),
+    }
+    alone = [line for what, (ours, official) in sides.items() for line in _alone(what, ours, official)]
+    return LayerResult(LOSS, str(network), WHOLE, (Check("what one side alone has", len(alone), 0),), notes=(*alone,))
+
+
+def _alone(what: str, ours: Collection[str], official: Collection[str]) -> Iterator[str]:
+    for name in sorted({*ours} ^ {*official}):
+        yield f"{what} {name}: {'the port' if name in ours else 'the official network'} alone has it"

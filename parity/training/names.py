@@ -1,0 +1,53 @@
+"""What the training gates judge, by name, read off a port without weights."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+
+from parity.layers import WHOLE, Network, layer_modules, layer_of
+from parity.policy import TRAINING_GATES
+from tf_reference.layers import Layer
+
+LOSSES = ("cross_entropy", "auxiliary", "regularization", "total")
+# No loss depends on it.
+NO_GRADIENT = frozenset({"final_layer.predictions"})
+FORWARD, LOSS, GRADIENT = TRAINING_GATES
+LAYER_GATES = (FORWARD, GRADIENT)
+
+
+def names(gate: str, network: Network) -> tuple[str, ...]:
+    """Of a training gate: layers, the parts of the loss, or layers and variables (by TensorFlow's names)."""
+    if gate == LOSS:
+        return (*LOSSES, WHOLE)
+    layers, variables = _parts(network)
+    return layers if gate == FORWARD else (*(layer for layer in layers if layer not in NO_GRADIENT), *variables)
+
+
+@cache
+def _parts(network: Network) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The layers, and the variables that are trained."""
+    import torch
+
+    from pnasnet_torch import PNASNet, variant
+    from pnasnet_torch.weights import variable_targets
+
+    config = replace(variant(network.variant).config, aux_image_size=(network.height, network.width))
+    with torch.device("meta"):
+        model = PNASNet(config)
+    trained = {name for name, _ in model.named_parameters()}
+    targets = variable_targets(model).items()
+    return tuple(layer_modules(model)), tuple(name for name, target in targets if target.parameter in trained)
+
+
+def feeders(gate: str, layers: Mapping[str, Layer], judged: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """What each name's value is computed from, in the order of the computation. A gradient comes from the layers that
+    the layer feeds, a variable's from that of the layer that uses it."""
+    if gate != GRADIENT:
+        return {name: layer.inputs for name, layer in layers.items()}
+    fed: dict[str, list[str]] = {name: [] for name in layers}
+    for name, layer in layers.items():
+        for feeder in layer.inputs:
+            if feeder in fed:
+                fed[feeder].append(name)
+    backward = {name: tuple(consumers) for name, consumers in reversed(fed.items())}
+    return backward | {name: (layer_of(name),) for name in judged if name not in backward and "/" in name}

@@ -1,0 +1,99 @@
+"""The port's forward and backward on a batch, reported as they are computed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from parity.capture import PortError, to_nchw, to_nhwc
+from parity.layers import Network, layer_modules
+from parity.subject import views
+from pnasnet_torch import PNASNet, variant
+from pnasnet_torch.operations import RandomOperation
+from pnasnet_torch.training import Losses, regularized, training_loss
+from pnasnet_torch.weights import empty_network, load_tf_variables, variable_targets
+from tf_reference.training import Batch
+
+Report = Callable[[str, np.ndarray], None]
+
+
+def make_model(network: Network, dtype: str) -> PNASNet:
+    """The port with its auxiliary head for the network's image size, in training mode; weights are to be loaded."""
+    config = replace(variant(network.variant).config, aux_image_size=(network.height, network.width))
+    return empty_network(config, getattr(torch, dtype)).train()
+
+
+class TrainingPort:
+    """A port that trains. Raises PortError for whatever the port raises."""
+
+    def __init__(self, model: PNASNet, variables: Mapping[str, np.ndarray]) -> None:
+        self.model = model
+        load_tf_variables(model, variables)
+        model.requires_grad_()
+
+    @property
+    def layers(self) -> Mapping[str, nn.Module]:
+        return layer_modules(self.model)
+
+    def regularized(self) -> set[str]:
+        """The variables, by TensorFlow's names, whose L2 norm is part of the loss."""
+        names = {target.parameter: name for name, target in variable_targets(self.model).items()}
+        return {names[parameter] for parameter, _ in regularized(self.model)}
+
+    def train(self, batch: Batch, values: Report, gradients: Report) -> Losses:
+        """One forward and backward: calls `values` with each layer's output and `gradients` with the total loss's
+        gradient at each layer (NHWC), as they are computed, then with that of each variable (by TensorFlow's name and
+        in its layout)."""
+        running = ""
+
+        def after(name: str, output: Tensor) -> None:
+            nonlocal running
+            running = name
+            values(name, to_nhwc(output))
+            if output.requires_grad:
+                output.register_hook(  # type: ignore[no-untyped-call]
+                    lambda gradient: gradients(name, to_nhwc(gradient))
+                )
+
+        modules = self.layers.items()
+        handles = [
+            module.register_forward_hook(lambda _module, _inputs, output, name=name: after(name, output))
+            for name, module in modules
+        ]
+        try:
+            self._share(batch.draws)
+            losses = self._forward(batch)
+            losses.total.backward()  # type: ignore[no-untyped-call]
+        except Exception as error:
+            raise PortError(running, error) from error
+        finally:
+            for handle in handles:
+                handle.remove()
+        self._report_variables(gradients)
+        return losses
+
+    def _forward(self, batch: Batch) -> Losses:
+        dtype = next(self.model.parameters()).dtype
+        outputs = self.model(to_nchw(batch.images_nhwc, dtype), batch.step)
+        with torch.no_grad():
+            self.model.final_layer.predict(outputs.logits)
+        return training_loss(self.model, outputs, torch.from_numpy(batch.labels))
+
+    @property
+    def random_operations(self) -> Mapping[str, RandomOperation]:
+        """Those that do draw: drop path does not where everything is kept."""
+        modules = self.model.named_modules()
+        return {name: module for name, module in modules if isinstance(module, RandomOperation) and module.draws_any}
+
+    def _share(self, draws: Mapping[str, np.ndarray]) -> None:
+        """Gives each random operation its draws; one that the official network lacks draws its own, which shows."""
+        for name, module in self.random_operations.items():
+            module.draws = torch.from_numpy(draws[name]) if name in draws else None
+
+    def _report_variables(self, gradients: Report) -> None:
+        parameters = self.model.named_parameters()
+        found = {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
+        for name, gradient in views(found, variable_targets(self.model)).items():
+            gradients(name, gradient.numpy())

@@ -1,0 +1,62 @@
+"""Mobile at a small size, trained officially once, and the port as each test makes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from parity.layers import Network
+from parity.options import PHOTOGRAPHS
+from parity.training import make_batch, with_aux_head
+from parity.training.judge import port_results
+from parity.training.port import make_model
+from parity.values import Results
+from pnasnet_torch import PNASNet, variant
+from tf_reference import checkpoint, official
+from tf_reference.graph import GraphSpec
+from tf_reference.preprocess import load_images
+from tf_reference.synthetic import synthetic_checkpoint
+from tf_reference.training import Batch, TrainingGraph, TrainingReference, TrainingValues, training_graph
+
+NETWORK = Network("mobile", 97, 97)
+Train = Callable[..., dict[str, Results]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The official network, its variables, the batch, and what it made of it."""
+
+    network: Network
+    graph: TrainingGraph
+    variables: dict[str, np.ndarray]
+    batch: Batch
+    values: TrainingValues
+
+
+@pytest.fixture(scope="session")
+def trained() -> Trained:
+    source, photographs = official.find(), sorted(PHOTOGRAPHS.glob("*.jpg"))
+    graph = training_graph(source, GraphSpec("mobile", 97, 97, "float64", training=True))
+    prefix = synthetic_checkpoint(source, "mobile", variant("mobile").image_size, 0, photographs)
+    variables, _ = with_aux_head(checkpoint.read(prefix), graph, 0)
+    batch = make_batch(graph, load_images(source, photographs[:2], 97, 97), 0)
+    with TrainingReference(graph, 1) as reference:
+        reference.assign(variables)
+        return Trained(NETWORK, graph, variables, batch, reference.train(batch))
+
+
+@pytest.fixture
+def train(trained: Trained) -> Train:
+    """The results of a port that `change` was done to."""
+
+    def run(change: Callable[[PNASNet], object] = lambda _model: None) -> dict[str, Results]:
+        def make(network: Network, dtype: str) -> PNASNet:
+            model = make_model(network, dtype)
+            change(model)
+            return model
+
+        values = TrainingValues(*map(dict, trained.values))
+        return port_results(NETWORK, trained.graph, trained.variables, trained.batch, values, make)[0]
+
+    return run
