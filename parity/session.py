@@ -200,10 +200,10 @@ class ParitySession:
             assert isinstance(source, LiveSource), "training is judged by the official network itself"
             graph = source.training_graph(network)
             variables, made = training.with_aux_head(self._turn.variables(), graph, options.seed)
-            batch = training.make_batch(graph, self._turn.images(), options.seed)
+            batches = training.make_batches(graph, self._turn.images(), options.seed)
         if made:
             self._said.append(
                 f"{network}: the auxiliary head has random weights: the checkpoint has none for this size"
             )
         self.layers[network] = graph.network.layers
-        return training.judge(network, graph, variables, batch, options.threads, layers, self._step)
+        return training.judge(network, graph, variables, batches, options.threads, layers, self._step)

@@ -1,4 +1,4 @@
-"""Gates *training*, *loss* and *gradient* (--training): both sides train alike on one batch, in double precision."""
+"""Gates *training*, *loss*, *gradient* and *step* (--training): both sides train alike, in double precision."""
 
 import pytest
 
@@ -21,4 +21,10 @@ def test_loss(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
 @pytest.mark.gate("gradient")
 def test_gradient(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
     """The loss's gradient at the layer, or of the variable, agrees to float64 rounding."""
+    raise_unless_passed(verdict, request)
+
+
+@pytest.mark.gate("step")
+def test_step(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
+    """After three steps of the optimiser the variable, or what is kept of it, agrees to float64 rounding."""
     raise_unless_passed(verdict, request)

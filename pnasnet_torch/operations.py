@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 from pnasnet_torch.padding import pad_same
 
 BATCH_NORM_EPSILON = 1e-3
-# PyTorch's momentum is the weight of the new value, slim's decay (0.9997) that of the old one.
-BATCH_NORM_MOMENTUM = 1 - 0.9997
+# PyTorch's momentum is the weight of the new value, slim's decay (0.9997) that of the old one. TensorFlow holds it in
+# float32, whatever dtype the network has.
+BATCH_NORM_MOMENTUM = float(np.float32(1 - 0.9997))
 CLIP = 6.0
 
 

@@ -1,7 +1,7 @@
 """The official network in training: the loss as slim composes it, its gradients, and what it draws at random."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +17,13 @@ from tf_reference.run import Reference
 # research/slim/train_image_classifier.py: labels smoothed as published for this network, weight of the auxiliary loss.
 LABEL_SMOOTHING = 0.1
 AUX_WEIGHT = 0.4
-LABELS = "labels"
+# And its optimiser, with what is published for this network.
+RMSPROP_DECAY, RMSPROP_MOMENTUM, RMSPROP_EPSILON = 0.9, 0.9, 1.0
+CLIP_NORM = 10.0
+AVERAGE_DECAY = 0.9999
+SLOTS = ("rms", "momentum")
+# What is fed.
+LABELS, RATE, STEP = "labels", "learning_rate", "step"
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,26 @@ class Draw:
 
 
 @dataclass(frozen=True)
+class Update:
+    """A whole step. Running `initialize` once, behind the variables' assignment, gives the slots their first values;
+    `statistics` updates the moving statistics alone, `weights` the weights and the slots, `averages` the averages.
+    `slots` are the tensors of what the optimiser and the averages keep, by variable and kind; `variables` those of the
+    variables themselves."""
+
+    initialize: list[str]
+    statistics: list[str]
+    weights: str
+    averages: str
+    slots: dict[str, str]
+    variables: dict[str, str]
+
+    def names(self) -> Iterator[str]:
+        """Of all operations and tensors."""
+        yield from (*self.initialize, *self.statistics, self.weights, self.averages)
+        yield from (*self.slots.values(), *self.variables.values())
+
+
+@dataclass(frozen=True)
 class TrainingGraph:
     """The official training graph. Tensors by name: `draws` by the operation's, `losses` by the parts of the loss,
     `gradients` of the total by layer and by variable. `steps` all hold the training step. `regularized` are the
@@ -43,6 +69,7 @@ class TrainingGraph:
     losses: dict[str, str]
     gradients: dict[str, str]
     regularized: tuple[str, ...]
+    update: Update
 
 
 @dataclass(frozen=True)
@@ -69,19 +96,18 @@ class TrainingReference(Reference):
 
     def __init__(self, graph: TrainingGraph, threads: int | None = None) -> None:
         drawn = (draw.keep_prob for draw in graph.draws.values() if draw.keep_prob)
-        super().__init__(graph.network, None, threads, [*graph.losses.values(), *graph.gradients.values(), *drawn])
+        others = [*graph.losses.values(), *graph.gradients.values(), *drawn, *graph.update.names()]
+        super().__init__(graph.network, None, threads, others)
         self.training = graph
 
     def train(self, batch: Batch) -> TrainingValues:
         """One forward and backward. Nothing is updated."""
         training = self.training
-        draws = {draw.tensor: batch.draws[name] for name, draw in training.draws.items()}
-        feed = {f"{LABELS}:0": batch.labels, **draws, **self._steps(batch.step)}
         layers = {name: layer.tensor for name, layer in self.graph.layers.items()}
         tensors = TrainingValues(layers, training.losses, training.gradients)
         fetches = {(kind, name): tensor for kind, group in enumerate(tensors) for name, tensor in group.items()}
         values = TrainingValues({}, {}, {})
-        for (kind, name), value in self.run_tensors(fetches, batch.images_nhwc, feed).items():
+        for (kind, name), value in self.run_tensors(fetches, batch.images_nhwc, self._feed(batch)).items():
             values[kind][name] = value
         return values
 
@@ -90,6 +116,26 @@ class TrainingReference(Reference):
         fetches = {name: draw.keep_prob for name, draw in self.training.draws.items() if draw.keep_prob}
         spec = self.graph.spec
         return self.run_tensors(fetches, np.zeros((1, spec.height, spec.width, 3)), self._steps(step))
+
+    def update(self, batches: Iterable[Batch], rate: float) -> dict[str, np.ndarray]:
+        """Whole steps, one for each batch: gradients of the weights as they are, moving statistics, weights, and then
+        averages. Returns all variables, and what the optimiser and the averages keep, as they are in the end.
+
+        The first call begins with the optimiser's first values and averages of the variables that were assigned.
+        """
+        update = self.training.update
+        self._session.run(update.initialize)
+        for batch in batches:
+            feed = self._feed(batch) | {f"{RATE}:0": np.array(rate)}
+            operations = dict.fromkeys((*update.statistics, update.weights))
+            self.run_tensors({name: name for name in operations}, batch.images_nhwc, feed)
+            self._session.run(update.averages, {f"{STEP}:0": np.array(batch.step, np.float64)})
+        result: dict[str, np.ndarray] = self._session.run(update.variables | update.slots)
+        return result
+
+    def _feed(self, batch: Batch) -> dict[str, np.ndarray]:
+        draws = {draw.tensor: batch.draws[name] for name, draw in self.training.draws.items()}
+        return {f"{LABELS}:0": batch.labels, **draws, **self._steps(batch.step)}
 
     def _steps(self, step: int) -> dict[str, np.ndarray]:
         return dict.fromkeys(self.training.steps, np.array(step, np.int64))
@@ -111,6 +157,7 @@ def training_graph(source: Source, spec: GraphSpec) -> TrainingGraph:
         found["losses"],
         found["gradients"],
         tuple(found["regularized"]),
+        Update(**found["update"]),
     )
 
 
@@ -127,13 +174,40 @@ def _build(source: Source, spec: GraphSpec) -> TrainingGraph:
         names = [*layers, *(variable.op.name for variable in variables)]
         gradients = {name: tensor.name for name, tensor in zip(names, found, strict=True) if tensor is not None}
         tensors = {name: tensor.name for name, tensor in losses.items()}
-        kept = [name.partition(":")[0] for name in (*tensors.values(), *gradients.values())]
+        update = _update(made, [(found[len(places) + place], variable) for place, variable in enumerate(variables)])
+        kept = [name.partition(":")[0] for name in (*tensors.values(), *gradients.values(), *update.names())]
         network = part_of(made, spec, layers, kept)
         operations = {node.name for node in network.graph_def.node}
         reads = [op for op in made.get_operations() if op.type == "ReadVariableOp" and op.name in operations]
         steps = tuple(op.outputs[0].name for op in reads if op.inputs[0].op.name == "global_step")
         regularized = tuple(_regularized(made))
-        return TrainingGraph(network, dict(_draws(made, operations)), steps, tensors, gradients, regularized)
+        return TrainingGraph(network, dict(_draws(made, operations)), steps, tensors, gradients, regularized, update)
+
+
+def _update(made: Any, gradients: Sequence[tuple[Any, Any]]) -> Update:
+    """slim's optimiser for this network, behind clipping by the global norm, and averages of weights and statistics."""
+    tf = compat.tensorflow()
+    v1 = tf.compat.v1
+    rate, step = v1.placeholder("float64", [], name=RATE), v1.placeholder("float64", [], name=STEP)
+    clipped, _ = tf.clip_by_global_norm([gradient for gradient, _ in gradients], CLIP_NORM)
+    optimizer = v1.train.RMSPropOptimizer(rate, RMSPROP_DECAY, RMSPROP_MOMENTUM, epsilon=RMSPROP_EPSILON)
+    variables = [variable for _, variable in gradients]
+    weights = optimizer.apply_gradients(zip(clipped, variables, strict=True))
+    model = made.get_collection("model_variables")
+    averages = v1.train.ExponentialMovingAverage(AVERAGE_DECAY, num_updates=step)
+    averaged = averages.apply(model)
+    kept = {
+        f"{variable.op.name}/{name}": optimizer.get_slot(variable, name) for name in SLOTS for variable in variables
+    }
+    kept |= {f"{variable.op.name}/average": averages.average(variable) for variable in model}
+    return Update(
+        [slot.initializer.name for slot in kept.values()],
+        [operation.name for operation in made.get_collection("update_ops")],
+        weights.name,
+        averaged.name,
+        {name: slot.read_value().name for name, slot in kept.items()},
+        {variable.op.name: variable.read_value().name for variable in model},
+    )
 
 
 def _losses(made: Any, spec: GraphSpec, logits: Any, aux_logits: Any) -> dict[str, Any]:

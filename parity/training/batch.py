@@ -1,6 +1,7 @@
 """What both sides train on: photographs, labels, and random draws that they share."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,6 +9,8 @@ from tf_reference.training import Batch, TrainingGraph
 
 # Halfway through the official schedule of drop path.
 STEP = 125_000
+# Whole steps that are compared.
+STEPS = 3
 
 
 def make_batch(graph: TrainingGraph, images_nhwc: np.ndarray, seed: int) -> Batch:
@@ -25,6 +28,11 @@ def make_batch(graph: TrainingGraph, images_nhwc: np.ndarray, seed: int) -> Batc
             draws[name][rng.integers(count)] = rng.uniform(0.5, 1)
         draws[name] = draws[name].astype(draw.dtype)
     return Batch(images_nhwc, rng.integers(1, classes, count), draws, STEP)
+
+
+def make_batches(graph: TrainingGraph, images_nhwc: np.ndarray, seed: int) -> list[Batch]:
+    """Three batches of the images, one after the other, each with draws of its own."""
+    return [replace(make_batch(graph, images_nhwc, seed + number), step=STEP + number) for number in range(STEPS)]
 
 
 def with_aux_head(

@@ -1,6 +1,6 @@
 """The training gates of one network: the official one trains first, then the port, judged in the hooks."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -9,13 +9,16 @@ from parity.capture import PortError
 from parity.layers import WHOLE, Network
 from parity.policy import FLOAT64, GRADIENT_FLOAT64
 from parity.result import Check, LayerResult
-from parity.training.names import FORWARD, GRADIENT, LOSS, names
+from parity.training.names import FORWARD, GRADIENT, LOSS, STEP, names
 from parity.training.port import Report, TrainingPort, make_model
 from parity.values import Layers, Results, Step
 from pnasnet_torch import PNASNet
 from pnasnet_torch.training import Losses
 from tf_reference.training import Batch, TrainingGraph, TrainingReference, TrainingValues
 
+ALONE = "one of the sides alone has it"
+# The learning rate of whole steps, slim's default.
+RATE = 0.01
 POLICIES = {FORWARD: FLOAT64, GRADIENT: GRADIENT_FLOAT64}
 Make = Callable[[Network, str], PNASNet]
 
@@ -24,25 +27,33 @@ def judge(
     network: Network,
     graph: TrainingGraph,
     variables: Mapping[str, np.ndarray],
-    batch: Batch,
+    batches: Sequence[Batch],
     threads: int,
     chosen: Layers,
     step: Step,
     make: Make = make_model,
 ) -> dict[str, Results]:
     """Results by training gate, in float64, of the names that were `chosen`; one that the port does not give fails."""
-    with step(f"{network}: official network trains in float64"), TrainingReference(graph, threads) as reference:
+    updated: Mapping[str, np.ndarray] = {}
+    with TrainingReference(graph, threads) as reference:
         reference.assign(variables)
-        official = reference.train(batch)
-    with step(f"{network}: port trains in float64"):
-        results, problem = port_results(network, graph, variables, batch, official, make)
-    return {
-        gate: {
-            name: rows[name] if name in rows else LayerResult(gate, str(network), name, problem=problem)
-            for name in chosen.get(gate, ())
-        }
-        for gate, rows in results.items()
-    }
+        with step(f"{network}: official network's gradients in float64"):
+            official = reference.train(batches[0])
+        if chosen.get(STEP):
+            with step(f"{network}: official network takes {len(batches)} steps in float64"):
+                updated = reference.update(batches, RATE)
+    with step(f"{network}: port's gradients in float64"):
+        results, problem = port_results(network, graph, variables, batches[0], official, make)
+        problems = dict.fromkeys(results, problem)
+    if chosen.get(STEP):
+        with step(f"{network}: port takes {len(batches)} steps in float64"):
+            results[STEP], problems[STEP] = step_results(network, variables, batches, updated, make)
+
+    def result(gate: str, name: str) -> LayerResult:
+        missing = LayerResult(gate, str(network), name, problem=problems[gate])
+        return results[gate].get(name, missing)
+
+    return {gate: {name: result(gate, name) for name in chosen.get(gate, ())} for gate in results}
 
 
 def port_results(
@@ -71,7 +82,23 @@ def port_results(
         results[LOSS] |= {result.layer: result for result in _losses(network, losses, official.losses)}
     except PortError as error:
         return results, str(error)
-    return results, "only one of the sides has it"
+    return results, ALONE
+
+
+def step_results(
+    network: Network,
+    variables: Mapping[str, np.ndarray],
+    batches: Sequence[Batch],
+    official: Mapping[str, np.ndarray],
+    make: Make,
+) -> tuple[Results, str]:
+    """The results on whole steps: on each variable, and on what is kept of it; and why there are no others."""
+    try:
+        found = TrainingPort(make(network, "float64"), variables).update(batches, RATE)
+    except PortError as error:
+        return {}, str(error)
+    common = official.keys() & found.keys()
+    return {name: compare.float64(str(network), name, found[name], official[name], STEP) for name in common}, ALONE
 
 
 def _losses(network: Network, losses: Losses, official: Mapping[str, np.ndarray]) -> Iterator[LayerResult]:

@@ -11,21 +11,28 @@ from tf_reference.layers import Layer
 LOSSES = ("cross_entropy", "auxiliary", "regularization", "total")
 # No loss depends on it.
 NO_GRADIENT = frozenset({"final_layer.predictions"})
-FORWARD, LOSS, GRADIENT = TRAINING_GATES
+FORWARD, LOSS, GRADIENT, STEP = TRAINING_GATES
+# What is kept of a variable that is trained, and of every variable.
+SLOTS, AVERAGE = ("rms", "momentum"), "average"
 LAYER_GATES = (FORWARD, GRADIENT)
 
 
 def names(gate: str, network: Network) -> tuple[str, ...]:
-    """Of a training gate: layers, the parts of the loss, or layers and variables (by TensorFlow's names)."""
+    """Of a training gate: layers, the parts of the loss, layers and variables (by TensorFlow's names), or variables and
+    what is kept of them."""
     if gate == LOSS:
         return (*LOSSES, WHOLE)
-    layers, variables = _parts(network)
+    layers, variables, statistics = _parts(network)
+    if gate == STEP:
+        slots = (f"{name}/{slot}" for name in variables for slot in SLOTS)
+        everything = (*variables, *statistics)
+        return (*everything, *slots, *(f"{name}/{AVERAGE}" for name in everything))
     return layers if gate == FORWARD else (*(layer for layer in layers if layer not in NO_GRADIENT), *variables)
 
 
 @cache
-def _parts(network: Network) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The layers, and the variables that are trained."""
+def _parts(network: Network) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The layers, the variables that are trained, and those that are not: moving statistics."""
     import torch
 
     from pnasnet_torch import PNASNet, variant
@@ -35,8 +42,9 @@ def _parts(network: Network) -> tuple[tuple[str, ...], tuple[str, ...]]:
     with torch.device("meta"):
         model = PNASNet(config)
     trained = {name for name, _ in model.named_parameters()}
-    targets = variable_targets(model).items()
-    return tuple(layer_modules(model)), tuple(name for name, target in targets if target.parameter in trained)
+    targets = variable_targets(model)
+    variables = tuple(name for name, target in targets.items() if target.parameter in trained)
+    return tuple(layer_modules(model)), variables, tuple(name for name in targets if name not in variables)
 
 
 def feeders(gate: str, layers: Mapping[str, Layer], judged: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -1,6 +1,7 @@
 """The port's forward and backward on a batch, reported as they are computed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -11,12 +12,16 @@ from parity.capture import PortError, to_nchw, to_nhwc
 from parity.layers import Network, layer_modules
 from parity.subject import views
 from pnasnet_torch import PNASNet, variant
-from pnasnet_torch.operations import RandomOperation
+from pnasnet_torch.operations import BATCH_NORM_MOMENTUM, BatchNorm, RandomOperation
+from pnasnet_torch.optimizer import Averages, RMSProp, clip_by_global_norm
 from pnasnet_torch.training import Losses, regularized, training_loss
 from pnasnet_torch.weights import empty_network, load_tf_variables, variable_targets
 from tf_reference.training import Batch
 
 Report = Callable[[str, np.ndarray], None]
+# What the optimiser keeps, by TensorFlow's names.
+SLOTS = {"rms": "mean_square", "momentum": "momentum"}
+AVERAGE = "average"
 
 
 def make_model(network: Network, dtype: str) -> PNASNet:
@@ -74,6 +79,31 @@ class TrainingPort:
         self._report_variables(gradients)
         return losses
 
+    def update(self, batches: Iterable[Batch], rate: float) -> dict[str, np.ndarray]:
+        """Whole steps, one for each batch. Returns all variables, and what the optimiser and the averages keep, by
+        TensorFlow's names and in its layout."""
+        model = self.model
+        optimizer, averages = RMSProp(model.parameters(), rate), Averages(model)
+        try:
+            for batch in batches:
+                self._share(batch.draws)
+                model.zero_grad()
+                with _without_bessel(model):
+                    self._forward(batch).total.backward()  # type: ignore[no-untyped-call]
+                clip_by_global_norm(model.parameters())
+                optimizer.step()
+                averages.update(model, batch.step)
+        except Exception as error:
+            raise PortError("", error) from error
+        state = {name: optimizer.state[parameter] for name, parameter in model.named_parameters()}
+        kept = {f"/{slot}": {name: row[ours] for name, row in state.items()} for slot, ours in SLOTS.items()}
+        kept |= {"": model.state_dict(), f"/{AVERAGE}": averages.values}
+        targets = variable_targets(model)
+        found: dict[str, np.ndarray] = {}
+        for slot, values in kept.items():
+            found |= {name + slot: value.numpy() for name, value in views(values, targets).items()}
+        return found
+
     def _forward(self, batch: Batch) -> Losses:
         dtype = next(self.model.parameters()).dtype
         outputs = self.model(to_nchw(batch.images_nhwc, dtype), batch.step)
@@ -97,3 +127,29 @@ class TrainingPort:
         found = {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
         for name, gradient in views(found, variable_targets(self.model)).items():
             gradients(name, gradient.numpy())
+
+
+@contextmanager
+def _without_bessel(model: nn.Module) -> Iterator[None]:
+    """In the end, moving variances have taken in the batch's own variance, without Bessel's correction: so does the
+    official batch norm in float64, which is not fused. In float32, which Google trained in, both correct it."""
+    kept: list[tuple[Tensor, Tensor]] = []
+    counts: list[float] = []
+
+    def enter(module: nn.Module, _inputs: tuple[Tensor, ...]) -> None:
+        variance = module.get_buffer("running_var")
+        kept.append((variance, variance * (1 - BATCH_NORM_MOMENTUM)))
+
+    def leave(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        counts.append(output.numel() / output.shape[1])
+
+    norms = [module for module in model.modules() if isinstance(module, BatchNorm)]
+    handles = [norm.register_forward_pre_hook(enter) for norm in norms]
+    handles += [norm.register_forward_hook(leave) for norm in norms]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+    for (variance, before), count in zip(kept, counts, strict=True):
+        variance.copy_(before + (variance - before) * ((count - 1) / count))

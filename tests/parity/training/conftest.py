@@ -8,8 +8,8 @@ import pytest
 
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS
-from parity.training import make_batch, with_aux_head
-from parity.training.judge import port_results
+from parity.training import make_batches, with_aux_head
+from parity.training.judge import RATE, port_results
 from parity.training.port import make_model
 from parity.values import Results
 from pnasnet_torch import PNASNet, variant
@@ -30,8 +30,9 @@ class Trained:
     network: Network
     graph: TrainingGraph
     variables: dict[str, np.ndarray]
-    batch: Batch
+    batches: list[Batch]
     values: TrainingValues
+    updated: dict[str, np.ndarray]
 
 
 @pytest.fixture(scope="session")
@@ -40,10 +41,11 @@ def trained() -> Trained:
     graph = training_graph(source, GraphSpec("mobile", 97, 97, "float64", training=True))
     prefix = synthetic_checkpoint(source, "mobile", variant("mobile").image_size, 0, photographs)
     variables, _ = with_aux_head(checkpoint.read(prefix), graph, 0)
-    batch = make_batch(graph, load_images(source, photographs[:2], 97, 97), 0)
+    batches = make_batches(graph, load_images(source, photographs[:2], 97, 97), 0)
     with TrainingReference(graph, 1) as reference:
         reference.assign(variables)
-        return Trained(NETWORK, graph, variables, batch, reference.train(batch))
+        values = reference.train(batches[0])
+        return Trained(NETWORK, graph, variables, batches, values, reference.update(batches, RATE))
 
 
 @pytest.fixture
@@ -57,6 +59,6 @@ def train(trained: Trained) -> Train:
             return model
 
         values = TrainingValues(*map(dict, trained.values))
-        return port_results(NETWORK, trained.graph, trained.variables, trained.batch, values, make)[0]
+        return port_results(NETWORK, trained.graph, trained.variables, trained.batches[0], values, make)[0]
 
     return run

@@ -1,0 +1,60 @@
+"""What training adds to the official network: drop path's schedule, and the loss as slim's own functions have it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pnasnet_torch import PNASNet, TrainingOutputs, variant
+from pnasnet_torch.operations import DropPath
+from pnasnet_torch.training import AUX_WEIGHT, LABEL_SMOOTHING, WEIGHT_DECAY, training_loss
+from tf_reference.graph import GraphSpec
+from tf_reference.official import Source
+from tf_reference.training import TrainingGraph, TrainingReference, training_graph
+
+# All twelve cells of Large, with few filters.
+LARGE = GraphSpec("large", 97, 97, "float64", training=True, hparams=(("num_conv_filters", 4),))
+
+
+@pytest.fixture(scope="module")
+def graph(source: Source) -> TrainingGraph:
+    return training_graph(source, LARGE)
+
+
+@pytest.fixture(scope="module")
+def drop_paths() -> dict[str, DropPath]:
+    with torch.device("meta"):
+        model = PNASNet(variant("large").config)
+    return {name: module for name, module in model.named_modules() if isinstance(module, DropPath)}
+
+
+@pytest.mark.parametrize("step", [0, 1, 125_000, 249_999, 250_000, 1_000_000])
+def test_drop_path_keeps_with_the_official_probability(
+    step: int, graph: TrainingGraph, drop_paths: dict[str, DropPath]
+) -> None:
+    """In every cell, bit for bit: both compute it in float32."""
+    with TrainingReference(graph, 1) as reference:
+        official = reference.keep_probs(step)
+    found = {name: module.keep_prob(step).numpy() for name, module in drop_paths.items()}
+    assert found == official
+    assert len({float(value) for value in official.values()}) == (1 if step == 0 else 14)
+
+
+def test_the_loss_is_what_slim_adds_up(tf: Any, graph: TrainingGraph) -> None:
+    """slim's own functions round to float32 on the way."""
+    rng = np.random.default_rng(0)
+    logits, aux_logits, labels = rng.normal(0, 3, (2, 5, 1001)), rng.normal(0, 3, (5, 1001)), np.arange(5) * 200
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        onehot = tf.one_hot(labels, 1001)
+        v1.losses.softmax_cross_entropy(onehot, aux_logits, label_smoothing=LABEL_SMOOTHING, weights=AUX_WEIGHT)
+        v1.losses.softmax_cross_entropy(onehot, logits[0], label_smoothing=LABEL_SMOOTHING, weights=1.0)
+        expected = session.run(v1.losses.get_losses())
+    model = PNASNet(variant("mobile").config)
+    outputs = TrainingOutputs(torch.from_numpy(logits[0]), torch.from_numpy(aux_logits))
+    losses = training_loss(model, outputs, torch.from_numpy(labels))
+    np.testing.assert_allclose([losses.auxiliary.item(), losses.cross_entropy.item()], expected, rtol=1e-6)
+    weights = [p for name, p in model.named_parameters() if name.endswith("weight") and p.ndim > 1]
+    norm = WEIGHT_DECAY * sum(weight.double().square().sum().item() / 2 for weight in weights)
+    assert losses.regularization.item() == pytest.approx(norm, rel=1e-5)
