@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from pnasnet_torch.padding import pad_same
 
 BATCH_NORM_EPSILON = 1e-3
-# PyTorch's momentum is the weight of the new value, slim's decay (0.9997) that of the old one. TensorFlow holds it in
-# float32, whatever dtype the network has.
-BATCH_NORM_MOMENTUM = float(np.float32(1 - 0.9997))
+# PyTorch's momentum is the weight of the new value, slim's decay that of the old one. The fused batch norm, which
+# Google trained with, subtracts it from 1 in float32: 2.9999e-4.
+BATCH_NORM_DECAY = 0.9997
+BATCH_NORM_MOMENTUM = float(np.float32(1) - np.float32(BATCH_NORM_DECAY))
 CLIP = 6.0
 
 

@@ -12,7 +12,7 @@ from parity.capture import PortError, to_nchw, to_nhwc
 from parity.layers import Network, layer_modules
 from parity.subject import views
 from pnasnet_torch import PNASNet, variant
-from pnasnet_torch.operations import BATCH_NORM_MOMENTUM, BatchNorm, RandomOperation
+from pnasnet_torch.operations import BATCH_NORM_DECAY, BATCH_NORM_MOMENTUM, BatchNorm, RandomOperation
 from pnasnet_torch.optimizer import Averages, RMSProp, clip_by_global_norm
 from pnasnet_torch.training import Losses, regularized, training_loss
 from pnasnet_torch.weights import empty_network, load_tf_variables, variable_targets
@@ -22,6 +22,7 @@ Report = Callable[[str, np.ndarray], None]
 # What the optimiser keeps, by TensorFlow's names.
 SLOTS = {"rms": "mean_square", "momentum": "momentum"}
 AVERAGE = "average"
+UNFUSED_MOMENTUM = float(np.float32(1 - BATCH_NORM_DECAY))
 
 
 def make_model(network: Network, dtype: str) -> PNASNet:
@@ -88,7 +89,7 @@ class TrainingPort:
             for batch in batches:
                 self._share(batch.draws)
                 model.zero_grad()
-                with _without_bessel(model):
+                with _unfused_statistics(model):
                     self._forward(batch).total.backward()  # type: ignore[no-untyped-call]
                 clip_by_global_norm(model.parameters())
                 optimizer.step()
@@ -130,15 +131,17 @@ class TrainingPort:
 
 
 @contextmanager
-def _without_bessel(model: nn.Module) -> Iterator[None]:
-    """In the end, moving variances have taken in the batch's own variance, without Bessel's correction: so does the
-    official batch norm in float64, which is not fused. In float32, which Google trained in, both correct it."""
+def _unfused_statistics(model: nn.Module) -> Iterator[None]:
+    """In the end, moving statistics are those of the official batch norm in float64, which is not fused: their decay is
+    rounded to float32 once it is subtracted from 1, not before, and variances have not Bessel's correction. In float32, which Google trained
+    in, it is fused, and the port does as it does."""
     kept: list[tuple[Tensor, Tensor]] = []
     counts: list[float] = []
 
     def enter(module: nn.Module, _inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(module, BatchNorm)
         variance = module.get_buffer("running_var")
-        kept.append((variance, variance * (1 - BATCH_NORM_MOMENTUM)))
+        kept.append((variance, variance * (1 - (module.momentum or 0))))
 
     def leave(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         counts.append(output.numel() / output.shape[1])
@@ -146,9 +149,14 @@ def _without_bessel(model: nn.Module) -> Iterator[None]:
     norms = [module for module in model.modules() if isinstance(module, BatchNorm)]
     handles = [norm.register_forward_pre_hook(enter) for norm in norms]
     handles += [norm.register_forward_hook(leave) for norm in norms]
+    official = [norm for norm in norms if norm.momentum == BATCH_NORM_MOMENTUM]
+    for norm in official:
+        norm.momentum = UNFUSED_MOMENTUM
     try:
         yield
     finally:
+        for norm in official:
+            norm.momentum = BATCH_NORM_MOMENTUM
         for handle in handles:
             handle.remove()
     for (variance, before), count in zip(kept, counts, strict=True):

@@ -1,19 +1,23 @@
 """The training gates pass the port as it is, and name a fault's place."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from parity.layers import WHOLE
+from parity.layers import WHOLE, Network
 from parity.localize import localize
 from parity.training import feeders
-from parity.training.names import FORWARD, GRADIENT, LOSS, names
+from parity.training.judge import step_results
+from parity.training.names import FORWARD, GRADIENT, LOSS, STEP, names
+from parity.training.port import make_model
 from parity.values import Results
 from pnasnet_torch import PNASNet, training
 from pnasnet_torch.operations import BatchNorm, Dropout
+from pnasnet_torch.optimizer import Averages, RMSProp
 
 Train = Callable[..., dict[str, Results]]
 BRANCH = "cell_3.comb_iter_2.left"
@@ -108,3 +112,62 @@ def test_what_the_port_raises_is_the_result_of_what_was_not_reached(train: Train
     assert "cell_7.1x1" in results[FORWARD]
     assert "cell_8.1x1" not in results[FORWARD]
     assert results[GRADIENT] == {}
+
+
+@pytest.fixture
+def take_steps(trained: Any) -> Callable[..., Results]:
+    """The results on whole steps of a port that `change` was done to."""
+
+    def run(change: Callable[[PNASNet], object] = lambda _model: None) -> Results:
+        def make(network: Network, dtype: str) -> PNASNet:
+            model = make_model(network, dtype)
+            change(model)
+            return model
+
+        return step_results(trained.network, trained.variables, trained.batches, trained.updated, make)[0]
+
+    return run
+
+
+def test_three_steps_pass_in_every_name(take_steps: Callable[..., Results], trained: Any) -> None:
+    results = take_steps()
+    assert {*results} == {*names(STEP, trained.network)}
+    assert failing(results) == []
+
+
+def kinds(results: Results) -> set[str]:
+    """What fails: the last part of each name."""
+    return {name.rpartition("/")[2] for name in failing(results)}
+
+
+def test_a_momentum_that_is_pytorchs_is_found(take_steps: Callable[..., Results]) -> None:
+    """0.1, of one batch norm."""
+    scope = "cell_3/comb_iter_2/left/bn_sep_5x5_1"
+
+    def change(model: PNASNet) -> None:
+        norm = model.get_submodule(scope.replace("/", "."))
+        assert isinstance(norm, BatchNorm)
+        norm.momentum = 0.1
+
+    statistics = [f"{scope}/moving_mean", f"{scope}/moving_variance"]
+    assert failing(take_steps(change)) == [*statistics, *(f"{name}/average" for name in statistics)]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        ("parity.training.port.RMSProp", partial(RMSProp, epsilon=1e-10), {"weights", "momentum", "average"}),
+        ("parity.training.port.RMSProp", partial(RMSProp, decay=0.99), {"weights", "momentum", "rms", "average"}),
+        ("parity.training.port.RMSProp", partial(RMSProp, momentum=0.0), {"weights", "momentum", "average"}),
+        ("parity.training.port.Averages", partial(Averages, decay=0.999), {"average"}),
+        ("parity.training.port.clip_by_global_norm", lambda _parameters: None, {"weights", "momentum", "rms"}),
+    ],
+    ids=["epsilon", "decay", "momentum", "averages", "clipping"],
+)
+def test_another_optimiser_is_found(
+    place: str, value: object, expected: set[str], take_steps: Callable[..., Results], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, value)
+    found = kinds(take_steps())
+    assert expected <= found
+    assert place.endswith("Averages") == (found == {"average"})
