@@ -97,7 +97,7 @@ def step_results(
         found = TrainingPort(make(network, "float64"), variables).update(batches, RATE)
     except PortError as error:
         return {}, str(error)
-    common = official.keys() & found.keys()
+    common = [name for name in official if name in found]
     return {name: compare.float64(str(network), name, found[name], official[name], STEP) for name in common}, ALONE
 
 

@@ -132,9 +132,9 @@ class TrainingPort:
 
 @contextmanager
 def _unfused_statistics(model: nn.Module) -> Iterator[None]:
-    """In the end, moving statistics are those of the official batch norm in float64, which is not fused: their decay is
-    rounded to float32 once it is subtracted from 1, not before, and variances have not Bessel's correction. In float32, which Google trained
-    in, it is fused, and the port does as it does."""
+    """In the end, moving statistics are those of the official batch norm in float64, which is not fused: its decay is
+    rounded to float32 behind the subtraction from 1, not before, and its variance is the batch's own, without Bessel's
+    correction. In float32, which Google trained in, it is fused, and the port does as it does."""
     kept: list[tuple[Tensor, Tensor]] = []
     counts: list[float] = []
 
