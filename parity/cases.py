@@ -47,10 +47,7 @@ def _names(gate: str, network: Network, of: str, options: Options) -> Iterable[s
     if options.training:
         from parity.training.names import names
 
-        try:
-            return names(gate, network)
-        except ValueError as error:  # no place for the auxiliary head
-            raise pytest.UsageError(f"--training {network}: {error}") from error
+        return names(gate, network)
     stored = options.stored
     if of == "images":
         return options.image_names(network)

@@ -13,6 +13,7 @@ from parity.imagenet.options import Settings
 from parity.layers import DEFAULT_SIZES, Network, network_at, parse_size
 from parity.options import DEFAULTS, TRACE_SUFFIXES, Options, is_stored, labelled
 from parity.reference_option import one_running, references_of
+from parity.training_option import training_of
 from pnasnet_torch.genotype import VARIANTS
 from tf_reference import official
 from tf_reference.errors import InputError
@@ -50,19 +51,8 @@ def parse_options(config: pytest.Config, settings: Settings | None = None) -> Op
         compression=config.getoption("record_compression"),
         stored=stored,
         candidate=candidate,
-        training=_training(config),
+        training=training_of(config, networks),
     )
-
-
-def _training(config: pytest.Config) -> bool:
-    if not config.getoption("training"):
-        return False
-    one_running(config, "--training")
-    for option in ("candidate", "record", "report", "full_imagenet"):
-        if config.getoption(option):
-            name = f"--{option.replace('_', '-')}"
-            raise pytest.UsageError(f"--training judges the port, and shows it on the screen alone: leave {name} out")
-    return True
 
 
 def _variants(config: pytest.Config) -> list[str]:

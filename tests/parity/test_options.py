@@ -36,6 +36,12 @@ BAD = {
     "--reference=pnasnet-tf:/no/such": ["/no/such", "pnasnet.py, cell.py, utils.py", "chenxi116/PNASNet.TF"],
     "--reference=golden --reference=official": ["--reference golden", "give it alone"],
     "--reference=slim:/no/such --reference=golden": ["--reference", "/no/such", "nets/nasnet/pnasnet.py"],
+    "--training --candidate=export": ["--training judges the port", "leave --candidate out"],
+    "--training --report=r": ["--training judges the port", "leave --report out"],
+    "--training --record=t.h5": ["--training judges the port", "leave --record out"],
+    "--training --full-imagenet": ["--training judges the port", "leave --full-imagenet out"],
+    "--training --reference=golden": ["--training cannot go with --reference golden"],
+    "--training --reference=official --reference=slim:/no/such": ["--reference", "/no/such"],
     "--images=/no/such.jpg": ["--images /no/such.jpg", "no such file or folder"],
     "--variant=mobile --checkpoint=/no/such.ckpt": ["--checkpoint", "no checkpoint at /no/such.ckpt", ".index"],
 }
@@ -202,5 +208,5 @@ def test_every_option_explains_itself() -> None:
     parser = pytest.Parser(_ispytest=True)
     add_options(parser)
     options: list[Any] = parser.getgroup("parity").options
-    assert len(options) == 12
+    assert len(options) == 13
     assert all(option.attrs()["help"] for option in options)
