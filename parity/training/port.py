@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from parity.capture import PortError, to_nchw, to_nhwc
 from parity.layers import Network, layer_modules
 from parity.subject import views
+from parity.training.names import AVERAGE
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.operations import BATCH_NORM_DECAY, BATCH_NORM_MOMENTUM, BatchNorm, RandomOperation
 from pnasnet_torch.optimizer import Averages, RMSProp, clip_by_global_norm
@@ -21,7 +22,6 @@ from tf_reference.training import Batch
 Report = Callable[[str, np.ndarray], None]
 # What the optimiser keeps, by TensorFlow's names.
 SLOTS = {"rms": "mean_square", "momentum": "momentum"}
-AVERAGE = "average"
 UNFUSED_MOMENTUM = float(np.float32(1 - BATCH_NORM_DECAY))
 
 
