@@ -66,12 +66,17 @@ def port_results(
 ) -> tuple[dict[str, Results], str]:
     """The results on all that the port gives, and why there are no others. Takes what is compared from `official`."""
     results: dict[str, Results] = {FORWARD: {}, LOSS: {}, GRADIENT: {}}
+    own_errors: list[Exception] = []
 
     def compared(gate: str, expected: dict[str, np.ndarray]) -> Report:
         def report(name: str, actual: np.ndarray) -> None:
             if name in expected:
                 truth, policy = expected.pop(name), POLICIES[gate]
-                results[gate][name] = compare.float64(str(network), name, actual, truth, gate, policy)
+                try:
+                    results[gate][name] = compare.float64(str(network), name, actual, truth, gate, policy)
+                except Exception as error:
+                    own_errors.append(error)
+                    raise
 
         return report
 
@@ -80,7 +85,9 @@ def port_results(
         results[LOSS][WHOLE] = _parts(network, graph, port)
         losses = port.train(batch, compared(FORWARD, official.layers), compared(GRADIENT, official.gradients))
         results[LOSS] |= {result.layer: result for result in _losses(network, losses, official.losses)}
-    except PortError as error:
+    except PortError as error:  # whatever a faulty port raises is its result
+        if own_errors:
+            raise own_errors[0] from error
         return results, str(error)
     return results, ALONE
 

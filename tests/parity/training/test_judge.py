@@ -114,6 +114,12 @@ def test_what_the_port_raises_is_the_result_of_what_was_not_reached(train: Train
     assert results[GRADIENT] == {}
 
 
+def test_an_error_of_its_own_is_no_result(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.compare.float64", lambda *_arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train()
+
+
 @pytest.fixture
 def take_steps(trained: Any) -> Callable[..., Results]:
     """The results on whole steps of a port that `change` was done to."""
