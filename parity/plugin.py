@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from parity.report.recorder import Recorder
     from parity.session import ParitySession
 
-EVALUATION = Path(__file__).with_name("test_imagenet.py")
+EVALUATION, TRAINING = (Path(__file__).with_name(f"test_{name}.py") for name in ("imagenet", "training"))
 SETTINGS = pytest.StashKey["Settings | None"]()
 SESSION = pytest.StashKey["ParitySession"]()
 RECORDER = pytest.StashKey["Recorder"]()
@@ -61,8 +61,12 @@ def _settings(config: pytest.Config) -> "Settings | None":
 
 
 def ignored(path: Path, config: pytest.Config) -> bool | None:
-    """Whether pytest shall leave the file aside: the evaluation runs where it is asked for."""
-    return True if path == EVALUATION and not config.getoption("full_imagenet") else None
+    """Whether pytest shall leave the file aside: the evaluation runs where it is asked for, and so does training, which
+    then runs alone."""
+    if path == EVALUATION:
+        return None if config.getoption("full_imagenet") else True
+    others = path.parent == TRAINING.parent and path.name.startswith("test_")
+    return True if others and config.getoption("training") != (path == TRAINING) else None
 
 
 @contextmanager

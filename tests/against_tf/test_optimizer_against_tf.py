@@ -91,7 +91,8 @@ def test_the_learning_rate_falls_in_stairs(step: int, tf: Any) -> None:
 
 @pytest.mark.parametrize("updates", [1, 3])
 def test_moving_statistics_of_the_fused_batch_norm(updates: int, tf: Any) -> None:
-    """In float32 both correct the variance after Bessel, which on 18 values is 6 %: after one update and three."""
+    """In float32 both correct the variance after Bessel, which on 18 values is 6 %: after one update and three. The
+    decay is subtracted from 1 in float32."""
     from tf_slim import arg_scope, batch_norm
 
     batches = [

@@ -46,7 +46,7 @@ def test_same_conv_has_no_bias_and_depthwise_is_grouped() -> None:
 def test_batch_norm_has_the_official_constants() -> None:
     norm = BatchNorm(4)
     assert norm.eps == 1e-3
-    assert norm.momentum == pytest.approx(3e-4, rel=1e-9)
+    assert norm.momentum == float(np.float32(1) - np.float32(0.9997))
     assert norm.affine
     assert norm.track_running_stats
 
@@ -72,8 +72,9 @@ def test_batch_norm_loads_strictly(with_metadata: bool) -> None:
 def test_batch_norm_moves_its_statistics_by_the_complement_of_slims_decay() -> None:
     norm, x = BatchNorm(3).double(), torch.rand(4, 3, 5, 5, dtype=torch.float64)
     norm(x)
-    torch.testing.assert_close(norm.running_mean, (1 - 0.9997) * x.mean((0, 2, 3)), rtol=1e-12, atol=0)
-    expected = 0.9997 + (1 - 0.9997) * x.transpose(0, 1).flatten(1).var(1)
+    new = float(np.float32(1) - np.float32(0.9997))  # as TensorFlow subtracts it
+    torch.testing.assert_close(norm.running_mean, new * x.mean((0, 2, 3)), rtol=1e-12, atol=0)
+    expected = 1 - new + new * x.transpose(0, 1).flatten(1).var(1)
     torch.testing.assert_close(norm.running_var, expected, rtol=1e-12, atol=0)
 
 
