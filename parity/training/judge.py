@@ -1,6 +1,8 @@
 """The training gates of one network: the official one trains first, then the port, judged in the hooks."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +13,8 @@ from parity.layers import WHOLE, Network
 from parity.policy import FLOAT64, GRADIENT_FLOAT64
 from parity.result import Check, LayerResult
 from parity.training.names import FORWARD, GRADIENT, LOSS, STEP, names
-from parity.training.port import Report, TrainingPort, make_model
+from parity.training.port import TrainingPort, make_model
+from parity.training.ties import TieFinder, Ties
 from parity.values import Layers, Results, Step
 from pnasnet_torch import PNASNet
 from pnasnet_torch.training import Losses
@@ -22,7 +25,6 @@ ALONE = "one of the sides alone has it"
 # minimum: at slim's first, 0.01, each step of Large makes the difference between two orders of a sum 6 to 60 times as
 # large (docs/calibration.md).
 RATE = 0.0001
-POLICIES = {FORWARD: FLOAT64, GRADIENT: GRADIENT_FLOAT64}
 Make = Callable[[Network, str], PNASNet]
 
 
@@ -72,29 +74,55 @@ def port_results(
     """The results on all that the port gives, and why there are no others. Takes what is compared from `official`."""
     results: dict[str, Results] = {FORWARD: {}, LOSS: {}, GRADIENT: {}}
     own_errors: list[Exception] = []
+    ties: dict[str, Ties] = {}
 
-    def compared(gate: str, expected: dict[str, np.ndarray]) -> Report:
-        def report(name: str, actual: np.ndarray) -> None:
-            if name in expected:
-                truth, policy = expected.pop(name), POLICIES[gate]
-                try:
-                    results[gate][name] = compare.float64(str(network), name, actual, truth, gate, policy)
-                except Exception as error:
-                    own_errors.append(error)
-                    raise
+    def layer(name: str, actual: np.ndarray) -> None:
+        if name in official.layers:
+            truth = official.layers.pop(name)
+            with _kept(own_errors):
+                results[FORWARD][name] = compare.float64(str(network), name, actual, truth, FORWARD)
+                if found := find_ties(name, actual, truth):
+                    ties[name] = found
 
-        return report
+    def gradient(name: str, actual: np.ndarray) -> np.ndarray | None:
+        if name not in official.gradients:
+            return None
+        truth = official.gradients.pop(name)
+        with _kept(own_errors):
+            results[GRADIENT][name], decided = gradient_result(network, name, actual, truth, ties.pop(name, None))
+        return decided
 
     try:
         port = TrainingPort(make(network, "float64"), variables)
+        find_ties = TieFinder(graph.network.layers, port.max_pools)
         results[LOSS][WHOLE] = _parts(network, graph, port)
-        losses = port.train(batch, compared(FORWARD, official.layers), compared(GRADIENT, official.gradients))
+        losses = port.train(batch, layer, gradient)
         results[LOSS] |= {result.layer: result for result in _losses(network, losses, official.losses)}
     except PortError as error:  # whatever a faulty port raises is its result
         if own_errors:
             raise own_errors[0] from error
         return results, str(error)
     return results, ALONE
+
+
+@contextmanager
+def _kept(errors: list[Exception]) -> Iterator[None]:
+    """Keeps an error of the suite's own apart from those of the port, in whose hooks it is raised."""
+    try:
+        yield
+    except Exception as error:
+        errors.append(error)
+        raise
+
+
+def gradient_result(
+    network: Network, name: str, actual: np.ndarray, truth: np.ndarray, ties: Ties | None
+) -> tuple[LayerResult, np.ndarray | None]:
+    """The result on a gradient, and what the gradient goes on from, if that is not the port's own."""
+    if not ties or actual.shape != truth.shape:
+        return compare.float64(str(network), name, actual, truth, GRADIENT, GRADIENT_FLOAT64), None
+    result = compare.float64(str(network), name, ties.summed(actual), ties.summed(truth), GRADIENT, GRADIENT_FLOAT64)
+    return replace(result, notes=(*result.notes, str(ties))), ties.decided(actual, truth)
 
 
 def step_results(

@@ -13,13 +13,15 @@ from parity.layers import Network, layer_modules
 from parity.subject import views
 from parity.training.names import AVERAGE
 from pnasnet_torch import PNASNet, variant
-from pnasnet_torch.operations import BATCH_NORM_DECAY, BATCH_NORM_MOMENTUM, BatchNorm, RandomOperation
+from pnasnet_torch.operations import BATCH_NORM_DECAY, BATCH_NORM_MOMENTUM, BatchNorm, RandomOperation, SameMaxPool2d
 from pnasnet_torch.optimizer import Averages, RMSProp, clip_by_global_norm
 from pnasnet_torch.training import Losses, regularized, training_loss
 from pnasnet_torch.weights import empty_network, load_tf_variables, variable_targets
 from tf_reference.training import Batch
 
 Report = Callable[[str, np.ndarray], None]
+# May return what the gradient is to be from there on.
+ReportGradient = Callable[[str, np.ndarray], np.ndarray | None]
 # What the optimiser keeps, by TensorFlow's names.
 SLOTS = {"rms": "mean_square", "momentum": "momentum"}
 UNFUSED_MOMENTUM = float(np.float32(1 - BATCH_NORM_DECAY))
@@ -43,15 +45,21 @@ class TrainingPort:
     def layers(self) -> Mapping[str, nn.Module]:
         return layer_modules(self.model)
 
+    @property
+    def max_pools(self) -> dict[str, tuple[int, int]]:
+        """Kernel and stride of each max-pool."""
+        layers = self.layers.items()
+        return {name: (module.kernel, module.stride) for name, module in layers if isinstance(module, SameMaxPool2d)}
+
     def regularized(self) -> set[str]:
         """The variables, by TensorFlow's names, whose L2 norm is part of the loss."""
         names = {target.parameter: name for name, target in variable_targets(self.model).items()}
         return {names[parameter] for parameter, _ in regularized(self.model)}
 
-    def train(self, batch: Batch, values: Report, gradients: Report) -> Losses:
+    def train(self, batch: Batch, values: Report, gradients: ReportGradient) -> Losses:
         """One forward and backward: calls `values` with each layer's output and `gradients` with the total loss's
         gradient at each layer (NHWC), as they are computed, then with that of each variable (by TensorFlow's name and
-        in its layout)."""
+        in its layout). What `gradients` returns for a layer, if anything, the gradient goes on from."""
         running = ""
 
         def after(name: str, output: Tensor) -> None:
@@ -60,7 +68,7 @@ class TrainingPort:
             values(name, to_nhwc(output))
             if output.requires_grad:
                 output.register_hook(  # type: ignore[no-untyped-call]
-                    lambda gradient: gradients(name, to_nhwc(gradient))
+                    lambda gradient: _replaced(gradient, gradients(name, to_nhwc(gradient)))
                 )
 
         modules = self.layers.items()
@@ -123,11 +131,15 @@ class TrainingPort:
         for name, module in self.random_operations.items():
             module.draws = torch.from_numpy(draws[name]) if name in draws else None
 
-    def _report_variables(self, gradients: Report) -> None:
+    def _report_variables(self, gradients: ReportGradient) -> None:
         parameters = self.model.named_parameters()
         found = {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
         for name, gradient in views(found, variable_targets(self.model)).items():
             gradients(name, gradient.numpy())
+
+
+def _replaced(gradient: Tensor, other_nhwc: np.ndarray | None) -> Tensor | None:
+    return None if other_nhwc is None else to_nchw(other_nhwc, gradient.dtype)
 
 
 @contextmanager
