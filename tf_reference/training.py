@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -82,15 +82,6 @@ class Batch:
     step: int
 
 
-class TrainingValues(NamedTuple):
-    """What one forward and backward gives: each layer's output (NHWC), the parts of the loss, and the total's gradient
-    at each layer (NHWC) and variable, all by name."""
-
-    layers: dict[str, Any]
-    losses: dict[str, Any]
-    gradients: dict[str, Any]
-
-
 class TrainingReference(Reference):
     """A session over the official training graph."""
 
@@ -100,16 +91,20 @@ class TrainingReference(Reference):
         super().__init__(graph.network, None, threads, others)
         self.training = graph
 
-    def train(self, batch: Batch) -> TrainingValues:
-        """One forward and backward. Nothing is updated."""
-        training = self.training
-        layers = {name: layer.tensor for name, layer in self.graph.layers.items()}
-        tensors = TrainingValues(layers, training.losses, training.gradients)
-        fetches = {(kind, name): tensor for kind, group in enumerate(tensors) for name, tensor in group.items()}
-        values = TrainingValues({}, {}, {})
+    def forward(self, batch: Batch) -> dict[str, np.ndarray]:
+        """Each layer's output (NHWC), by name. Nothing is updated."""
+        return self.run_tensors(
+            {name: layer.tensor for name, layer in self.graph.layers.items()}, batch.images_nhwc, self._feed(batch)
+        )
+
+    def backward(self, batch: Batch) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The parts of the loss, and the total's gradient at each layer (NHWC) and variable, all by name."""
+        tensors = {"losses": self.training.losses, "gradients": self.training.gradients}
+        fetches = {(kind, name): tensor for kind, group in tensors.items() for name, tensor in group.items()}
+        found: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in tensors}
         for (kind, name), value in self.run_tensors(fetches, batch.images_nhwc, self._feed(batch)).items():
-            values[kind][name] = value
-        return values
+            found[kind][name] = value
+        return found["losses"], found["gradients"]
 
     def keep_probs(self, step: int) -> dict[str, np.ndarray]:
         """The probability with which each drop path keeps an example at training step `step`."""

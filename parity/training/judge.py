@@ -10,7 +10,7 @@ from parity import compare
 from parity.capture import PortError
 from parity.environment import release_memory
 from parity.layers import WHOLE, Network
-from parity.policy import FLOAT64, GRADIENT_FLOAT64
+from parity.policy import FLOAT64, GRADIENT_FLOAT64, TRAINING_GATES
 from parity.result import Check, LayerResult
 from parity.training.names import FORWARD, GRADIENT, LOSS, STEP, names
 from parity.training.port import TrainingPort, make_model
@@ -18,7 +18,7 @@ from parity.training.ties import TieFinder, Ties
 from parity.values import Layers, Results, Step
 from pnasnet_torch import PNASNet
 from pnasnet_torch.training import Losses
-from tf_reference.training import Batch, TrainingGraph, TrainingReference, TrainingValues
+from tf_reference.training import Batch, TrainingGraph, TrainingReference
 
 ALONE = "one of the sides alone has it"
 # The learning rate of whole steps: the least that slim's schedules end in. The weights of which no one knows are no
@@ -39,80 +39,101 @@ def judge(
     make: Make = make_model,
 ) -> dict[str, Results]:
     """Results by training gate, in float64, of the names that were `chosen`; one that the port does not give fails."""
-    updated: Mapping[str, np.ndarray] = {}
+    judged = Judged(network, graph, variables, make)
+    if chosen.get(STEP):
+        with step(f"{network}: official network takes {len(batches)} steps in float64"):
+            updated = _official_steps(graph, variables, batches, threads)
+        with step(f"{network}: port takes {len(batches)} steps in float64"):
+            judged.update(batches, updated)
+        release_memory()
+    # Gigabytes each: at no time are both values and gradients held.
     with TrainingReference(graph, threads) as reference:
-        if chosen.get(STEP):  # first, as all values and gradients take gigabytes
-            with step(f"{network}: official network takes {len(batches)} steps in float64"):
-                reference.assign(variables)
-                updated = reference.update(batches, RATE)
+        reference.assign(variables)
+        with step(f"{network}: official network's forward in float64"):
+            values = reference.forward(batches[0])
+        with step(f"{network}: port's forward in float64"):
+            judged.forward(batches[0], values)
+        release_memory()
         with step(f"{network}: official network's gradients in float64"):
-            reference.assign(variables)
-            official = reference.train(batches[0])
+            losses, gradients = reference.backward(batches[0])
     release_memory()
     with step(f"{network}: port's gradients in float64"):
-        results, problem = port_results(network, graph, variables, batches[0], official, make)
-        problems = dict.fromkeys(results, problem)
-    if chosen.get(STEP):
-        with step(f"{network}: port takes {len(batches)} steps in float64"):
-            results[STEP], problems[STEP] = step_results(network, variables, batches, updated, make)
+        judged.backward(batches[0], losses, gradients)
 
     def result(gate: str, name: str) -> LayerResult:
-        missing = LayerResult(gate, str(network), name, problem=problems[gate])
-        return results[gate].get(name, missing)
+        missing = LayerResult(gate, str(network), name, problem=judged.problems[gate])
+        return judged.results[gate].get(name, missing)
 
-    return {gate: {name: result(gate, name) for name in chosen.get(gate, ())} for gate in results}
+    return {gate: {name: result(gate, name) for name in found} for gate, found in chosen.items()}
 
 
-def port_results(
-    network: Network,
-    graph: TrainingGraph,
-    variables: Mapping[str, np.ndarray],
-    batch: Batch,
-    official: TrainingValues,
-    make: Make,
-) -> tuple[dict[str, Results], str]:
-    """The results on all that the port gives, and why there are no others. Takes what is compared from `official`."""
-    results: dict[str, Results] = {FORWARD: {}, LOSS: {}, GRADIENT: {}}
-    own_errors: list[Exception] = []
-    ties: dict[str, Ties] = {}
+def _official_steps(
+    graph: TrainingGraph, variables: Mapping[str, np.ndarray], batches: Sequence[Batch], threads: int
+) -> dict[str, np.ndarray]:
+    with TrainingReference(graph, threads) as reference:
+        reference.assign(variables)
+        return reference.update(batches, RATE)
 
-    def layer(name: str, actual: np.ndarray) -> None:
-        if name in official.layers:
-            truth = official.layers.pop(name)
-            with _kept(own_errors):
-                results[FORWARD][name] = compare.float64(str(network), name, actual, truth, FORWARD)
+
+class Judged:
+    """What one port is found to do: results by gate, and by gate why there are no others."""
+
+    def __init__(self, network: Network, graph: TrainingGraph, variables: Mapping[str, np.ndarray], make: Make) -> None:
+        self.results: dict[str, Results] = {gate: {} for gate in TRAINING_GATES}
+        self.problems = dict.fromkeys(TRAINING_GATES, ALONE)
+        self._network, self._graph, self._variables, self._make = network, graph, variables, make
+        self._ties: dict[str, Ties] = {}
+
+    def _port(self) -> TrainingPort:
+        return TrainingPort(self._make(self._network, "float64"), self._variables)
+
+    def forward(self, batch: Batch, official: dict[str, np.ndarray]) -> None:
+        """One forward. Takes what is compared from `official`."""
+
+        def report(name: str, actual: np.ndarray) -> None:
+            if name in official:
+                truth = official.pop(name)
+                self.results[FORWARD][name] = compare.float64(str(self._network), name, actual, truth, FORWARD)
                 if found := find_ties(name, actual, truth):
-                    ties[name] = found
+                    self._ties[name] = found
 
-    def gradient(name: str, actual: np.ndarray) -> np.ndarray | None:
-        if name not in official.gradients:
-            return None
-        truth = official.gradients.pop(name)
-        with _kept(own_errors):
-            results[GRADIENT][name], decided = gradient_result(network, name, actual, truth, ties.pop(name, None))
-        return decided
+        with self._judging(FORWARD):
+            port = self._port()
+            find_ties = TieFinder(self._graph.network.layers, port.max_pools)
+            port.forward(batch, report)
 
-    try:
-        port = TrainingPort(make(network, "float64"), variables)
-        find_ties = TieFinder(graph.network.layers, port.max_pools)
-        results[LOSS][WHOLE] = _parts(network, graph, port)
-        losses = port.train(batch, layer, gradient)
-        results[LOSS] |= {result.layer: result for result in _losses(network, losses, official.losses)}
-    except PortError as error:  # whatever a faulty port raises is its result
-        if own_errors:
-            raise own_errors[0] from error
-        return results, str(error)
-    return results, ALONE
+    def backward(
+        self, batch: Batch, official_losses: Mapping[str, np.ndarray], official: dict[str, np.ndarray]
+    ) -> None:
+        """One forward and backward, behind `forward`. Takes what is compared from `official`."""
 
+        def report(name: str, actual: np.ndarray) -> np.ndarray | None:
+            if name not in official:
+                return None
+            truth, ties = official.pop(name), self._ties.pop(name, None)
+            self.results[GRADIENT][name], decided = gradient_result(self._network, name, actual, truth, ties)
+            return decided
 
-@contextmanager
-def _kept(errors: list[Exception]) -> Iterator[None]:
-    """Keeps an error of the suite's own apart from those of the port, in whose hooks it is raised."""
-    try:
-        yield
-    except Exception as error:
-        errors.append(error)
-        raise
+        with self._judging(LOSS, GRADIENT):
+            port = self._port()
+            self.results[LOSS][WHOLE] = _parts(self._network, self._graph, port)
+            losses = port.backward(batch, report)
+            self.results[LOSS] |= {row.layer: row for row in _losses(self._network, losses, official_losses)}
+
+    def update(self, batches: Sequence[Batch], official: Mapping[str, np.ndarray]) -> None:
+        """Whole steps: each variable, and what is kept of it."""
+        with self._judging(STEP):
+            found = self._port().update(batches, RATE)
+            for name in official.keys() & found.keys():
+                self.results[STEP][name] = compare.float64(str(self._network), name, found[name], official[name], STEP)
+
+    @contextmanager
+    def _judging(self, *gates: str) -> Iterator[None]:
+        """Whatever a faulty port raises is its result."""
+        try:
+            yield
+        except PortError as error:
+            self.problems |= dict.fromkeys(gates, str(error))
 
 
 def gradient_result(
@@ -123,22 +144,6 @@ def gradient_result(
         return compare.float64(str(network), name, actual, truth, GRADIENT, GRADIENT_FLOAT64), None
     result = compare.float64(str(network), name, ties.summed(actual), ties.summed(truth), GRADIENT, GRADIENT_FLOAT64)
     return replace(result, notes=(*result.notes, str(ties))), ties.decided(actual, truth)
-
-
-def step_results(
-    network: Network,
-    variables: Mapping[str, np.ndarray],
-    batches: Sequence[Batch],
-    official: Mapping[str, np.ndarray],
-    make: Make,
-) -> tuple[Results, str]:
-    """The results on whole steps: on each variable, and on what is kept of it; and why there are no others."""
-    try:
-        found = TrainingPort(make(network, "float64"), variables).update(batches, RATE)
-    except PortError as error:
-        return {}, str(error)
-    common = [name for name in official if name in found]
-    return {name: compare.float64(str(network), name, found[name], official[name], STEP) for name in common}, ALONE
 
 
 def _losses(network: Network, losses: Losses, official: Mapping[str, np.ndarray]) -> Iterator[LayerResult]:

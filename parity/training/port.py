@@ -20,7 +20,7 @@ from pnasnet_torch.weights import empty_network, load_tf_variables, variable_tar
 from tf_reference.training import Batch
 
 Report = Callable[[str, np.ndarray], None]
-# May return what the gradient is to be from there on.
+# May return what a gradient is to be from there on.
 ReportGradient = Callable[[str, np.ndarray], np.ndarray | None]
 # What the optimiser keeps, by TensorFlow's names.
 SLOTS = {"rms": "mean_square", "momentum": "momentum"}
@@ -31,6 +31,13 @@ def make_model(network: Network, dtype: str) -> PNASNet:
     """The port with its auxiliary head for the network's image size, in training mode; weights are to be loaded."""
     config = replace(variant(network.variant).config, aux_image_size=(network.height, network.width))
     return empty_network(config, getattr(torch, dtype)).train()
+
+
+class _ReportError(Exception):
+    """Not the port's."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 class TrainingPort:
@@ -56,37 +63,60 @@ class TrainingPort:
         names = {target.parameter: name for name, target in variable_targets(self.model).items()}
         return {names[parameter] for parameter, _ in regularized(self.model)}
 
-    def train(self, batch: Batch, values: Report, gradients: ReportGradient) -> Losses:
-        """One forward and backward: calls `values` with each layer's output and `gradients` with the total loss's
-        gradient at each layer (NHWC), as they are computed, then with that of each variable (by TensorFlow's name and
-        in its layout). What `gradients` returns for a layer, if anything, the gradient goes on from."""
-        running = ""
+    def forward(self, batch: Batch, report: Report) -> None:
+        """One forward: calls `report` with each layer's output (NHWC) as it is computed, and holds none of them."""
 
         def after(name: str, output: Tensor) -> None:
-            nonlocal running
-            running = name
-            values(name, to_nhwc(output))
+            _asked(report, name, to_nhwc(output))
+
+        with self._hooked(after), torch.no_grad():
+            self._forward(batch)
+
+    def backward(self, batch: Batch, report: ReportGradient) -> Losses:
+        """One forward and backward: calls `report` with the total loss's gradient at each layer (NHWC) as it is
+        computed, then with that of each variable (by TensorFlow's name and in its layout). What `report` returns for a
+        layer, if anything, the gradient goes on from."""
+
+        def after(name: str, output: Tensor) -> None:
             if output.requires_grad:
                 output.register_hook(  # type: ignore[no-untyped-call]
-                    lambda gradient: _replaced(gradient, gradients(name, to_nhwc(gradient)))
+                    lambda gradient: _replaced(gradient, _asked(report, name, to_nhwc(gradient)))
                 )
+
+        with self._hooked(after):
+            losses = self._forward(batch)
+            losses.total.backward()  # type: ignore[no-untyped-call]
+        parameters = self.model.named_parameters()
+        found = {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
+        for name, gradient in views(found, variable_targets(self.model)).items():
+            report(name, gradient.numpy())
+        return losses
+
+    @contextmanager
+    def _hooked(self, after: Callable[[str, Tensor], None]) -> Iterator[None]:
+        """Calls `after` with each layer's name and output. An error, but for one in what is called, is a
+        PortError with the name of the last one."""
+        running = ""
+
+        def called(name: str, output: Tensor) -> None:
+            nonlocal running
+            running = name
+            after(name, output)
 
         modules = self.layers.items()
         handles = [
-            module.register_forward_hook(lambda _module, _inputs, output, name=name: after(name, output))
+            module.register_forward_hook(lambda _module, _inputs, output, name=name: called(name, output))
             for name, module in modules
         ]
         try:
-            self._share(batch.draws)
-            losses = self._forward(batch)
-            losses.total.backward()  # type: ignore[no-untyped-call]
+            yield
+        except _ReportError as error:
+            raise error.error from None
         except Exception as error:
             raise PortError(running, error) from error
         finally:
             for handle in handles:
                 handle.remove()
-        self._report_variables(gradients)
-        return losses
 
     def update(self, batches: Iterable[Batch], rate: float) -> dict[str, np.ndarray]:
         """Whole steps, one for each batch. Returns all variables, and what the optimiser and the averages keep, by
@@ -95,7 +125,6 @@ class TrainingPort:
         optimizer, averages = RMSProp(model.parameters(), rate), Averages(model)
         try:
             for batch in batches:
-                self._share(batch.draws)
                 model.zero_grad()
                 with _unfused_statistics(model):
                     self._forward(batch).total.backward()  # type: ignore[no-untyped-call]
@@ -114,6 +143,7 @@ class TrainingPort:
         return found
 
     def _forward(self, batch: Batch) -> Losses:
+        self._share(batch.draws)
         dtype = next(self.model.parameters()).dtype
         outputs = self.model(to_nchw(batch.images_nhwc, dtype), batch.step)
         with torch.no_grad():
@@ -131,11 +161,12 @@ class TrainingPort:
         for name, module in self.random_operations.items():
             module.draws = torch.from_numpy(draws[name]) if name in draws else None
 
-    def _report_variables(self, gradients: ReportGradient) -> None:
-        parameters = self.model.named_parameters()
-        found = {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
-        for name, gradient in views(found, variable_targets(self.model)).items():
-            gradients(name, gradient.numpy())
+
+def _asked(report: Report | ReportGradient, name: str, value: np.ndarray) -> np.ndarray | None:
+    try:
+        return report(name, value)
+    except Exception as error:
+        raise _ReportError(error) from error
 
 
 def _replaced(gradient: Tensor, other_nhwc: np.ndarray | None) -> Tensor | None:

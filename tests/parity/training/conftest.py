@@ -9,7 +9,7 @@ import pytest
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS
 from parity.training import make_batches, with_aux_head
-from parity.training.judge import RATE, port_results
+from parity.training.judge import RATE, Judged
 from parity.training.port import make_model
 from parity.values import Results
 from pnasnet_torch import PNASNet, variant
@@ -17,7 +17,7 @@ from tf_reference import checkpoint, official
 from tf_reference.graph import GraphSpec
 from tf_reference.preprocess import load_images
 from tf_reference.synthetic import synthetic_checkpoint
-from tf_reference.training import Batch, TrainingGraph, TrainingReference, TrainingValues, training_graph
+from tf_reference.training import Batch, TrainingGraph, TrainingReference, training_graph
 
 NETWORK = Network("mobile", 97, 97)
 Train = Callable[..., dict[str, Results]]
@@ -31,7 +31,9 @@ class Trained:
     graph: TrainingGraph
     variables: dict[str, np.ndarray]
     batches: list[Batch]
-    values: TrainingValues
+    values: dict[str, np.ndarray]
+    losses: dict[str, np.ndarray]
+    gradients: dict[str, np.ndarray]
     updated: dict[str, np.ndarray]
 
 
@@ -44,8 +46,9 @@ def trained() -> Trained:
     batches = make_batches(graph, load_images(source, photographs[:2], 97, 97), 0)
     with TrainingReference(graph, 1) as reference:
         reference.assign(variables)
-        values = reference.train(batches[0])
-        return Trained(NETWORK, graph, variables, batches, values, reference.update(batches, RATE))
+        values, (losses, gradients) = reference.forward(batches[0]), reference.backward(batches[0])
+        updated = reference.update(batches, RATE)
+    return Trained(NETWORK, graph, variables, batches, values, losses, gradients, updated)
 
 
 @pytest.fixture
@@ -58,7 +61,9 @@ def train(trained: Trained) -> Train:
             change(model)
             return model
 
-        values = TrainingValues(*map(dict, trained.values))
-        return port_results(NETWORK, trained.graph, trained.variables, trained.batches[0], values, make)[0]
+        judged = Judged(NETWORK, trained.graph, trained.variables, make)
+        judged.forward(trained.batches[0], dict(trained.values))
+        judged.backward(trained.batches[0], trained.losses, dict(trained.gradients))
+        return judged.results
 
     return run

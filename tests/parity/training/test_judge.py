@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from parity.layers import WHOLE, Network
 from parity.localize import localize
 from parity.training import feeders
-from parity.training.judge import step_results
+from parity.training.judge import Judged
 from parity.training.names import FORWARD, GRADIENT, LOSS, STEP, names
 from parity.training.port import make_model
 from parity.values import Results
@@ -130,7 +130,9 @@ def take_steps(trained: Any) -> Callable[..., Results]:
             change(model)
             return model
 
-        return step_results(trained.network, trained.variables, trained.batches, trained.updated, make)[0]
+        judged = Judged(trained.network, trained.graph, trained.variables, make)
+        judged.update(trained.batches, trained.updated)
+        return judged.results[STEP]
 
     return run
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from parity.layers import Network
 from parity.training.batch import make_batch
-from parity.training.judge import gradient_result, port_results
+from parity.training.judge import Judged, gradient_result
 from parity.training.names import GRADIENT
 from parity.training.port import make_model
 from parity.training.ties import TieFinder, Ties, find_ties
@@ -18,7 +18,7 @@ from parity.values import Results
 from pnasnet_torch import PNASNet
 from pnasnet_torch.operations import SameMaxPool2d
 from pnasnet_torch.padding import same_padding
-from tf_reference.training import TrainingReference, TrainingValues
+from tf_reference.training import TrainingReference
 
 
 def test_elements_that_are_equally_large_in_a_window_are_one_tie() -> None:
@@ -77,7 +77,7 @@ def results_on(trained: Any, images_nhwc: np.ndarray) -> tuple[Results, Results]
     batch = make_batch(trained.graph, images_nhwc, 0)
     with TrainingReference(trained.graph, 1) as reference:
         reference.assign(trained.variables)
-        values = reference.train(batch)
+        values, (losses, gradients) = reference.forward(batch), reference.backward(batch)
 
     def make(network: Network, dtype: str) -> PNASNet:
         model = make_model(network, dtype)
@@ -87,8 +87,10 @@ def results_on(trained: Any, images_nhwc: np.ndarray) -> tuple[Results, Results]
         return model
 
     def judged() -> Results:
-        copies = TrainingValues(*map(dict, values))
-        return port_results(trained.network, trained.graph, trained.variables, batch, copies, make)[0][GRADIENT]
+        judged = Judged(trained.network, trained.graph, trained.variables, make)
+        judged.forward(batch, dict(values))
+        judged.backward(batch, losses, dict(gradients))
+        return judged.results[GRADIENT]
 
     with_ties = judged()
     with pytest.MonkeyPatch.context() as patch:
