@@ -30,6 +30,7 @@ BATCH = {"float32": 2, "float64": 1}
 # Values that are hashed at a time.
 CHUNK = 2**16
 
+Density = tuple[int, int]
 UnitScaleChoice = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
@@ -40,14 +41,21 @@ def exact_images(height: int, width: int, dtype: str, seed: int) -> np.ndarray:
 
 
 def exact_variables(
-    shapes: Mapping[str, tuple[int, ...]], dtype: str, map_area: int, seed: int, unit_scales: UnitScaleChoice
+    shapes: Mapping[str, tuple[int, ...]],
+    dtype: str,
+    map_area: int,
+    seed: int,
+    unit_scales: UnitScaleChoice,
+    density: Density | None = None,
 ) -> dict[str, np.ndarray]:
     """Weights of the integer network by TensorFlow name, exact in `dtype`.
 
     `map_area` is the number of pixels that the last mean is over. `unit_scales` chooses gamma and
-    variance for a batch norm of so many channels, such that it multiplies by 1.
+    variance for a batch norm of so many channels, such that it multiplies by 1. Kernels have the `density` given, or
+    the highest that stays exact in a forward.
     """
-    variables = {name: _values(name, shape, dtype, map_area, seed) for name, shape in shapes.items()}
+    density = density or next(density for area, density in DENSITY[dtype] if map_area <= area)
+    variables = {name: _values(name, shape, density, map_area, seed) for name, shape in shapes.items()}
     for name in shapes:
         scope, _, last = name.rpartition("/")
         if last == "gamma":
@@ -65,9 +73,9 @@ def _generator(name: str, seed: int) -> np.random.Generator:
     return np.random.default_rng((seed, zlib.crc32(name.encode())))
 
 
-def _values(name: str, shape: tuple[int, ...], dtype: str, map_area: int, seed: int) -> np.ndarray:
+def _values(name: str, shape: tuple[int, ...], density: Density, map_area: int, seed: int) -> np.ndarray:
     rng = _generator(name, seed)
-    depthwise, other = next(density for area, density in DENSITY[dtype] if map_area <= area)
+    depthwise, other = density
     match name.rpartition("/")[2]:
         case "gamma" | "moving_variance":
             return np.zeros(shape)  # chosen together, by the caller

@@ -12,6 +12,7 @@ from parity.options import PHOTOGRAPHS, Options, labelled
 from pnasnet_torch import variant
 from pnasnet_torch.operations import BATCH_NORM_EPSILON
 from tf_reference import checkpoint
+from tf_reference.backward import BackwardGraph, backward_graph
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.official import Source, find
 from tf_reference.preprocess import decode_image, load_images
@@ -113,6 +114,12 @@ class LiveSource:
         spec = GraphSpec(network.variant, network.height, network.width, "float64", training=True)
         return training_graph(self.sources[network.reference], spec)
 
+    def backward_graph(self, network: Network) -> BackwardGraph:
+        """The official evaluation graph with its gradients, in float64."""
+        return backward_graph(
+            self.sources[network.reference], GraphSpec(network.variant, network.height, network.width, "float64")
+        )
+
     def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> Reference:
         return Reference(graph, layers, self._options.threads)
 
@@ -129,7 +136,9 @@ class LiveSource:
         paths = self._options.images_of(network)
         return load_images(self.sources[network.reference], paths, network.height, network.width)
 
-    def exact_inputs(self, network: Network, graph: ReferenceGraph) -> tuple[Variables, np.ndarray]:
+    def exact_inputs(
+        self, network: Network, graph: ReferenceGraph, density: exact.Density | None = None
+    ) -> tuple[Variables, np.ndarray]:
         dtype, seed = graph.spec.dtype, self._options.seed
 
         def choose(channels: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -137,7 +146,7 @@ class LiveSource:
 
         shapes = {name: variable.shape for name, variable in graph.variables.items()}
         area = exact.map_area(graph.layers["final_layer.relu"].shape)
-        variables = exact.exact_variables(shapes, dtype, area, seed, choose)
+        variables = exact.exact_variables(shapes, dtype, area, seed, choose, density)
         return variables, exact.exact_images(network.height, network.width, dtype, seed)
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:

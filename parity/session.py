@@ -183,6 +183,8 @@ class ParitySession:
         if gate == "preprocess":
             with self._step(f"{network}: preprocessing"):
                 return {gate: pixels.judge(self._turn.source, network, layers[gate])}
+        if gate == training.EXACT:
+            return {gate: self._exact_gradients(network, layers[gate])}
         if gate in TRAINING_GATES:
             return self._train(network, layers)
         self.layers[network] = self._turn.graph("float32").layers
@@ -193,6 +195,14 @@ class ParitySession:
         if gate.startswith("exact"):
             return {gate: values.exact(self._turn, gate.removeprefix("exact-"), layers, self._step, self._observe)}
         return values.float64_and_float32(self._turn, layers, self._step, self._observe)
+
+    def _exact_gradients(self, network: Network, names: frozenset[str]) -> Results:
+        source, options = self._turn.source, self._options
+        assert isinstance(source, LiveSource), "training is judged by the official network itself"
+        graph = source.backward_graph(network)
+        variables, _ = source.exact_inputs(network, graph.network, training.DENSITY)
+        self.layers[network] = graph.network.layers
+        return training.exact_gradients(network, graph, variables, options.threads, options.seed, names, self._step)
 
     def _train(self, network: Network, layers: values.Layers) -> Mapping[str, Results]:
         with self._step(f"{network}: checkpoint"):

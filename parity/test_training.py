@@ -1,4 +1,5 @@
-"""Gates *training*, *loss*, *gradient* and *step* (--training): both sides train alike, in double precision."""
+"""Gates *training*, *loss*, *exact-gradient*, *gradient* and *step* (--training): both sides train alike, in double
+precision."""
 
 import pytest
 
@@ -15,6 +16,12 @@ def test_training(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
 @pytest.mark.gate("loss")
 def test_loss(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
     """This part of the loss is the same on both sides."""
+    raise_unless_passed(verdict, request)
+
+
+@pytest.mark.gate("exact-gradient")
+def test_exact_gradient(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
+    """Of the integer network, in evaluation, the gradient at the layer, or of the variable, is bit-identical."""
     raise_unless_passed(verdict, request)
 
 

@@ -1,6 +1,6 @@
 """The training gates of one network: the official one trains first, then the port, judged in the hooks."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -10,22 +10,20 @@ from parity import compare
 from parity.capture import PortError
 from parity.environment import release_memory
 from parity.layers import WHOLE, Network
-from parity.policy import FLOAT64, GRADIENT_FLOAT64, TRAINING_GATES
+from parity.policy import FLOAT64, GRADIENT_FLOAT64
 from parity.result import Check, LayerResult
-from parity.training.names import FORWARD, GRADIENT, LOSS, STEP, names
-from parity.training.port import TrainingPort, make_model
+from parity.training.names import ALONE, FORWARD, GRADIENT, LOSS, STEP, names
+from parity.training.port import Make, TrainingPort, make_model
 from parity.training.ties import TieFinder, Ties
 from parity.values import Layers, Results, Step
-from pnasnet_torch import PNASNet
 from pnasnet_torch.training import Losses
 from tf_reference.training import Batch, TrainingGraph, TrainingReference
 
-ALONE = "one of the sides alone has it"
 # The learning rate of whole steps: the least that slim's schedules end in. The weights of which no one knows are no
 # minimum: at slim's first, 0.01, each step of Large makes the difference between two orders of a sum 6 to 60 times as
 # large (docs/calibration.md).
 RATE = 0.0001
-Make = Callable[[Network, str], PNASNet]
+GATES = (FORWARD, LOSS, GRADIENT, STEP)
 
 
 def judge(
@@ -64,7 +62,7 @@ def judge(
         missing = LayerResult(gate, str(network), name, problem=judged.problems[gate])
         return judged.results[gate].get(name, missing)
 
-    return {gate: {name: result(gate, name) for name in found} for gate, found in chosen.items()}
+    return {gate: {name: result(gate, name) for name in chosen.get(gate, ())} for gate in judged.results}
 
 
 def _official_steps(
@@ -79,13 +77,13 @@ class Judged:
     """What one port is found to do: results by gate, and by gate why there are no others."""
 
     def __init__(self, network: Network, graph: TrainingGraph, variables: Mapping[str, np.ndarray], make: Make) -> None:
-        self.results: dict[str, Results] = {gate: {} for gate in TRAINING_GATES}
-        self.problems = dict.fromkeys(TRAINING_GATES, ALONE)
+        self.results: dict[str, Results] = {gate: {} for gate in GATES}
+        self.problems = dict.fromkeys(GATES, ALONE)
         self._network, self._graph, self._variables, self._make = network, graph, variables, make
         self._ties: dict[str, Ties] = {}
 
     def _port(self) -> TrainingPort:
-        return TrainingPort(self._make(self._network, "float64"), self._variables)
+        return TrainingPort(self._make(self._network), self._variables)
 
     def forward(self, batch: Batch, official: dict[str, np.ndarray]) -> None:
         """One forward. Takes what is compared from `official`."""

@@ -1,20 +1,23 @@
 """What the training gates judge, by name, read off a port without weights."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
 from parity.layers import WHOLE, Network, layer_modules, layer_of
 from parity.policy import TRAINING_GATES
+from tf_reference.backward import ROOT
 from tf_reference.layers import Layer
 
 LOSSES = ("cross_entropy", "auxiliary", "regularization", "total")
+ALONE = "one of the sides alone has it"
 # No loss depends on it.
 NO_GRADIENT = frozenset({"final_layer.predictions"})
-FORWARD, LOSS, GRADIENT, STEP = TRAINING_GATES
+FORWARD, LOSS, EXACT, GRADIENT, STEP = TRAINING_GATES
 # What is kept of a variable that is trained, and of every variable.
 SLOTS, AVERAGE = ("rms", "momentum"), "average"
-LAYER_GATES = (FORWARD, GRADIENT)
+LAYER_GATES = (FORWARD, EXACT, GRADIENT)
 
 
 def names(gate: str, network: Network) -> tuple[str, ...]:
@@ -27,7 +30,15 @@ def names(gate: str, network: Network) -> tuple[str, ...]:
         slots = (f"{name}/{slot}" for name in variables for slot in SLOTS)
         everything = (*variables, *statistics)
         return (*everything, *slots, *(f"{name}/{AVERAGE}" for name in everything))
-    return layers if gate == FORWARD else (*(layer for layer in layers if layer not in NO_GRADIENT), *variables)
+    if gate == FORWARD:
+        return layers
+    found = (*(layer for layer in layers if layer not in NO_GRADIENT), *variables)
+    return tuple(filter(_in_evaluation, found)) if gate == EXACT else found
+
+
+def _in_evaluation(name: str) -> bool:
+    """Whether it is in front of the last mean and not of the auxiliary head, whose ReLU is in no scope."""
+    return name == ROOT or not re.match("aux_|relu|final_layer", name)
 
 
 @cache
@@ -50,8 +61,10 @@ def _parts(network: Network) -> tuple[tuple[str, ...], tuple[str, ...], tuple[st
 def feeders(gate: str, layers: Mapping[str, Layer], judged: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """What each name's value is computed from, in the order of the computation. A gradient comes from the layers that
     the layer feeds, a variable's from that of the layer that uses it."""
-    if gate != GRADIENT:
+    if gate not in (EXACT, GRADIENT):
         return {name: layer.inputs for name, layer in layers.items()}
+    if gate == EXACT:
+        layers = {name: layer for name, layer in layers.items() if _in_evaluation(name)}
     fed: dict[str, list[str]] = {name: [] for name in layers}
     for name, layer in layers.items():
         for feeder in layer.inputs:

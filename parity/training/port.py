@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,15 +23,19 @@ from tf_reference.training import Batch
 Report = Callable[[str, np.ndarray], None]
 # May return what a gradient is to be from there on.
 ReportGradient = Callable[[str, np.ndarray], np.ndarray | None]
+Make = Callable[..., PNASNet]
 # What the optimiser keeps, by TensorFlow's names.
 SLOTS = {"rms": "mean_square", "momentum": "momentum"}
 UNFUSED_MOMENTUM = float(np.float32(1 - BATCH_NORM_DECAY))
 
 
-def make_model(network: Network, dtype: str) -> PNASNet:
-    """The port with its auxiliary head for the network's image size, in training mode; weights are to be loaded."""
-    config = replace(variant(network.variant).config, aux_image_size=(network.height, network.width))
-    return empty_network(config, getattr(torch, dtype)).train()
+def make_model(network: Network, training: bool = True) -> PNASNet:
+    """The port in float64, in training with its auxiliary head for the network's image size; weights are to be
+    loaded."""
+    config = variant(network.variant).config
+    if training:
+        config = replace(config, aux_image_size=(network.height, network.width))
+    return empty_network(config, torch.float64).train(training)
 
 
 class _ReportError(Exception):
@@ -77,20 +82,35 @@ class TrainingPort:
         computed, then with that of each variable (by TensorFlow's name and in its layout). What `report` returns for a
         layer, if anything, the gradient goes on from."""
 
-        def after(name: str, output: Tensor) -> None:
-            if output.requires_grad:
-                output.register_hook(  # type: ignore[no-untyped-call]
-                    lambda gradient: _replaced(gradient, _asked(report, name, to_nhwc(gradient)))
-                )
-
-        with self._hooked(after):
+        with self._hooked(partial(_report_gradient, report)):
             losses = self._forward(batch)
             losses.total.backward()  # type: ignore[no-untyped-call]
+        self._report_variables(report)
+        return losses
+
+    def backward_from(
+        self, layer: str, images_nhwc: np.ndarray, given_nhwc: np.ndarray, values: Report, gradients: ReportGradient
+    ) -> None:
+        """One forward, of which `values` is called with each layer's output (NHWC), and a backward like the other, from
+        a gradient that is given at `layer` (NHWC)."""
+        found: dict[str, Tensor] = {}
+
+        def after(name: str, output: Tensor) -> None:
+            _asked(values, name, to_nhwc(output))
+            _report_gradient(gradients, name, output)
+            if name == layer:
+                found[name] = output
+
+        with self._hooked(after):
+            self.model(to_nchw(images_nhwc, torch.float64))
+            found[layer].backward(to_nchw(given_nhwc, torch.float64))  # type: ignore[no-untyped-call]
+        self._report_variables(gradients)
+
+    def _report_variables(self, report: ReportGradient) -> None:
         parameters = self.model.named_parameters()
         found = {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
         for name, gradient in views(found, variable_targets(self.model)).items():
             report(name, gradient.numpy())
-        return losses
 
     @contextmanager
     def _hooked(self, after: Callable[[str, Tensor], None]) -> Iterator[None]:
@@ -160,6 +180,14 @@ class TrainingPort:
         """Gives each random operation its draws; one that the official network lacks draws its own, which shows."""
         for name, module in self.random_operations.items():
             module.draws = torch.from_numpy(draws[name]) if name in draws else None
+
+
+def _report_gradient(report: ReportGradient, name: str, output: Tensor) -> None:
+    """Has `report` called with the gradient at the layer called `name`."""
+    if output.requires_grad:
+        output.register_hook(  # type: ignore[no-untyped-call]
+            lambda gradient: _replaced(gradient, _asked(report, name, to_nhwc(gradient)))
+        )
 
 
 def _asked(report: Report | ReportGradient, name: str, value: np.ndarray) -> np.ndarray | None:

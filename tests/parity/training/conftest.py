@@ -56,8 +56,8 @@ def train(trained: Trained) -> Train:
     """The results of a port that `change` was done to."""
 
     def run(change: Callable[[PNASNet], object] = lambda _model: None) -> dict[str, Results]:
-        def make(network: Network, dtype: str) -> PNASNet:
-            model = make_model(network, dtype)
+        def make(network: Network, training: bool = True) -> PNASNet:
+            model = make_model(network, training)
             change(model)
             return model
 

@@ -125,8 +125,8 @@ def take_steps(trained: Any) -> Callable[..., Results]:
     """The results on whole steps of a port that `change` was done to."""
 
     def run(change: Callable[[PNASNet], object] = lambda _model: None) -> Results:
-        def make(network: Network, dtype: str) -> PNASNet:
-            model = make_model(network, dtype)
+        def make(network: Network, training: bool = True) -> PNASNet:
+            model = make_model(network, training)
             change(model)
             return model
 

@@ -41,6 +41,7 @@ def test_a_run_judges_training_alone(run: Run) -> None:
     assert re.findall(r"^mobile-97 +(\S+) +([\d,]+) +(\d+) ", said, re.MULTILINE) == [
         ("training", "735", "0"),
         ("loss", "5", "0"),
+        ("exact-gradient", "1,336", "0"),
         ("gradient", "1,357", "0"),
         ("step", "3,136", "0"),
     ]

@@ -79,8 +79,8 @@ def results_on(trained: Any, images_nhwc: np.ndarray) -> tuple[Results, Results]
         reference.assign(trained.variables)
         values, (losses, gradients) = reference.forward(batch), reference.backward(batch)
 
-    def make(network: Network, dtype: str) -> PNASNet:
-        model = make_model(network, dtype)
+    def make(network: Network, training: bool = True) -> PNASNet:
+        model = make_model(network, training)
         for module in model.modules():
             if type(module) is SameMaxPool2d:
                 module.__class__ = LastOfTies
