@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
+from parity.faults.training.variations import last_of_ties
 from parity.layers import Network
 from parity.training.batch import make_batch
 from parity.training.judge import Judged, gradient_result
@@ -17,7 +16,6 @@ from parity.training.ties import TieFinder, Ties, find_ties
 from parity.values import Results
 from pnasnet_torch import PNASNet
 from pnasnet_torch.operations import SameMaxPool2d
-from pnasnet_torch.padding import same_padding
 from tf_reference.training import TrainingReference
 
 
@@ -61,17 +59,6 @@ def test_values_that_differ_are_no_tie() -> None:
     assert not find_ties(values, values, [(3, 1), (3, 2)], [0.0])
 
 
-class LastOfTies(SameMaxPool2d):
-    """Hands its gradient to the last of the largest elements, as would be as good."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        top, bottom = same_padding(x.shape[2], self.kernel, self.stride)
-        left, right = same_padding(x.shape[3], self.kernel, self.stride)
-        padded = F.pad(x, (left, right, top, bottom), value=-torch.inf)
-        windows = padded.unfold(2, self.kernel, self.stride).unfold(3, self.kernel, self.stride)
-        return windows.flatten(4).flip(4).max(4).values
-
-
 def results_on(trained: Any, images_nhwc: np.ndarray) -> tuple[Results, Results]:
     """The gradients of a port that takes the last of ties; with ties compared in sum, and as if there were none."""
     batch = make_batch(trained.graph, images_nhwc, 0)
@@ -81,9 +68,7 @@ def results_on(trained: Any, images_nhwc: np.ndarray) -> tuple[Results, Results]
 
     def make(network: Network, training: bool = True) -> PNASNet:
         model = make_model(network, training)
-        for module in model.modules():
-            if type(module) is SameMaxPool2d:
-                module.__class__ = LastOfTies
+        last_of_ties(model)
         return model
 
     def judged() -> Results:

@@ -1,0 +1,105 @@
+"""A small official network trained once, for as many changed ports as are to be judged by it."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+
+from parity.layers import Network
+from parity.localize import localize
+from parity.options import PHOTOGRAPHS
+from parity.training import feeders, make_batches, with_aux_head
+from parity.training.judge import RATE, Judged
+from parity.training.names import FORWARD, GRADIENT, LOSS, STEP
+from parity.values import Results
+from pnasnet_torch import PNASNet, variant
+from pnasnet_torch.weights import empty_network
+from tf_reference import checkpoint, official
+from tf_reference.graph import GraphSpec
+from tf_reference.preprocess import load_images
+from tf_reference.synthetic import synthetic_checkpoint
+from tf_reference.training import Batch, TrainingGraph, TrainingReference, training_graph
+
+NETWORK = Network("mobile", 97, 97)
+# Mobile's own is 1: it would drop no path.
+KEEP_PROB = 0.6
+# So many names, and fewer, are listed; of more, the kinds.
+LISTED = 9
+
+
+@dataclass(frozen=True)
+class TrainingBench:
+    """Mobile with drop path, what it was trained on, and what became of it."""
+
+    graph: TrainingGraph
+    variables: dict[str, np.ndarray]
+    batches: list[Batch]
+    values: dict[str, np.ndarray]
+    losses: dict[str, np.ndarray]
+    gradients: dict[str, np.ndarray]
+    updated: dict[str, np.ndarray]
+
+    @classmethod
+    def make(cls, seed: int = 0) -> Self:
+        """With photographs, weights and draws of this seed."""
+        source, photographs = official.find(), sorted(PHOTOGRAPHS.glob("*.jpg"))
+        hparams = (("drop_path_keep_prob", KEEP_PROB),)
+        graph = training_graph(
+            source, GraphSpec(NETWORK.variant, NETWORK.height, NETWORK.width, "float64", training=True, hparams=hparams)
+        )
+        prefix = synthetic_checkpoint(source, NETWORK.variant, variant(NETWORK.variant).image_size, 0, photographs)
+        variables, _ = with_aux_head(checkpoint.read(prefix), graph, seed)
+        chosen = [photographs[(seed + number) % len(photographs)] for number in range(2)]
+        batches = make_batches(graph, load_images(source, chosen, NETWORK.height, NETWORK.width), seed)
+        with TrainingReference(graph, 1) as reference:
+            reference.assign(variables)
+            values, (losses, gradients) = reference.forward(batches[0]), reference.backward(batches[0])
+            updated = reference.update(batches, RATE)
+        return cls(graph, variables, batches, values, losses, gradients, updated)
+
+    def judge(
+        self,
+        plant: Callable[[PNASNet], object] = lambda _model: None,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
+        gates: Sequence[str] = (FORWARD, LOSS, GRADIENT, STEP),
+    ) -> dict[str, Results]:
+        """All results on a port that `plant` changed, trained inside `around`, as far as the first of `gates` that
+        fails."""
+        judged = Judged(NETWORK, self.graph, self.variables, lambda network: _port(network, plant))
+        with around():
+            judged.forward(self.batches[0], dict(self.values))
+            if all(judged.results[FORWARD].values()) and {*gates} & {LOSS, GRADIENT}:
+                judged.backward(self.batches[0], self.losses, dict(self.gradients))
+            if all(all(judged.results[gate].values()) for gate in (FORWARD, LOSS, GRADIENT)) and STEP in gates:
+                judged.update(self.batches, self.updated)
+        return judged.results
+
+    def verdict(self, results: dict[str, Results]) -> tuple[str, tuple[str, ...]]:
+        """The first gate that fails, and what it names; both are empty if none does."""
+        for gate in (FORWARD, LOSS, GRADIENT, STEP):
+            failed = [name for name, result in results[gate].items() if not result]
+            if failed:
+                return gate, self._sources(gate, failed, results[gate])
+        return "", ()
+
+    def _sources(self, gate: str, failed: list[str], rows: Results) -> tuple[str, ...]:
+        if gate == LOSS:
+            return tuple(failed)
+        if gate != STEP:
+            return localize(feeders(gate, self.graph.network.layers, rows), failed, rows.keys() - {*failed}).sources
+        first = sorted(name for name in failed if name.removesuffix("/average") not in {*failed} - {name})
+        return tuple(first) if len(first) <= LISTED else tuple(sorted({name.rpartition("/")[2] for name in failed}))
+
+
+def _port(network: Network, plant: Callable[[PNASNet], object]) -> PNASNet:
+    config = replace(
+        variant(network.variant).config,
+        drop_path_keep_prob=KEEP_PROB,
+        aux_image_size=(network.height, network.width),
+    )
+    model = empty_network(config, torch.float64).train()
+    plant(model)
+    return model

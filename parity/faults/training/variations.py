@@ -1,0 +1,77 @@
+"""Variations of training that change nothing but the order of roundings: none may raise an alarm."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from parity.faults.training.catalogue import Around, Plant
+from pnasnet_torch import PNASNet
+from pnasnet_torch.operations import BatchNorm, SameMaxPool2d
+from pnasnet_torch.padding import same_padding
+
+
+class LastOfTies(SameMaxPool2d):
+    """Hands its gradient to the last of the largest elements, as would be as good."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        top, bottom = same_padding(x.shape[2], self.kernel, self.stride)
+        left, right = same_padding(x.shape[3], self.kernel, self.stride)
+        padded = F.pad(x, (left, right, top, bottom), value=-torch.inf)
+        windows = padded.unfold(2, self.kernel, self.stride).unfold(3, self.kernel, self.stride)
+        return windows.flatten(4).flip(4).max(4).values
+
+
+def last_of_ties(model: PNASNet) -> None:
+    for module in model.modules():
+        if type(module) is SameMaxPool2d:
+            module.__class__ = LastOfTies
+
+
+class _OwnNorm(BatchNorm):
+    """In the order of the formula."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            super().forward(x.detach())  # moves the statistics
+        mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), correction=0, keepdim=True)
+        scaled = (x - mean) / (variance + self.eps).sqrt()
+        return scaled * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def _own_norms(model: PNASNet) -> None:
+    for module in model.modules():
+        if type(module) is BatchNorm:
+            module.__class__ = _OwnNorm
+
+
+@contextmanager
+def _threads(threads: int) -> Iterator[None]:
+    usual = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
+
+
+@dataclass(frozen=True)
+class TrainingVariation:
+    """Changes nothing but the order of roundings, and, where elements tie, who has the gradient."""
+
+    name: str
+    plant: Plant = lambda _model: None
+    around: Around = nullcontext
+
+
+VARIATIONS = (
+    TrainingVariation("as it is"),
+    TrainingVariation("two threads", around=partial(_threads, 2)),
+    TrainingVariation("channels_last", lambda model: model.to(memory_format=torch.channels_last)),  # type: ignore[call-overload]
+    TrainingVariation("the last of ties has the gradient", last_of_ties),
+    TrainingVariation("batch norms in the formula's own order", _own_norms),
+)
