@@ -209,7 +209,8 @@ def parser() -> argparse.ArgumentParser:
         ("batch-size", 2, 16, "images of a step"),
         ("image-size", 1, 97, "pixels, of both sides"),
         ("seed", 0, 0, "of the last layer, the windows and dropout"),
-        ("threads", 1, torch.get_num_threads(), "that PyTorch computes on"),
+        # On maps this small a second one gains little, and costs much where other work keeps the cores busy.
+        ("threads", 1, 1, "that PyTorch computes on"),
     ):
         help_text = f"{text} (default: {default})"
         made.add_argument(f"--{name}", type=whole(least), default=default, metavar="N", help=help_text)
