@@ -9,9 +9,9 @@ UNIT = float(np.finfo(np.float32).eps) / 2
 # The input first, then the network, judged by the strongest gate first.
 GATES = ("preprocess", "structure", "exact-float32", "exact-float64", "float64", "float32", "imagenet")
 
-# Of training (--training): the layers, the parts of the loss, the gradients at each layer and variable, of the integer
-# network and of this one, and whole steps: each variable, and what the optimiser keeps of it.
-TRAINING_GATES = ("training", "loss", "exact-gradient", "gradient", "step")
+# Of training (--training): the layers, the moving statistics, the parts of the loss, the gradients at each layer and
+# variable, of the integer network and of this one, and whole steps: each variable, and what the optimiser keeps of it.
+TRAINING_GATES = ("training", "training-float32", "statistics", "loss", "exact-gradient", "gradient", "step")
 
 
 @dataclass(frozen=True)

@@ -109,9 +109,9 @@ class LiveSource:
         spec = GraphSpec(network.variant, network.height, network.width, dtype)
         return reference_graph(self.sources[network.reference], spec)
 
-    def training_graph(self, network: Network) -> TrainingGraph:
-        """The official training graph, in float64."""
-        spec = GraphSpec(network.variant, network.height, network.width, "float64", training=True)
+    def training_graph(self, network: Network, dtype: str) -> TrainingGraph:
+        """The official training graph."""
+        spec = GraphSpec(network.variant, network.height, network.width, dtype, training=True)
         return training_graph(self.sources[network.reference], spec)
 
     def backward_graph(self, network: Network) -> BackwardGraph:

@@ -208,7 +208,9 @@ class ParitySession:
         with self._step(f"{network}: checkpoint"):
             source, options = self._turn.source, self._options
             assert isinstance(source, LiveSource), "training is judged by the official network itself"
-            graph = source.training_graph(network)
+            graph = source.training_graph(network, "float64")
+            in_float32 = any(layers.get(gate) for gate in training.IN_FLOAT32)
+            single = source.training_graph(network, "float32") if in_float32 else None
             variables, made = training.with_aux_head(self._turn.variables(), graph, options.seed)
             batches = training.make_batches(graph, self._turn.images(), options.seed)
         if made:
@@ -216,4 +218,4 @@ class ParitySession:
                 f"{network}: the auxiliary head has random weights: the checkpoint has none for this size"
             )
         self.layers[network] = graph.network.layers
-        return training.judge(network, graph, variables, batches, options.threads, layers, self._step)
+        return training.judge(network, graph, variables, batches, options.threads, layers, self._step, single)

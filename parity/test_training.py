@@ -1,5 +1,5 @@
-"""Gates *training*, *loss*, *exact-gradient*, *gradient* and *step* (--training): both sides train alike, in double
-precision."""
+"""Gates *training*, *training-float32*, *statistics*, *loss*, *exact-gradient*, *gradient*, *step* (--training): both
+sides train alike."""
 
 import pytest
 
@@ -10,6 +10,18 @@ from parity.result import LayerResult
 @pytest.mark.gate("training")
 def test_training(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
     """In training mode the layer's values agree to float64 rounding."""
+    raise_unless_passed(verdict, request)
+
+
+@pytest.mark.gate("training-float32")
+def test_training_float32(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
+    """In training mode and float32, the port is as near to the float64 values as the official network is."""
+    raise_unless_passed(verdict, request)
+
+
+@pytest.mark.gate("statistics")
+def test_statistics(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
+    """So are its moving statistics, in float32, after one update and after three."""
     raise_unless_passed(verdict, request)
 
 

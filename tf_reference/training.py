@@ -1,7 +1,7 @@
 """The official network in training: the loss as slim composes it, its gradients, and what it draws at random."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -105,6 +105,16 @@ class TrainingReference(Reference):
         for (kind, name), value in self.run_tensors(fetches, batch.images_nhwc, self._feed(batch)).items():
             found[kind][name] = value
         return found["losses"], found["gradients"]
+
+    def statistics(self, batch: Batch, counts: Collection[int]) -> dict[int, dict[str, np.ndarray]]:
+        """All variables after each of so many updates of the moving statistics alone, by the same batch."""
+        found: dict[int, dict[str, np.ndarray]] = {}
+        updates = {name: name for name in self.training.update.statistics}
+        for count in range(1, max(counts) + 1):
+            self.run_tensors(updates, batch.images_nhwc, self._feed(batch))
+            if count in counts:
+                found[count] = self._session.run(self.training.update.variables)
+        return found
 
     def keep_probs(self, step: int) -> dict[str, np.ndarray]:
         """The probability with which each drop path keeps an example at training step `step`."""

@@ -26,7 +26,8 @@ def make_batch(graph: TrainingGraph, images_nhwc: np.ndarray, seed: int) -> Batc
         if draw.keep_prob:
             # Kept is what draws at least 1 - keep_prob, which is 0.4 at the most.
             draws[name][rng.integers(count)] = rng.uniform(0.5, 1)
-        draws[name] = draws[name].astype(draw.dtype)
+        # Numbers that float32 has, so that both formats draw the same.
+        draws[name] = draws[name].astype(np.float32).astype(draw.dtype)
     return Batch(images_nhwc, rng.integers(1, classes, count), draws, STEP)
 
 

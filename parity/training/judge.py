@@ -12,8 +12,9 @@ from parity.environment import release_memory
 from parity.layers import WHOLE, Network
 from parity.policy import FLOAT64, GRADIENT_FLOAT64
 from parity.result import Check, LayerResult
-from parity.training.names import ALONE, FORWARD, GRADIENT, LOSS, STEP, names
+from parity.training.names import ALONE, FORWARD, FORWARD_FLOAT32, GRADIENT, LOSS, STATISTICS, STEP, names
 from parity.training.port import Make, TrainingPort, make_model
+from parity.training.single import Official, judge_float32
 from parity.training.ties import TieFinder, Ties
 from parity.values import Layers, Results, Step
 from pnasnet_torch.training import Losses
@@ -23,7 +24,7 @@ from tf_reference.training import Batch, TrainingGraph, TrainingReference
 # minimum: at slim's first, 0.01, each step of Large makes the difference between two orders of a sum 6 to 60 times as
 # large (docs/calibration.md).
 RATE = 0.0001
-GATES = (FORWARD, LOSS, GRADIENT, STEP)
+GATES = (FORWARD, FORWARD_FLOAT32, STATISTICS, LOSS, GRADIENT, STEP)
 
 
 def judge(
@@ -34,9 +35,11 @@ def judge(
     threads: int,
     chosen: Layers,
     step: Step,
+    single: TrainingGraph | None = None,
     make: Make = make_model,
 ) -> dict[str, Results]:
-    """Results by training gate, in float64, of the names that were `chosen`; one that the port does not give fails."""
+    """Results by training gate of the names that were `chosen`; one that the port does not give fails. In float64, and,
+    where the graph for `single` precision is given, in float32."""
     judged = Judged(network, graph, variables, make)
     if chosen.get(STEP):
         with step(f"{network}: official network takes {len(batches)} steps in float64"):
@@ -49,6 +52,12 @@ def judge(
         reference.assign(variables)
         with step(f"{network}: official network's forward in float64"):
             values = reference.forward(batches[0])
+        if single:
+            with step(f"{network}: official network's forward in float32"):
+                official = Official(single, variables, batches[0], values, threads)
+            with step(f"{network}: port's forward in float32"):
+                judged.forward_float32(batches[0], official, values)
+            release_memory()
         with step(f"{network}: port's forward in float64"):
             judged.forward(batches[0], values)
         release_memory()
@@ -84,6 +93,11 @@ class Judged:
 
     def _port(self) -> TrainingPort:
         return TrainingPort(self._make(self._network), self._variables)
+
+    def forward_float32(self, batch: Batch, official: Official, truth: Mapping[str, np.ndarray]) -> None:
+        """Forwards in float32, measured by the official network's."""
+        with self._judging(FORWARD_FLOAT32, STATISTICS):
+            judge_float32(self._network, official, self._variables, batch, truth, self.results, self._make)
 
     def forward(self, batch: Batch, official: dict[str, np.ndarray]) -> None:
         """One forward. Takes what is compared from `official`."""

@@ -14,10 +14,11 @@ LOSSES = ("cross_entropy", "auxiliary", "regularization", "total")
 ALONE = "one of the sides alone has it"
 # No loss depends on it.
 NO_GRADIENT = frozenset({"final_layer.predictions"})
-FORWARD, LOSS, EXACT, GRADIENT, STEP = TRAINING_GATES
+FORWARD, FORWARD_FLOAT32, STATISTICS, LOSS, EXACT, GRADIENT, STEP = TRAINING_GATES
 # What is kept of a variable that is trained, and of every variable.
 SLOTS, AVERAGE = ("rms", "momentum"), "average"
-LAYER_GATES = (FORWARD, EXACT, GRADIENT)
+IN_FLOAT32 = (FORWARD_FLOAT32, STATISTICS)
+LAYER_GATES = (FORWARD, FORWARD_FLOAT32, EXACT, GRADIENT)
 
 
 def names(gate: str, network: Network) -> tuple[str, ...]:
@@ -30,7 +31,9 @@ def names(gate: str, network: Network) -> tuple[str, ...]:
         slots = (f"{name}/{slot}" for name in variables for slot in SLOTS)
         everything = (*variables, *statistics)
         return (*everything, *slots, *(f"{name}/{AVERAGE}" for name in everything))
-    if gate == FORWARD:
+    if gate == STATISTICS:
+        return statistics
+    if gate in (FORWARD, FORWARD_FLOAT32):
         return layers
     found = (*(layer for layer in layers if layer not in NO_GRADIENT), *variables)
     return tuple(filter(_in_evaluation, found)) if gate == EXACT else found

@@ -29,13 +29,13 @@ SLOTS = {"rms": "mean_square", "momentum": "momentum"}
 UNFUSED_MOMENTUM = float(np.float32(1 - BATCH_NORM_DECAY))
 
 
-def make_model(network: Network, training: bool = True) -> PNASNet:
-    """The port in float64, in training with its auxiliary head for the network's image size; weights are to be
+def make_model(network: Network, training: bool = True, dtype: str = "float64") -> PNASNet:
+    """The port, in training with its auxiliary head for the network's image size; weights are to be
     loaded."""
     config = variant(network.variant).config
     if training:
         config = replace(config, aux_image_size=(network.height, network.width))
-    return empty_network(config, torch.float64).train(training)
+    return empty_network(config, getattr(torch, dtype)).train(training)
 
 
 class _ReportError(Exception):
@@ -109,8 +109,8 @@ class TrainingPort:
     def _report_variables(self, report: ReportGradient) -> None:
         parameters = self.model.named_parameters()
         found = {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
-        for name, gradient in views(found, variable_targets(self.model)).items():
-            report(name, gradient.numpy())
+        for name, gradient in self._by_variable(found).items():
+            report(name, gradient)
 
     @contextmanager
     def _hooked(self, after: Callable[[str, Tensor], None]) -> Iterator[None]:
@@ -155,12 +155,19 @@ class TrainingPort:
             raise PortError("", error) from error
         state = {name: optimizer.state[parameter] for name, parameter in model.named_parameters()}
         kept = {f"/{slot}": {name: row[ours] for name, row in state.items()} for slot, ours in SLOTS.items()}
-        kept |= {"": model.state_dict(), f"/{AVERAGE}": averages.values}
-        targets = variable_targets(model)
-        found: dict[str, np.ndarray] = {}
+        kept |= {f"/{AVERAGE}": averages.values}
+        found = self.variables()
         for slot, values in kept.items():
-            found |= {name + slot: value.numpy() for name, value in views(values, targets).items()}
+            found |= {name + slot: value for name, value in self._by_variable(values).items()}
         return found
+
+    def variables(self) -> dict[str, np.ndarray]:
+        """All of them as they are, by TensorFlow's names and in its layout."""
+        return self._by_variable(self.model.state_dict())
+
+    def _by_variable(self, values: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+        """Tensors by parameter's name."""
+        return {name: value.numpy() for name, value in views(values, variable_targets(self.model)).items()}
 
     def _forward(self, batch: Batch) -> Losses:
         self._share(batch.draws)

@@ -41,9 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with replacing(options.docs / "training-faults.md") as path:
         path.write_text("\n".join(_table(faults, variations)) + "\n")
     print(f"{right} of {len(faults)} faults caught and put at the right places")
-    print(
-        f"{sum(tried for _, tried, _ in variations)} harmless variations: {sum(row[2] for row in variations)} false alarms"
-    )
+    tried, alarms = sum(row[1] for row in variations), sum(row[2] for row in variations)
+    print(f"{tried} harmless variations: {alarms} false alarms")
     return 0 if right == len(faults) and not alarms else 1
 
 

@@ -40,6 +40,8 @@ def test_a_run_judges_training_alone(run: Run) -> None:
     assert code == 0, said
     assert re.findall(r"^mobile-97 +(\S+) +([\d,]+) +(\d+) ", said, re.MULTILINE) == [
         ("training", "735", "0"),
+        ("training-float32", "735", "0"),
+        ("statistics", "322", "0"),
         ("loss", "5", "0"),
         ("exact-gradient", "1,336", "0"),
         ("gradient", "1,357", "0"),

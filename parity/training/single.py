@@ -1,0 +1,102 @@
+"""Training in float32, as Google trained: layers and moving statistics, each side's distance from the float64 truth.
+
+The gradients are not judged in float32. A ReLU whose input rounds to the other side of zero on one side alone moves the
+gradients of everything in front of it, by a thousand times what rounding does: which side is nearer to the truth is a
+matter of chance, and no bound on it would mean anything (docs/calibration.md).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from parity import compare, metrics
+from parity.layers import Network, layer_of
+from parity.metrics import Distance
+from parity.result import LayerResult
+from parity.training.names import FORWARD_FLOAT32, STATISTICS, names
+from parity.training.port import Make, TrainingPort, make_model
+from parity.values import Results
+from pnasnet_torch.operations import BATCH_NORM_MOMENTUM
+from tf_reference.training import Batch, TrainingGraph, TrainingReference
+
+# After how many updates moving statistics are compared.
+UPDATES = (1, 3)
+Statistics = dict[int, dict[str, np.ndarray]]
+
+
+def unmoved(variables: Mapping[str, np.ndarray], network: Network) -> dict[str, np.ndarray]:
+    """The variables, with moving statistics at zero: no bit of an update is lost behind what was there."""
+    return {**variables, **{name: np.zeros_like(variables[name]) for name in names(STATISTICS, network)}}
+
+
+class Official:
+    """The official network in float32: its distances from the truth, by layer, and by updates and moving statistic."""
+
+    def __init__(
+        self,
+        graph: TrainingGraph,
+        variables: Mapping[str, np.ndarray],
+        batch: Batch,
+        truth: Mapping[str, np.ndarray],
+        threads: int,
+    ) -> None:
+        network = Network(graph.network.spec.variant, graph.network.spec.height, graph.network.spec.width)
+        with TrainingReference(graph, threads) as reference:
+            reference.assign(unmoved(variables, network))
+            values = reference.forward(batch)
+            self.layers = {name: metrics.distance(values.pop(name), truth[name]) for name in list(values)}
+            found = reference.statistics(batch, UPDATES)
+        inputs = {name: layer.inputs[0] for name, layer in graph.network.layers.items() if layer.inputs}
+        self.truth = {
+            count: {
+                name: true_statistic(name, truth[inputs[layer_of(name)]], count) for name in names(STATISTICS, network)
+            }
+            for count in UPDATES
+        }
+        self.statistics: dict[int, dict[str, Distance]] = {
+            count: {name: metrics.distance(found[count][name], value) for name, value in rows.items()}
+            for count, rows in self.truth.items()
+        }
+
+
+def true_statistic(name: str, values: np.ndarray, updates: int) -> np.ndarray:
+    """The moving statistic of a fused batch norm of `values` (..., C), which has Bessel's correction, after so many
+    updates from zero by the same batch."""
+    axes = tuple(range(values.ndim - 1))
+    count = values.size // values.shape[-1]
+    statistic = values.mean(axes) if name.endswith("mean") else values.var(axes) * count / (count - 1)
+    moved: np.ndarray = statistic * (1 - (1 - BATCH_NORM_MOMENTUM) ** updates)
+    return moved
+
+
+def judge_float32(
+    network: Network,
+    official: Official,
+    variables: Mapping[str, np.ndarray],
+    batch: Batch,
+    truth: Mapping[str, np.ndarray],
+    results: Mapping[str, Results],
+    make: Make = make_model,
+) -> None:
+    """Puts the results on the port into `results`. Raises PortError for whatever the port raises."""
+    independent = metrics.independent_neighbourhoods(batch.images_nhwc[0])
+    layers, statistics = results[FORWARD_FLOAT32], results[STATISTICS]
+
+    def report(name: str, actual: np.ndarray) -> None:
+        if name in truth:
+            found = compare.float32(str(network), name, actual, truth[name], official.layers[name], independent)
+            layers[name] = replace(found, gate=FORWARD_FLOAT32)
+
+    def moved(found: Mapping[str, np.ndarray], count: int) -> Iterator[LayerResult]:
+        for name, expected in official.truth[count].items():
+            distance = official.statistics[count][name]
+            row = compare.float32(str(network), name, found[name], expected, distance, independent)
+            yield replace(row, gate=STATISTICS, notes=(*row.notes, f"after {count} update{'s' if count > 1 else ''}"))
+
+    port = TrainingPort(make(network, dtype="float32"), unmoved(variables, network))
+    for count in range(1, max(UPDATES) + 1):
+        port.forward(batch, report if count == 1 else lambda _name, _actual: None)
+        if count in UPDATES:
+            for row in moved(port.variables(), count):
+                statistics[row.layer] = max(statistics.get(row.layer, row), row, key=lambda result: result.margin)
