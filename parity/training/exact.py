@@ -8,6 +8,7 @@ Integers tie in max-pools all the time; what ties is compared by its sum.
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from parity.layers import Network
 from parity.result import LayerResult
 from parity.training.names import ALONE, EXACT
 from parity.training.port import Make, TrainingPort, make_model
-from parity.training.ties import TieFinder, Ties
+from parity.training.ties import TieFinder, Ties, compared
 from parity.values import Results, Step
 from tf_reference.backward import ROOT, BackwardGraph, BackwardReference
 
@@ -54,7 +55,9 @@ def exact_gradients(
     def gradient(name: str, actual: np.ndarray) -> np.ndarray | None:
         if name not in official:
             return None
-        results[name], decided = _result(network, name, actual, official.pop(name), ties.pop(name, None))
+        check = partial(compare.exact, str(network), name)
+        found, decided = compared(ties.pop(name, None), actual, official.pop(name), check)
+        results[name] = replace(found, gate=EXACT)
         return decided
 
     try:
@@ -72,12 +75,3 @@ def given_gradient(graph: BackwardGraph, seed: int) -> np.ndarray:
     """Random integers (1, H, W, C) of the shape of the layer `ROOT`."""
     shape = graph.network.layers[ROOT].shape[1:]
     return np.random.default_rng(seed).integers(-1, 1, (1, *map(int, filter(None, shape))), endpoint=True).astype(float)
-
-
-def _result(
-    network: Network, name: str, actual: np.ndarray, truth: np.ndarray, ties: Ties | None
-) -> tuple[LayerResult, np.ndarray | None]:
-    if not ties or actual.shape != truth.shape:
-        return replace(compare.exact(str(network), name, actual, truth), gate=EXACT), None
-    result = compare.exact(str(network), name, ties.summed(actual), ties.summed(truth))
-    return replace(result, gate=EXACT, notes=(*result.notes, str(ties))), ties.decided(actual, truth)

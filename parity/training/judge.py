@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -15,14 +15,13 @@ from parity.result import Check, LayerResult
 from parity.training.names import ALONE, FORWARD, FORWARD_FLOAT32, GRADIENT, LOSS, STATISTICS, STEP, names
 from parity.training.port import Make, TrainingPort, make_model
 from parity.training.single import Official, judge_float32
-from parity.training.ties import TieFinder, Ties
+from parity.training.ties import TieFinder, Ties, compared
 from parity.values import Layers, Results, Step
 from pnasnet_torch.training import Losses
 from tf_reference.training import Batch, TrainingGraph, TrainingReference
 
-# The learning rate of whole steps: the least that slim's schedules end in. The weights of which no one knows are no
-# minimum: at slim's first, 0.01, each step of Large makes the difference between two orders of a sum 6 to 60 times as
-# large (docs/calibration.md).
+# The learning rate of whole steps: the least that slim's schedules end in. Weights that were never trained are no
+# minimum, and at slim's first, 0.01, each step makes rounding some ten times as large (docs/calibration.md).
 RATE = 0.0001
 GATES = (FORWARD, FORWARD_FLOAT32, STATISTICS, LOSS, GRADIENT, STEP)
 
@@ -123,7 +122,8 @@ class Judged:
             if name not in official:
                 return None
             truth, ties = official.pop(name), self._ties.pop(name, None)
-            self.results[GRADIENT][name], decided = gradient_result(self._network, name, actual, truth, ties)
+            check = partial(compare.float64, str(self._network), name, gate=GRADIENT, policy=GRADIENT_FLOAT64)
+            self.results[GRADIENT][name], decided = compared(ties, actual, truth, check)
             return decided
 
         with self._judging(LOSS, GRADIENT):
@@ -146,16 +146,6 @@ class Judged:
             yield
         except PortError as error:
             self.problems |= dict.fromkeys(gates, str(error))
-
-
-def gradient_result(
-    network: Network, name: str, actual: np.ndarray, truth: np.ndarray, ties: Ties | None
-) -> tuple[LayerResult, np.ndarray | None]:
-    """The result on a gradient, and what the gradient goes on from, if that is not the port's own."""
-    if not ties or actual.shape != truth.shape:
-        return compare.float64(str(network), name, actual, truth, GRADIENT, GRADIENT_FLOAT64), None
-    result = compare.float64(str(network), name, ties.summed(actual), ties.summed(truth), GRADIENT, GRADIENT_FLOAT64)
-    return replace(result, notes=(*result.notes, str(ties))), ties.decided(actual, truth)
 
 
 def _losses(network: Network, losses: Losses, official: Mapping[str, np.ndarray]) -> Iterator[LayerResult]:

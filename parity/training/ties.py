@@ -6,14 +6,15 @@ has one colour, it is nobody's rule which of them gets it, and the frameworks di
 these are compared by their sum, and what is computed from them goes on from the official network's choice.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from parity.policy import FLOAT64
+from parity.result import LayerResult
 from pnasnet_torch.padding import same_padding
 from tf_reference.layers import Layer
 
@@ -55,6 +56,20 @@ class Ties:
         for places in (self.members, self.cut):
             found[places] = official.reshape(-1)[places]
         return found.reshape(gradient.shape)
+
+
+def compared(
+    ties: Ties | None,
+    actual: np.ndarray,
+    official: np.ndarray,
+    compare: Callable[[np.ndarray, np.ndarray], LayerResult],
+) -> tuple[LayerResult, np.ndarray | None]:
+    """What `compare` says of two gradients at a layer with these `ties`; and what the gradient goes on from, if that is
+    not the port's own."""
+    if not ties or actual.shape != official.shape:
+        return compare(actual, official), None
+    result = compare(ties.summed(actual), ties.summed(official))
+    return replace(result, notes=(*result.notes, str(ties))), ties.decided(actual, official)
 
 
 def find_ties(actual: np.ndarray, official: np.ndarray, pools: Iterable[Pool], edges: Iterable[float]) -> Ties:

@@ -1,18 +1,20 @@
 """Elements whose gradient is a matter of rounding are found, compared in sum, and nothing else is let off."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from parity.compare import exact
 from parity.faults.training.variations import last_of_ties
 from parity.layers import Network
 from parity.training.batch import make_batch
-from parity.training.judge import Judged, gradient_result
+from parity.training.judge import Judged
 from parity.training.names import GRADIENT
 from parity.training.port import make_model
-from parity.training.ties import TieFinder, Ties, find_ties
+from parity.training.ties import TieFinder, Ties, compared, find_ties
 from parity.values import Results
 from pnasnet_torch import PNASNet
 from pnasnet_torch.operations import SameMaxPool2d
@@ -102,11 +104,12 @@ def test_on_photographs_without_such_regions_nothing_is_let_off(trained: Any) ->
 
 def test_a_gradient_that_ties_do_not_explain_fails() -> None:
     """The sum over the tie is another."""
-    network, ties = Network("mobile", 97, 97), Ties(np.array([0, 1]), np.array([0, 0]), np.array([], int))
+    ties = Ties(np.array([0, 1]), np.array([0, 0]), np.array([], int))
+    check = partial(exact, "mobile-97", "cell_0.prev_bn")
     truth = np.array([1.0, 0.0, 2.0]).reshape(1, 1, 3, 1)
     moved = np.array([0.0, 1.0, 2.0]).reshape(1, 1, 3, 1)
-    result, decided = gradient_result(network, "cell_0.prev_bn", moved, truth, ties)
+    result, decided = compared(ties, moved, truth, check)
     assert result
     assert decided is not None
     assert (decided == truth).all()
-    assert not gradient_result(network, "cell_0.prev_bn", moved * 1.001, truth, ties)[0]
+    assert not compared(ties, moved * 1.001, truth, check)[0]
