@@ -68,7 +68,7 @@ class TrainingBench:
     ) -> dict[str, Results]:
         """All results on a port that `plant` changed, trained inside `around`, as far as the first of `gates` that
         fails."""
-        judged = Judged(NETWORK, self.graph, self.variables, lambda network: _port(network, plant))
+        judged = Judged(NETWORK, self.graph, self.variables, lambda _network: make_port(plant))
         with around():
             judged.forward(self.batches[0], dict(self.values))
             if all(judged.results[FORWARD].values()) and {*gates} & {LOSS, GRADIENT}:
@@ -94,12 +94,13 @@ class TrainingBench:
         return tuple(first) if len(first) <= LISTED else tuple(sorted({name.rpartition("/")[2] for name in failed}))
 
 
-def _port(network: Network, plant: Callable[[PNASNet], object]) -> PNASNet:
+def make_port(plant: Callable[[PNASNet], object] = lambda _model: None, dtype: str = "float64") -> PNASNet:
+    """The port as it is judged, and as `plant` changed it; weights are to be loaded."""
     config = replace(
-        variant(network.variant).config,
+        variant(NETWORK.variant).config,
         drop_path_keep_prob=KEEP_PROB,
-        aux_image_size=(network.height, network.width),
+        aux_image_size=(NETWORK.height, NETWORK.width),
     )
-    model = empty_network(config, torch.float64).train()
+    model = empty_network(config, getattr(torch, dtype)).train()
     plant(model)
     return model

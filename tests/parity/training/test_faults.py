@@ -7,11 +7,6 @@ from parity.faults.training.catalogue import TRAINING_FAULTS, TrainingFault
 from parity.faults.training.variations import VARIATIONS, TrainingVariation
 
 
-@pytest.fixture(scope="module")
-def bench() -> TrainingBench:
-    return TrainingBench.make()
-
-
 @pytest.mark.parametrize("fault", TRAINING_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_is_caught_and_put_at_the_right_place(fault: TrainingFault, bench: TrainingBench) -> None:
     assert bench.verdict(bench.judge(fault.plant, fault.around)) == (fault.gate, fault.at)

@@ -1,6 +1,7 @@
 """Training in float32: the sound port passes, and what a moving statistic should not be is found."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,16 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from parity.layers import Network
+from parity.faults.training.bench import NETWORK, TrainingBench, make_port
 from parity.training.judge import Judged
 from parity.training.names import FORWARD_FLOAT32, STATISTICS, names
-from parity.training.port import make_model
 from parity.training.single import Official, true_statistic
 from parity.values import Results
 from pnasnet_torch import PNASNet
 from pnasnet_torch.operations import BATCH_NORM_MOMENTUM, BatchNorm
 from tf_reference import official
-from tf_reference.graph import GraphSpec
 from tf_reference.training import training_graph
 
 NORM = "cell_3.comb_iter_2.left.bn_sep_5x5_1"
@@ -26,23 +25,18 @@ Run = Callable[..., dict[str, Results]]
 
 
 @pytest.fixture(scope="module")
-def in_float32(trained: Any) -> Official:
-    graph = training_graph(official.find(), GraphSpec("mobile", 97, 97, "float32", training=True))
-    return Official(graph, trained.variables, trained.batches[0], trained.values, 1)
+def in_float32(bench: TrainingBench) -> Official:
+    graph = training_graph(official.find(), replace(bench.graph.network.spec, dtype="float32"))
+    return Official(graph, bench.variables, bench.batches[0], bench.values, 1)
 
 
 @pytest.fixture
-def run(trained: Any, in_float32: Official) -> Run:
+def run(bench: TrainingBench, in_float32: Official) -> Run:
     """The results of a port that `change` was done to."""
 
     def judge(change: Callable[[PNASNet], object] = lambda _model: None) -> dict[str, Results]:
-        def make(network: Network, dtype: str) -> PNASNet:
-            model = make_model(network, dtype=dtype)
-            change(model)
-            return model
-
-        judged = Judged(trained.network, trained.graph, trained.variables, make)
-        judged.forward_float32(trained.batches[0], in_float32, trained.values)
+        judged = Judged(NETWORK, bench.graph, bench.variables, lambda _network, dtype: make_port(change, dtype))
+        judged.forward_float32(bench.batches[0], in_float32, bench.values)
         return judged.results
 
     return judge
@@ -52,10 +46,10 @@ def failing(results: Results) -> set[str]:
     return {name for name, result in results.items() if not result}
 
 
-def test_the_port_passes_in_every_name(run: Run, trained: Any) -> None:
+def test_the_port_passes_in_every_name(run: Run) -> None:
     results = run()
     for gate in (FORWARD_FLOAT32, STATISTICS):
-        assert {*results[gate]} == {*names(gate, trained.network)}
+        assert {*results[gate]} == {*names(gate, NETWORK)}
         assert failing(results[gate]) == set()
 
 

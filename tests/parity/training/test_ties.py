@@ -1,22 +1,19 @@
 """Elements whose gradient is a matter of rounding are found, compared in sum, and nothing else is let off."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from parity.compare import exact
+from parity.faults.training.bench import NETWORK, TrainingBench, make_port
 from parity.faults.training.variations import last_of_ties
-from parity.layers import Network
 from parity.training.batch import make_batch
 from parity.training.judge import Judged
 from parity.training.names import GRADIENT
-from parity.training.port import make_model
 from parity.training.ties import TieFinder, Ties, compared, find_ties
 from parity.values import Results
-from pnasnet_torch import PNASNet
 from pnasnet_torch.operations import SameMaxPool2d
 from tf_reference.training import TrainingReference
 
@@ -61,20 +58,15 @@ def test_values_that_differ_are_no_tie() -> None:
     assert not find_ties(values, values, [(3, 1), (3, 2)], [0.0])
 
 
-def results_on(trained: Any, images_nhwc: np.ndarray) -> tuple[Results, Results]:
+def results_on(bench: TrainingBench, images_nhwc: np.ndarray) -> tuple[Results, Results]:
     """The gradients of a port that takes the last of ties; with ties compared in sum, and as if there were none."""
-    batch = make_batch(trained.graph, images_nhwc, 0)
-    with TrainingReference(trained.graph, 1) as reference:
-        reference.assign(trained.variables)
+    batch = make_batch(bench.graph, images_nhwc, 0)
+    with TrainingReference(bench.graph, 1) as reference:
+        reference.assign(bench.variables)
         values, (losses, gradients) = reference.forward(batch), reference.backward(batch)
 
-    def make(network: Network, training: bool = True) -> PNASNet:
-        model = make_model(network, training)
-        last_of_ties(model)
-        return model
-
     def judged() -> Results:
-        judged = Judged(trained.network, trained.graph, trained.variables, make)
+        judged = Judged(NETWORK, bench.graph, bench.variables, lambda _network: make_port(last_of_ties))
         judged.forward(batch, dict(values))
         judged.backward(batch, losses, dict(gradients))
         return judged.results[GRADIENT]
@@ -85,18 +77,18 @@ def results_on(trained: Any, images_nhwc: np.ndarray) -> tuple[Results, Results]
         return with_ties, judged()
 
 
-def test_on_regions_of_one_colour_ties_are_compared_in_sum(trained: Any) -> None:
-    images = trained.batches[0].images_nhwc.copy()
+def test_on_regions_of_one_colour_ties_are_compared_in_sum(bench: TrainingBench) -> None:
+    images = bench.batches[0].images_nhwc.copy()
     images[0, 20:], images[1, :, 30:] = 1, -1
-    with_ties, without = results_on(trained, images)
+    with_ties, without = results_on(bench, images)
     assert all(with_ties.values())
     assert not all(without.values())
     assert any("ties are compared by the sum of each" in note for row in with_ties.values() for note in row.notes)
 
 
-def test_on_photographs_without_such_regions_nothing_is_let_off(trained: Any) -> None:
-    noise = np.random.default_rng(0).uniform(-1, 1, trained.batches[0].images_nhwc.shape)
-    with_ties, without = results_on(trained, noise)
+def test_on_photographs_without_such_regions_nothing_is_let_off(bench: TrainingBench) -> None:
+    noise = np.random.default_rng(0).uniform(-1, 1, bench.batches[0].images_nhwc.shape)
+    with_ties, without = results_on(bench, noise)
     assert all(with_ties.values())
     assert all(without.values())
     assert not any(row.notes for row in with_ties.values())
