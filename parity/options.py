@@ -159,8 +159,8 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--training",
         action="store_true",
-        help="judge training instead of evaluation: a forward in training mode, the loss, and the gradients at every "
-        "layer and variable, in float64 (default sizes: large 331, mobile 224)",
+        help="judge training instead of evaluation: a forward in training mode, moving statistics, the loss, the "
+        "gradients at every layer and variable, and whole steps of the optimiser (default sizes: large 331, mobile 224)",
     )
     group.addoption(
         "--candidate",
