@@ -160,7 +160,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--training",
         action="store_true",
         help="judge training instead of evaluation: a forward in training mode, moving statistics, the loss, the "
-        "gradients at every layer and variable, and whole steps of the optimiser (default sizes: large 331, mobile 224)",
+        "gradients at every layer and variable, and whole steps of the optimiser (default sizes: large 331, mobile "
+        "224)",
     )
     group.addoption(
         "--candidate",
