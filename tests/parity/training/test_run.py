@@ -43,9 +43,9 @@ def test_a_run_judges_training_alone(run: Run) -> None:
         ("training-float32", "735", "0"),
         ("statistics", "322", "0"),
         ("loss", "5", "0"),
-        ("exact-gradient", "1,336", "0"),
         ("gradient", "1,357", "0"),
         ("step", "3,136", "0"),
+        ("exact-gradient", "1,336", "0"),
     ]
     assert "parity: mobile-97: the auxiliary head has random weights: the checkpoint has none for this size" in said
 
@@ -57,9 +57,10 @@ def test_a_gradient_that_is_lost_is_named_and_the_rest_told_as_behind_it(run: Ru
     gates = dict(re.findall(r"^mobile-97 +(\S+) +[\d,]+ +(FAILED [\d,]+|0) ", said, re.MULTILINE))
     assert gates["training"] == "0"
     assert gates["gradient"].startswith("FAILED")
+    assert gates["exact-gradient"].startswith("FAILED")
     # Of the cell nearest to the loss: what the convolution that lost it takes in.
-    assert "cell_8.comb_iter_1.left.relu_1 fails the gradient gate (mobile-97)" in said
-    assert "cell_7.comb_iter_1.left.relu_1 fails the gradient gate" not in said
+    assert "cell_8.comb_iter_1.left.relu_1 fails the exact-gradient gate (mobile-97)" in said
+    assert "cell_7.comb_iter_1.left.relu_1 fails" not in said
     assert "downstream" in said
 
 
