@@ -14,6 +14,7 @@ import numpy as np
 
 from parity import compare
 from parity.capture import PortError
+from parity.environment import release_memory
 from parity.exact import exact_images
 from parity.layers import Network
 from parity.result import LayerResult
@@ -44,6 +45,7 @@ def exact_gradients(
     with step(f"{network}: official network's gradients, integers"), BackwardReference(graph, threads) as reference:
         reference.assign(variables)
         values, official = reference.run(images), reference.backward(images, given)
+    release_memory()
     results: Results = {}
     ties: dict[str, Ties] = {}
     problem = ALONE

@@ -41,10 +41,7 @@ def judge(
     where the graph for `single` precision is given, in float32."""
     judged = Judged(network, graph, variables, make)
     if chosen.get(STEP):
-        with step(f"{network}: official network takes {len(batches)} steps in float64"):
-            updated = _official_steps(graph, variables, batches, threads)
-        with step(f"{network}: port takes {len(batches)} steps in float64"):
-            judged.update(batches, updated)
+        _steps(judged, graph, variables, batches, threads, step)
         release_memory()
     # Gigabytes each: at no time are both values and gradients held.
     with TrainingReference(graph, threads) as reference:
@@ -54,6 +51,7 @@ def judge(
         if single:
             with step(f"{network}: official network's forward in float32"):
                 official = Official(single, variables, batches[0], values, threads)
+            release_memory()
             with step(f"{network}: port's forward in float32"):
                 judged.forward_float32(batches[0], official, values)
             release_memory()
@@ -73,12 +71,21 @@ def judge(
     return {gate: {name: result(gate, name) for name in chosen.get(gate, ())} for gate in judged.results}
 
 
-def _official_steps(
-    graph: TrainingGraph, variables: Mapping[str, np.ndarray], batches: Sequence[Batch], threads: int
-) -> dict[str, np.ndarray]:
-    with TrainingReference(graph, threads) as reference:
-        reference.assign(variables)
-        return reference.update(batches, RATE)
+def _steps(
+    judged: "Judged",
+    graph: TrainingGraph,
+    variables: Mapping[str, np.ndarray],
+    batches: Sequence[Batch],
+    threads: int,
+    step: Step,
+) -> None:
+    with step(f"{judged.network}: official network takes {len(batches)} steps in float64"):
+        with TrainingReference(graph, threads) as reference:
+            reference.assign(variables)
+            updated = reference.update(batches, RATE)
+        release_memory()
+    with step(f"{judged.network}: port takes {len(batches)} steps in float64"):
+        judged.update(batches, updated)
 
 
 class Judged:
@@ -87,16 +94,16 @@ class Judged:
     def __init__(self, network: Network, graph: TrainingGraph, variables: Mapping[str, np.ndarray], make: Make) -> None:
         self.results: dict[str, Results] = {gate: {} for gate in GATES}
         self.problems = dict.fromkeys(GATES, ALONE)
-        self._network, self._graph, self._variables, self._make = network, graph, variables, make
+        self.network, self._graph, self._variables, self._make = network, graph, variables, make
         self._ties: dict[str, Ties] = {}
 
     def _port(self) -> TrainingPort:
-        return TrainingPort(self._make(self._network), self._variables)
+        return TrainingPort(self._make(self.network), self._variables)
 
     def forward_float32(self, batch: Batch, official: Official, truth: Mapping[str, np.ndarray]) -> None:
         """Forwards in float32, measured by the official network's."""
         with self._judging(FORWARD_FLOAT32, STATISTICS):
-            judge_float32(self._network, official, self._variables, batch, truth, self.results, self._make)
+            judge_float32(self.network, official, self._variables, batch, truth, self.results, self._make)
 
     def forward(self, batch: Batch, official: dict[str, np.ndarray]) -> None:
         """One forward. Takes what is compared from `official`."""
@@ -104,7 +111,7 @@ class Judged:
         def report(name: str, actual: np.ndarray) -> None:
             if name in official:
                 truth = official.pop(name)
-                self.results[FORWARD][name] = compare.float64(str(self._network), name, actual, truth, FORWARD)
+                self.results[FORWARD][name] = compare.float64(str(self.network), name, actual, truth, FORWARD)
                 if found := find_ties(name, actual, truth):
                     self._ties[name] = found
 
@@ -122,22 +129,22 @@ class Judged:
             if name not in official:
                 return None
             truth, ties = official.pop(name), self._ties.pop(name, None)
-            check = partial(compare.float64, str(self._network), name, gate=GRADIENT, policy=GRADIENT_FLOAT64)
+            check = partial(compare.float64, str(self.network), name, gate=GRADIENT, policy=GRADIENT_FLOAT64)
             self.results[GRADIENT][name], decided = compared(ties, actual, truth, check)
             return decided
 
         with self._judging(LOSS, GRADIENT):
             port = self._port()
-            self.results[LOSS][WHOLE] = _parts(self._network, self._graph, port)
+            self.results[LOSS][WHOLE] = _parts(self.network, self._graph, port)
             losses = port.backward(batch, report)
-            self.results[LOSS] |= {row.layer: row for row in _losses(self._network, losses, official_losses)}
+            self.results[LOSS] |= {row.layer: row for row in _losses(self.network, losses, official_losses)}
 
     def update(self, batches: Sequence[Batch], official: Mapping[str, np.ndarray]) -> None:
         """Whole steps: each variable, and what is kept of it."""
         with self._judging(STEP):
             found = self._port().update(batches, RATE)
             for name in official.keys() & found.keys():
-                self.results[STEP][name] = compare.float64(str(self._network), name, found[name], official[name], STEP)
+                self.results[STEP][name] = compare.float64(str(self.network), name, found[name], official[name], STEP)
 
     @contextmanager
     def _judging(self, *gates: str) -> Iterator[None]:
