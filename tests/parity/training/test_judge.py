@@ -1,7 +1,9 @@
 """The training gates pass the port as it is; what it raises is a result, and what the suite raises is none. Faults:
 test_faults.py."""
 
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 from torch import nn
@@ -10,6 +12,7 @@ from parity.faults.training.bench import NETWORK, TrainingBench
 from parity.faults.training.catalogue import TRAINING_FAULTS
 from parity.layers import WHOLE
 from parity.training.names import FORWARD, GRADIENT, LOSS, STEP, names
+from pnasnet_torch.optimizer import RMSProp
 
 
 def test_the_port_passes_in_every_name(bench: TrainingBench) -> None:
@@ -39,3 +42,11 @@ def test_an_error_of_its_own_is_no_result(bench: TrainingBench, monkeypatch: pyt
     monkeypatch.setattr("parity.compare.float64", lambda *_arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         bench.judge()
+
+
+@pytest.mark.parametrize("constant", [{"decay": 0.99}, {"momentum": 0.0}], ids=str)
+def test_another_constant_of_the_optimiser_is_found(constant: dict[str, Any], bench: TrainingBench) -> None:
+    changed = partial(mock.patch, "parity.training.port.RMSProp", partial(RMSProp, **constant))
+    gate, kinds = bench.verdict(bench.judge(around=changed))
+    assert gate == STEP
+    assert {"weights", "momentum"} <= {*kinds}
