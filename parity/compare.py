@@ -53,11 +53,18 @@ def float64(
 
 
 def float32(
-    network: str, layer: str, actual: np.ndarray, truth: np.ndarray, official: Distance, independent: float
+    network: str,
+    layer: str,
+    actual: np.ndarray,
+    truth: np.ndarray,
+    official: Distance,
+    independent: float,
+    sums: int = 1,
 ) -> LayerResult:
     """The port in float32 against the float64 `truth`, by the measure of the `official` float32 distance from it.
 
-    `independent` is by how many neighbourhoods of pixels the image is carried.
+    `independent` is by how many neighbourhoods of pixels the image is carried; `sums` how many products the gradient
+    of a variable adds up.
     """
     if actual.shape != truth.shape or actual.dtype != np.float32:
         problem = f"the port has {actual.dtype} {actual.shape}, the official network float32 {truth.shape}"
@@ -66,7 +73,7 @@ def float32(
         return LayerResult("float32", network, layer, problem=problem)
     found = metrics.distance(actual, truth)
     channels = truth.shape[-1]
-    floor = FLOAT32.floor_for(truth.size // channels)
+    floor = FLOAT32.floor_for(truth.size // channels, sums)
     norm, largest = metrics.norm(truth), metrics.largest(truth)
     effective = min(official.effective, independent * channels)
     limit = float(FLOAT32.factor(FLOAT32.largest, effective)) * official.largest + floor * largest

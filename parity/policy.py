@@ -11,7 +11,16 @@ GATES = ("preprocess", "structure", "exact-float32", "exact-float64", "float64",
 
 # Of training (--training): the layers, the moving statistics, the parts of the loss, the gradients at each layer and
 # variable, of the integer network and of this one, and whole steps: each variable, and what the optimiser keeps of it.
-TRAINING_GATES = ("training", "training-float32", "statistics", "loss", "exact-gradient", "gradient", "step")
+TRAINING_GATES = (
+    "training",
+    "training-float32",
+    "statistics",
+    "loss",
+    "exact-gradient",
+    "gradient",
+    "gradient-float32",
+    "step",
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,8 @@ class Float32Policy:
     a ReLU left a single value, and TensorFlow not even that, is measured by its neighbours. To each comes `floor`
     times the truth's own norm, a channel's share of it, or its largest element: where TensorFlow is exact by chance (a
     ReLU that cuts the noise), the port may round. `floor_of_small_maps` takes its place for maps of fewer than
-    `channel_values` pixels, where kernels differ more.
+    `channel_values` pixels, where kernels differ more. What adds up many products, in whatever order its kernel has,
+    may round at each as a random walk does: by the root of their number.
     """
 
     layer: float = 1.25
@@ -49,9 +59,10 @@ class Float32Policy:
         """`plain`, or what chance allows with so few effective values."""
         return np.maximum(plain, np.exp(self.chance / np.sqrt(effective)))
 
-    def floor_for(self, pixels: int) -> float:
-        """The floor for maps of so many pixels."""
-        return self.floor if pixels >= self.channel_values else self.floor_of_small_maps
+    def floor_for(self, pixels: int, sums: int = 1) -> float:
+        """The floor for maps of so many pixels, each of which adds up so many products."""
+        floor = self.floor if pixels >= self.channel_values else self.floor_of_small_maps
+        return max(floor, UNIT * float(np.sqrt(sums)))
 
 
 @dataclass(frozen=True)

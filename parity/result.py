@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 
@@ -51,7 +51,8 @@ class LayerResult:
 
     `problem` says why there was nothing to check: a layer that is missing, of another shape, or not finite; or not
     `reached`, since the port failed in another. Where they are known, `norm` is the L2 norm of what is expected and
-    `official` TensorFlow's own L2 distance from it in float32.
+    `official` TensorFlow's own L2 distance from it in float32. `at_fault` is a failing layer whose own part fails alone
+    too, on TensorFlow's inputs to it, as far as that was looked at.
     """
 
     gate: str
@@ -64,11 +65,19 @@ class LayerResult:
     reached: bool = True
     norm: float | None = None
     official: float | None = None
+    at_fault: bool = False
 
     @property
     def margin(self) -> float:
         """The largest margin of the checks: up to 1 it passes."""
         return max((check.margin for check in self.checks), default=float("inf")) if not self.problem else float("inf")
+
+    def looked_at(self, alone: Self) -> Self:
+        """The same failing result, and what the layer's own part, run `alone`, says to it."""
+        why = alone.problem or max(alone.checks, key=lambda check: check.margin)
+        verdict = "agrees: what arrives differs" if alone else f"fails: {why}"
+        note = f"alone, on the official network's own values, it {verdict}"
+        return replace(self, at_fault=not alone, notes=(*self.notes, note))
 
     def __bool__(self) -> bool:
         return bool(self.checks) and all(self.checks) and not self.problem

@@ -96,8 +96,10 @@ class ParitySession:
         if (gate, network) not in self._localized:
             failing = {name for name, result in rows[gate].items() if not result}
             unreached = {name for name in failing if not rows[gate][name].reached}
+            at_fault = {name for name in failing if rows[gate][name].at_fault}
             feeders = training.feeders(gate, self.layers[network], rows[gate])
-            self._localized[gate, network] = localize(feeders, failing, rows[gate].keys() - failing, (), unreached)
+            passing = rows[gate].keys() - failing
+            self._localized[gate, network] = localize(feeders, failing, passing, at_fault, unreached)
         downstream = self._localized[gate, network].downstream
         if layer in downstream:
             more = f" and {len(downstream[layer]) - 1} more" if downstream[layer][1:] else ""

@@ -1,5 +1,5 @@
-"""Gates *training*, *training-float32*, *statistics*, *loss*, *exact-gradient*, *gradient*, *step* (--training): both
-sides train alike."""
+"""Gates *training*, *training-float32*, *statistics*, *loss*, *exact-gradient*, *gradient*, *gradient-float32*, *step*
+(--training): both sides train alike."""
 
 import pytest
 
@@ -40,6 +40,13 @@ def test_exact_gradient(verdict: LayerResult, request: pytest.FixtureRequest) ->
 @pytest.mark.gate("gradient")
 def test_gradient(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
     """The loss's gradient at the layer, or of the variable, agrees to float64 rounding."""
+    raise_unless_passed(verdict, request)
+
+
+@pytest.mark.gate("gradient-float32")
+def test_gradient_float32(verdict: LayerResult, request: pytest.FixtureRequest) -> None:
+    """In float32, each from the official values around it, the port's gradient is as near to the float64 truth as the
+    official network's."""
     raise_unless_passed(verdict, request)
 
 

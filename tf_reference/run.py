@@ -28,8 +28,10 @@ class Reference:
         layers: Iterable[str] | None = None,
         threads: int | None = None,
         others: Iterable[str] = (),
+        cut: Iterable[str] = (),
     ) -> None:
-        """`others` are tensors that can be run besides the layers."""
+        """`others` are tensors that can be run besides the layers. What uses a tensor of `cut` (tensors of the graph's
+        dtype) gets what is fed for it: `given` has the tensor to feed."""
         tf = tensorflow()
         v1 = tf.compat.v1
         self.graph = graph
@@ -39,8 +41,16 @@ class Reference:
         needed = {node.name for node in part.node} & set(graph.variables)
         self.variables = {name: variable for name, variable in graph.variables.items() if name in needed}
         kept = [node.name for node in part.node] + [variable.assign for variable in self.variables.values()]
+        imported_def = v1.graph_util.extract_sub_graph(graph.graph_def, kept)
+        used = {tensor.removesuffix(":0") for node in imported_def.node for tensor in node.input}
         with tf.Graph().as_default() as imported:
-            v1.import_graph_def(v1.graph_util.extract_sub_graph(graph.graph_def, kept), name="")
+            given = {
+                tensor: v1.placeholder(graph.spec.dtype, name="given")
+                for tensor in dict.fromkeys(cut)
+                if tensor.removesuffix(":0") in used
+            }
+            v1.import_graph_def(imported_def, input_map=given, name="")
+        self.given = {tensor: placeholder.name for tensor, placeholder in given.items()}
         threads = threads or os.cpu_count() or 1
         config = v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
         config.gpu_options.allow_growth = True

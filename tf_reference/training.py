@@ -1,18 +1,15 @@
 """The official network in training: the loss as slim composes it, its gradients, and what it draws at random."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-
-import numpy as np
 
 from tf_reference import compat, graph
 from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, ReferenceGraph, cached, official_network, part_of
 from tf_reference.layers import layers_above
 from tf_reference.official import Source
-from tf_reference.run import Reference
 
 # research/slim/train_image_classifier.py: labels smoothed as published for this network, weight of the auxiliary loss.
 LABEL_SMOOTHING = 0.1
@@ -70,80 +67,6 @@ class TrainingGraph:
     gradients: dict[str, str]
     regularized: tuple[str, ...]
     update: Update
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What both sides train on: images (N, H, W, 3), labels (N), all draws by operation, and the training step."""
-
-    images_nhwc: np.ndarray
-    labels: np.ndarray
-    draws: Mapping[str, np.ndarray]
-    step: int
-
-
-class TrainingReference(Reference):
-    """A session over the official training graph."""
-
-    def __init__(self, graph: TrainingGraph, threads: int | None = None) -> None:
-        drawn = (draw.keep_prob for draw in graph.draws.values() if draw.keep_prob)
-        others = [*graph.losses.values(), *graph.gradients.values(), *drawn, *graph.update.names()]
-        super().__init__(graph.network, None, threads, others)
-        self.training = graph
-
-    def forward(self, batch: Batch) -> dict[str, np.ndarray]:
-        """Each layer's output (NHWC), by name. Nothing is updated."""
-        return self.run_tensors(
-            {name: layer.tensor for name, layer in self.graph.layers.items()}, batch.images_nhwc, self._feed(batch)
-        )
-
-    def backward(self, batch: Batch) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """The parts of the loss, and the total's gradient at each layer (NHWC) and variable, all by name."""
-        tensors = {"losses": self.training.losses, "gradients": self.training.gradients}
-        fetches = {(kind, name): tensor for kind, group in tensors.items() for name, tensor in group.items()}
-        found: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in tensors}
-        for (kind, name), value in self.run_tensors(fetches, batch.images_nhwc, self._feed(batch)).items():
-            found[kind][name] = value
-        return found["losses"], found["gradients"]
-
-    def statistics(self, batch: Batch, counts: Collection[int]) -> dict[int, dict[str, np.ndarray]]:
-        """All variables after each of so many updates of the moving statistics alone, by the same batch."""
-        found: dict[int, dict[str, np.ndarray]] = {}
-        updates = {name: name for name in self.training.update.statistics}
-        for count in range(1, max(counts) + 1):
-            self.run_tensors(updates, batch.images_nhwc, self._feed(batch))
-            if count in counts:
-                found[count] = self._session.run(self.training.update.variables)
-        return found
-
-    def keep_probs(self, step: int) -> dict[str, np.ndarray]:
-        """The probability with which each drop path keeps an example at training step `step`."""
-        fetches = {name: draw.keep_prob for name, draw in self.training.draws.items() if draw.keep_prob}
-        spec = self.graph.spec
-        return self.run_tensors(fetches, np.zeros((1, spec.height, spec.width, 3)), self._steps(step))
-
-    def update(self, batches: Iterable[Batch], rate: float) -> dict[str, np.ndarray]:
-        """Whole steps, one for each batch: gradients of the weights as they are, moving statistics, weights, and then
-        averages. Returns all variables, and what the optimiser and the averages keep, as they are in the end.
-
-        The first call begins with the optimiser's first values and averages of the variables that were assigned.
-        """
-        update = self.training.update
-        self._session.run(update.initialize)
-        for batch in batches:
-            feed = self._feed(batch) | {f"{RATE}:0": np.array(rate)}
-            operations = dict.fromkeys((*update.statistics, update.weights))
-            self.run_tensors({name: name for name in operations}, batch.images_nhwc, feed)
-            self._session.run(update.averages, {f"{STEP}:0": np.array(batch.step, np.float64)})
-        result: dict[str, np.ndarray] = self._session.run(update.variables | update.slots)
-        return result
-
-    def _feed(self, batch: Batch) -> dict[str, np.ndarray]:
-        draws = {draw.tensor: batch.draws[name] for name, draw in self.training.draws.items()}
-        return {f"{LABELS}:0": batch.labels, **draws, **self._steps(batch.step)}
-
-    def _steps(self, step: int) -> dict[str, np.ndarray]:
-        return dict.fromkeys(self.training.steps, np.array(step, np.int64))
 
 
 def training_graph(source: Source, spec: GraphSpec) -> TrainingGraph:

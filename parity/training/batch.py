@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tf_reference.training import Batch, TrainingGraph
+from tf_reference.training import TrainingGraph
+from tf_reference.training_run import Batch
 
 # Halfway through the official schedule of drop path.
 STEP = 125_000

@@ -1,7 +1,7 @@
 """The training gates of one network: the official one trains first, then the port, judged in the hooks."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import numpy as np
@@ -12,18 +12,30 @@ from parity.environment import release_memory
 from parity.layers import WHOLE, Network
 from parity.policy import FLOAT64, GRADIENT_FLOAT64
 from parity.result import Check, LayerResult
-from parity.training.names import ALONE, FORWARD, FORWARD_FLOAT32, GRADIENT, LOSS, STATISTICS, STEP, names
+from parity.training.alone import OfficialAlone, judge_alone, measure_errors, official_alone
+from parity.training.names import (
+    ALONE,
+    FORWARD,
+    FORWARD_FLOAT32,
+    GRADIENT,
+    GRADIENT_FLOAT32,
+    LOSS,
+    STATISTICS,
+    STEP,
+    names,
+)
 from parity.training.port import Make, TrainingPort, make_model
 from parity.training.single import Official, judge_float32
 from parity.training.ties import TieFinder, Ties, compared
 from parity.values import Layers, Results, Step
 from pnasnet_torch.training import Losses
-from tf_reference.training import Batch, TrainingGraph, TrainingReference
+from tf_reference.training import TrainingGraph
+from tf_reference.training_run import Batch, TrainingReference
 
 # The learning rate of whole steps: the least that slim's schedules end in. Weights that were never trained are no
 # minimum, and at slim's first, 0.01, each step makes rounding some ten times as large (docs/calibration.md).
 RATE = 0.0001
-GATES = (FORWARD, FORWARD_FLOAT32, STATISTICS, LOSS, GRADIENT, STEP)
+GATES = (FORWARD, FORWARD_FLOAT32, STATISTICS, LOSS, GRADIENT, GRADIENT_FLOAT32, STEP)
 
 
 def judge(
@@ -63,6 +75,17 @@ def judge(
     release_memory()
     with step(f"{network}: port's gradients in float64"):
         judged.backward(batches[0], losses, gradients)
+    release_memory()
+    if not all(judged.results[GRADIENT].values()):
+        with step(f"{network}: looking for the source"):
+            judged.look_closer(batches[0], official_alone(graph, variables, batches[0], threads))
+        release_memory()
+    if single and chosen.get(GRADIENT_FLOAT32):
+        with step(f"{network}: official network's gradients in float32, each alone"):
+            official_gradients = official_alone(single, variables, batches[0], threads)
+            measure_errors(official_gradients, graph, variables, batches[0], threads)
+        with step(f"{network}: port's gradients in float32, each alone"):
+            judged.backward_float32(batches[0], official_gradients)
 
     def result(gate: str, name: str) -> LayerResult:
         missing = LayerResult(gate, str(network), name, problem=judged.problems[gate])
@@ -138,6 +161,23 @@ class Judged:
             self.results[LOSS][WHOLE] = _parts(self.network, self._graph, port)
             losses = port.backward(batch, report)
             self.results[LOSS] |= {row.layer: row for row in _losses(self.network, losses, official_losses)}
+
+    def backward_float32(self, batch: Batch, official: OfficialAlone) -> None:
+        """In float32: each layer's backward alone. Takes what is compared from `official`."""
+        with self._judging(GRADIENT_FLOAT32):
+            port = TrainingPort(self._make(self.network, dtype="float32"), self._variables)
+            self.results[GRADIENT_FLOAT32] = judge_alone(self.network, official, port, batch)
+
+    def look_closer(self, batch: Batch, official: OfficialAlone) -> None:
+        """Which of the gradients that differ do so alone, too: these are at fault themselves, whatever is behind
+        them. Takes what is compared from `official`."""
+        alone: Results = {}
+        with suppress(PortError):  # it is the result of the gate
+            alone = judge_alone(self.network, official, self._port(), batch)
+        gradients = self.results[GRADIENT]
+        for name, result in alone.items():
+            if name in gradients and not gradients[name]:
+                gradients[name] = gradients[name].looked_at(result)
 
     def update(self, batches: Sequence[Batch], official: Mapping[str, np.ndarray]) -> None:
         """Whole steps: each variable, and what is kept of it."""

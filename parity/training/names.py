@@ -14,11 +14,11 @@ LOSSES = ("cross_entropy", "auxiliary", "regularization", "total")
 ALONE = "one of the sides alone has it"
 # No loss depends on it.
 NO_GRADIENT = frozenset({"final_layer.predictions"})
-FORWARD, FORWARD_FLOAT32, STATISTICS, LOSS, EXACT, GRADIENT, STEP = TRAINING_GATES
+FORWARD, FORWARD_FLOAT32, STATISTICS, LOSS, EXACT, GRADIENT, GRADIENT_FLOAT32, STEP = TRAINING_GATES
 # What is kept of a variable that is trained, and of every variable.
 SLOTS, AVERAGE = ("rms", "momentum"), "average"
-IN_FLOAT32 = (FORWARD_FLOAT32, STATISTICS)
-LAYER_GATES = (FORWARD, FORWARD_FLOAT32, EXACT, GRADIENT)
+IN_FLOAT32 = (FORWARD_FLOAT32, STATISTICS, GRADIENT_FLOAT32)
+LAYER_GATES = (FORWARD, FORWARD_FLOAT32, EXACT, GRADIENT, GRADIENT_FLOAT32)
 
 
 def names(gate: str, network: Network) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ def _parts(network: Network) -> tuple[tuple[str, ...], tuple[str, ...], tuple[st
 def feeders(gate: str, layers: Mapping[str, Layer], judged: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """What each name's value is computed from, in the order of the computation. A gradient comes from the layers that
     the layer feeds, a variable's from that of the layer that uses it."""
-    if gate not in (EXACT, GRADIENT):
+    if gate in (FORWARD, FORWARD_FLOAT32):
         return {name: layer.inputs for name, layer in layers.items()}
     if gate == EXACT:
         layers = {name: layer for name, layer in layers.items() if _in_evaluation(name)}

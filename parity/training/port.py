@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,12 +13,13 @@ from parity.capture import PortError, to_nchw, to_nhwc
 from parity.layers import Network, layer_modules
 from parity.subject import views
 from parity.training.names import AVERAGE
+from parity.training.unfused import unfused_statistics
 from pnasnet_torch import PNASNet, variant
-from pnasnet_torch.operations import BATCH_NORM_DECAY, BATCH_NORM_MOMENTUM, BatchNorm, RandomOperation, SameMaxPool2d
+from pnasnet_torch.operations import RandomOperation, SameMaxPool2d
 from pnasnet_torch.optimizer import Averages, RMSProp, clip_by_global_norm
 from pnasnet_torch.training import Losses, regularized, training_loss
 from pnasnet_torch.weights import empty_network, load_tf_variables, variable_targets
-from tf_reference.training import Batch
+from tf_reference.training_run import Batch
 
 Report = Callable[[str, np.ndarray], None]
 # May return what a gradient is to be from there on.
@@ -26,7 +27,6 @@ ReportGradient = Callable[[str, np.ndarray], np.ndarray | None]
 Make = Callable[..., PNASNet]
 # What the optimiser keeps, by TensorFlow's names.
 SLOTS = {"rms": "mean_square", "momentum": "momentum"}
-UNFUSED_MOMENTUM = float(np.float32(1 - BATCH_NORM_DECAY))
 
 
 def make_model(network: Network, training: bool = True, dtype: str = "float64") -> PNASNet:
@@ -43,6 +43,18 @@ class _ReportError(Exception):
 
     def __init__(self, error: Exception) -> None:
         self.error = error
+
+
+class _Given(torch.autograd.Function):
+    """A value in the place of a layer's output; the gradient at it is the output's."""
+
+    @staticmethod
+    def forward(_ctx: Any, _output: Tensor, value: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def backward(_ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None
 
 
 class TrainingPort:
@@ -77,12 +89,20 @@ class TrainingPort:
         with self._hooked(after), torch.no_grad():
             self._forward(batch)
 
-    def backward(self, batch: Batch, report: ReportGradient) -> Losses:
+    def backward(
+        self, batch: Batch, report: ReportGradient, value: Callable[[str], np.ndarray | None] = lambda _name: None
+    ) -> Losses:
         """One forward and backward: calls `report` with the total loss's gradient at each layer (NHWC) as it is
         computed, then with that of each variable (by TensorFlow's name and in its layout). What `report` returns for a
-        layer, if anything, the gradient goes on from."""
+        layer, if anything, the gradient goes on from, and the forward from what `value` returns (NHWC)."""
 
-        with self._hooked(partial(_report_gradient, report)):
+        def after(name: str, output: Tensor) -> Tensor | None:
+            if (other := value(name)) is not None:
+                output = _Given.apply(output, to_nchw(other, output.dtype))  # type: ignore[no-untyped-call]
+            _report_gradient(report, name, output)
+            return output
+
+        with self._hooked(after):
             losses = self._forward(batch)
             losses.total.backward()  # type: ignore[no-untyped-call]
         self._report_variables(report)
@@ -113,15 +133,15 @@ class TrainingPort:
             report(name, gradient)
 
     @contextmanager
-    def _hooked(self, after: Callable[[str, Tensor], None]) -> Iterator[None]:
-        """Calls `after` with each layer's name and output. An error, but for one in what is called, is a
-        PortError with the name of the last one."""
+    def _hooked(self, after: Callable[[str, Tensor], Tensor | None]) -> Iterator[None]:
+        """Calls `after` with each layer's name and output, and goes on from what it returns, if anything. An error, but
+        for one in what is called, is a PortError with the name of the last one."""
         running = ""
 
-        def called(name: str, output: Tensor) -> None:
+        def called(name: str, output: Tensor) -> Tensor | None:
             nonlocal running
             running = name
-            after(name, output)
+            return after(name, output)
 
         modules = self.layers.items()
         handles = [
@@ -146,7 +166,7 @@ class TrainingPort:
         try:
             for batch in batches:
                 model.zero_grad()
-                with _unfused_statistics(model):
+                with unfused_statistics(model):
                     self._forward(batch).total.backward()  # type: ignore[no-untyped-call]
                 clip_by_global_norm(model.parameters())
                 optimizer.step()
@@ -206,36 +226,3 @@ def _asked(report: Report | ReportGradient, name: str, value: np.ndarray) -> np.
 
 def _replaced(gradient: Tensor, other_nhwc: np.ndarray | None) -> Tensor | None:
     return None if other_nhwc is None else to_nchw(other_nhwc, gradient.dtype)
-
-
-@contextmanager
-def _unfused_statistics(model: nn.Module) -> Iterator[None]:
-    """In the end, moving statistics are those of the official batch norm in float64, which is not fused: its decay is
-    rounded to float32 behind the subtraction from 1, not before, and its variance is the batch's own, without Bessel's
-    correction. In float32, which Google trained in, it is fused, and the port does as it does."""
-    kept: list[tuple[Tensor, Tensor]] = []
-    counts: list[float] = []
-
-    def enter(module: nn.Module, _inputs: tuple[Tensor, ...]) -> None:
-        assert isinstance(module, BatchNorm)
-        variance = module.get_buffer("running_var")
-        kept.append((variance, variance * (1 - (module.momentum or 0))))
-
-    def leave(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        counts.append(output.numel() / output.shape[1])
-
-    norms = [module for module in model.modules() if isinstance(module, BatchNorm)]
-    handles = [norm.register_forward_pre_hook(enter) for norm in norms]
-    handles += [norm.register_forward_hook(leave) for norm in norms]
-    official = [norm for norm in norms if norm.momentum == BATCH_NORM_MOMENTUM]
-    for norm in official:
-        norm.momentum = UNFUSED_MOMENTUM
-    try:
-        yield
-    finally:
-        for norm in official:
-            norm.momentum = BATCH_NORM_MOMENTUM
-        for handle in handles:
-            handle.remove()
-    for (variance, before), count in zip(kept, counts, strict=True):
-        variance.copy_(before + (variance - before) * ((count - 1) / count))

@@ -18,7 +18,8 @@ from parity.training.names import FORWARD_FLOAT32, STATISTICS, names
 from parity.training.port import Make, TrainingPort, make_model
 from parity.values import Results
 from pnasnet_torch.operations import BATCH_NORM_MOMENTUM
-from tf_reference.training import Batch, TrainingGraph, TrainingReference
+from tf_reference.training import TrainingGraph
+from tf_reference.training_run import Batch, TrainingReference
 
 # After how many updates moving statistics are compared.
 UPDATES = (1, 3)

@@ -11,7 +11,8 @@ from pnasnet_torch.operations import DropPath
 from pnasnet_torch.training import AUX_WEIGHT, LABEL_SMOOTHING, WEIGHT_DECAY, training_loss
 from tf_reference.graph import GraphSpec
 from tf_reference.official import Source
-from tf_reference.training import TrainingGraph, TrainingReference, training_graph
+from tf_reference.training import TrainingGraph, training_graph
+from tf_reference.training_run import TrainingReference
 
 # All twelve cells of Large, with few filters.
 LARGE = GraphSpec("large", 97, 97, "float64", training=True, hparams=(("num_conv_filters", 4),))

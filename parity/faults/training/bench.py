@@ -21,7 +21,8 @@ from tf_reference import checkpoint, official
 from tf_reference.graph import GraphSpec
 from tf_reference.preprocess import load_images
 from tf_reference.synthetic import synthetic_checkpoint
-from tf_reference.training import Batch, TrainingGraph, TrainingReference, training_graph
+from tf_reference.training import TrainingGraph, training_graph
+from tf_reference.training_run import Batch, TrainingReference
 
 NETWORK = Network("mobile", 97, 97)
 # Mobile's own is 1: it would drop no path.

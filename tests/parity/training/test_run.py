@@ -44,6 +44,7 @@ def test_a_run_judges_training_alone(run: Run) -> None:
         ("statistics", "322", "0"),
         ("loss", "5", "0"),
         ("gradient", "1,357", "0"),
+        ("gradient-float32", "1,357", "0"),
         ("step", "3,136", "0"),
         ("exact-gradient", "1,336", "0"),
     ]

@@ -15,7 +15,7 @@ from parity.training.names import GRADIENT
 from parity.training.ties import TieFinder, Ties, compared, find_ties
 from parity.values import Results
 from pnasnet_torch.operations import SameMaxPool2d
-from tf_reference.training import TrainingReference
+from tf_reference.training_run import TrainingReference
 
 
 def test_elements_that_are_equally_large_in_a_window_are_one_tie() -> None:

@@ -1,0 +1,137 @@
+"""Each layer's backward alone: the port passes, what float32 alone has is found, and so are faults behind others."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import Tensor, nn
+
+from parity.faults.training.bench import NETWORK, TrainingBench, make_port
+from parity.faults.training.variations import VARIATIONS, TrainingVariation
+from parity.localize import localize
+from parity.training.alone import OfficialAlone, measure_errors, official_alone
+from parity.training.judge import Judged
+from parity.training.names import GRADIENT, GRADIENT_FLOAT32, feeders, names
+from parity.values import Results
+from pnasnet_torch import PNASNet
+from tf_reference import official
+from tf_reference.alone import AloneReference
+from tf_reference.training import TrainingGraph, training_graph
+
+BRANCH = "cell_3.comb_iter_2.left"
+DEPTHWISE, POINTWISE = (f"{BRANCH}.separable_5x5_1.{half}" for half in ("depthwise", "pointwise"))
+WEIGHTS = f"{BRANCH}.separable_5x5_1".replace(".", "/") + "/pointwise_weights"
+# Nearer to the loss, so that its gradients go on to the other's.
+BEHIND = "cell_6.comb_iter_1.left"
+Run = Callable[..., Results]
+
+
+@pytest.fixture(scope="module")
+def single(bench: TrainingBench) -> TrainingGraph:
+    return training_graph(official.find(), replace(bench.graph.network.spec, dtype="float32"))
+
+
+@pytest.fixture(scope="module")
+def measured(bench: TrainingBench, single: TrainingGraph) -> OfficialAlone:
+    found = official_alone(single, bench.variables, bench.batches[0], 1)
+    measure_errors(found, bench.graph, bench.variables, bench.batches[0], 1)
+    return found
+
+
+def copied(found: OfficialAlone) -> OfficialAlone:
+    """To be used up."""
+    return OfficialAlone(found.layers, dict(found.values), dict(found.gradients), dict(found.errors))
+
+
+@pytest.fixture
+def run(bench: TrainingBench, measured: OfficialAlone) -> Run:
+    """The results in float32 of a port that `change` was done to."""
+
+    def judge(change: Callable[[PNASNet], object] = lambda _model: None) -> Results:
+        judged = Judged(NETWORK, bench.graph, bench.variables, lambda _network, dtype: make_port(change, dtype))
+        judged.backward_float32(bench.batches[0], copied(measured))
+        return judged.results[GRADIENT_FLOAT32]
+
+    return judge
+
+
+def failing(results: Results) -> set[str]:
+    return {name for name, result in results.items() if not result}
+
+
+def test_the_port_passes_in_every_name(run: Run) -> None:
+    results = run()
+    assert {*results} == {*names(GRADIENT_FLOAT32, NETWORK)}
+    assert failing(results) == set()
+
+
+# PyTorch 2.13 ends the process in a backward of this kind in float32.
+FLOAT32_VARIATIONS = [variation for variation in VARIATIONS if variation.name != "channels_last"]
+
+
+@pytest.mark.parametrize("variation", FLOAT32_VARIATIONS, ids=lambda variation: variation.name)
+def test_a_harmless_variation_raises_no_alarm(variation: TrainingVariation, run: Run) -> None:
+    with variation.around():
+        assert failing(run(variation.plant)) == set()
+
+
+def test_a_gradient_that_passes_through_less_precision_is_found_where_it_is(run: Run) -> None:
+    """In what the layer's backward gives; further in front, all is official again."""
+
+    def rounded(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        output.register_hook(lambda gradient: gradient.bfloat16().to(gradient.dtype))  # type: ignore[no-untyped-call]
+
+    results = run(lambda model: model.get_submodule(POINTWISE).register_forward_hook(rounded))
+    assert failing(results) == {DEPTHWISE, WEIGHTS}
+    assert results[DEPTHWISE].at_fault
+
+
+def test_a_weight_whose_gradient_lost_precision_is_found(run: Run) -> None:
+    def change(model: PNASNet) -> None:
+        weight = model.get_submodule(POINTWISE).get_parameter("weight").requires_grad_()
+        weight.register_hook(lambda gradient: gradient.bfloat16().to(gradient.dtype))  # type: ignore[no-untyped-call]
+
+    assert failing(run(change)) == {WEIGHTS}
+
+
+def test_a_gradient_is_computed_from_what_is_given_around_it(bench: TrainingBench) -> None:
+    """From the network's own values and gradients comes the network's own, and from twice the gradient behind it,
+    which is the only one that feeds it, twice."""
+    relu, norm = f"{BRANCH}.relu_1", f"{BRANCH}.bn_sep_5x5_1"
+    given = dict(bench.gradients)
+    with AloneReference(bench.graph, 1) as alone:
+        alone.assign(bench.variables)
+        found = alone.gradients(given, bench.batches[0], bench.values, given)
+        assert {*found} == {*given}
+        for name, value in found.items():
+            np.testing.assert_allclose(value, given[name], rtol=1e-9, atol=1e-12 * np.abs(given[name]).max())
+        doubled = alone.gradients([norm], bench.batches[0], bench.values, given | {relu: 2 * given[relu]})
+    np.testing.assert_allclose(doubled[norm], 2 * given[norm], rtol=1e-9)
+
+
+def test_a_fault_is_named_though_another_lies_behind_it(bench: TrainingBench) -> None:
+    """Two gradients are doubled, one on the way of the other."""
+
+    def double(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        return output.detach() * -1 + 2 * output
+
+    def change(model: PNASNet) -> None:
+        for branch in (BRANCH, BEHIND):
+            model.get_submodule(f"{branch}.relu_1").register_forward_hook(double)
+
+    judged = Judged(NETWORK, bench.graph, bench.variables, lambda _network: make_port(change))
+    judged.forward(bench.batches[0], dict(bench.values))
+    judged.backward(bench.batches[0], bench.losses, dict(bench.gradients))
+    given = OfficialAlone(bench.graph.network.layers, dict(bench.values), dict(bench.gradients), {})
+    judged.look_closer(bench.batches[0], given)
+    rows = judged.results[GRADIENT]
+    at_fault = {name for name in failing(rows) if rows[name].at_fault}
+    found = localize(
+        feeders(GRADIENT, bench.graph.network.layers, rows), failing(rows), rows.keys() - failing(rows), at_fault
+    )
+    norms = {f"{BRANCH}.bn_sep_5x5_1", f"{BEHIND}.bn_sep_7x7_1"}
+    assert {*found.sources} == at_fault == norms
+    assert len(found.downstream) > 100
+    assert "alone, on the official network's own values, it agrees: what arrives differs" in str(rows["conv0_bn"])
