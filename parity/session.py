@@ -90,22 +90,26 @@ class ParitySession:
     def explained(self, gate: str, network: Network, layer: str) -> tuple[str, str]:
         """Why a failing `layer` needs no look of its own, and that in words: it is `downstream` of others, as far as
         `gate` tells, or this is `repeated` from a stronger gate. Both are empty where it is a source."""
-        if gate not in (structure.GATE, *PROBES, *training.LAYER_GATES):
+        if gate not in (structure.GATE, *PROBES, *TRAINING_GATES):
             return "", ""
         rows = self.results[network]
         if (gate, network) not in self._localized:
-            failing = {name for name, result in rows[gate].items() if not result}
-            unreached = {name for name in failing if not rows[gate][name].reached}
-            at_fault = {name for name in failing if rows[gate][name].at_fault}
-            feeders = training.feeders(gate, self.layers[network], rows[gate])
-            passing = rows[gate].keys() - failing
-            self._localized[gate, network] = localize(feeders, failing, passing, at_fault, unreached)
+            self._localized[gate, network] = self._localize(gate, network, rows[gate])
         downstream = self._localized[gate, network].downstream
         if layer in downstream:
             more = f" and {len(downstream[layer]) - 1} more" if downstream[layer][1:] else ""
             return "downstream", f"behind {downstream[layer][0]}{more}" if downstream[layer] else "behind others"
         before = next((other for other in self._options.gates if not rows.get(other, {}).get(layer, True)), gate)
         return ("repeated", f"as it failed {before}") if before != gate else ("", "")
+
+    def _localize(self, gate: str, network: Network, rows: Mapping[str, LayerResult]) -> Localization:
+        layers = self.layers[network]
+        if gate in TRAINING_GATES:
+            return training.localized(gate, layers, rows)
+        failing = {name for name, result in rows.items() if not result}
+        unreached = {name for name in failing if not rows[name].reached}
+        feeders = {name: layer.inputs for name, layer in layers.items()}
+        return localize(feeders, failing, rows.keys() - failing, (), unreached)
 
     def tallies(self) -> list[Tally]:
         """Of each network and gate that was computed so far."""
@@ -142,7 +146,10 @@ class ParitySession:
         """Gives the verdict on the network whose turn it was, if it failed, and frees what it took."""
         network, self._network = self._network, None
         try:
-            if network:
+            if network and self._options.training:
+                if found := training.verdict(network, self.layers.get(network, {}), self.results[network]):
+                    self.verdicts.append(found)
+            elif network:
                 by_gate = self.results[network].items()
                 layers = {gate: rows for gate, rows in by_gate if gate in (structure.GATE, *PROBES)}
                 failed = {gate for gate, results in layers.items() if not all(results.values())}
@@ -203,7 +210,7 @@ class ParitySession:
         assert isinstance(source, LiveSource), "training is judged by the official network itself"
         graph = source.backward_graph(network)
         variables, _ = source.exact_inputs(network, graph.network, training.DENSITY)
-        self.layers[network] = graph.network.layers
+        self.layers.setdefault(network, graph.network.layers)
         return training.exact_gradients(network, graph, variables, options.threads, options.seed, names, self._step)
 
     def _train(self, network: Network, layers: values.Layers) -> Mapping[str, Results]:

@@ -4,16 +4,18 @@ compared."""
 from parity.training.batch import make_batches, with_aux_head
 from parity.training.exact import DENSITY, exact_gradients
 from parity.training.judge import judge
-from parity.training.names import EXACT, IN_FLOAT32, LAYER_GATES, feeders
+from parity.training.names import EXACT, IN_FLOAT32, names
+from parity.training.verdict import localized, verdict
 
 __all__ = [
     "DENSITY",
     "EXACT",
     "IN_FLOAT32",
-    "LAYER_GATES",
     "exact_gradients",
-    "feeders",
     "judge",
+    "localized",
     "make_batches",
+    "names",
+    "verdict",
     "with_aux_head",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -27,6 +28,7 @@ from parity.training.names import (
 from parity.training.port import Make, TrainingPort, make_model
 from parity.training.single import Official, judge_float32
 from parity.training.ties import TieFinder, Ties, compared
+from parity.training.verdict import localized
 from parity.values import Layers, Results, Step
 from pnasnet_torch.training import Losses
 from tf_reference.training import TrainingGraph
@@ -102,13 +104,23 @@ def _steps(
     threads: int,
     step: Step,
 ) -> None:
-    with step(f"{judged.network}: official network takes {len(batches)} steps in float64"):
+    def official(batches: Sequence[Batch]) -> dict[str, np.ndarray]:
         with TrainingReference(graph, threads) as reference:
             reference.assign(variables)
             updated = reference.update(batches, RATE)
         release_memory()
+        return updated
+
+    with step(f"{judged.network}: official network takes {len(batches)} steps in float64"):
+        updated = official(batches)
     with step(f"{judged.network}: port takes {len(batches)} steps in float64"):
         judged.update(batches, updated)
+    del updated
+    if not all(judged.results[STEP].values()):
+        with step(f"{judged.network}: looking for the step that is the first to differ"):
+            for count in range(1, len(batches)):
+                if judged.look_at_steps(batches[:count], official(batches[:count])):
+                    break
 
 
 class Judged:
@@ -182,9 +194,29 @@ class Judged:
     def update(self, batches: Sequence[Batch], official: Mapping[str, np.ndarray]) -> None:
         """Whole steps: each variable, and what is kept of it."""
         with self._judging(STEP):
-            found = self._port().update(batches, RATE)
-            for name in official.keys() & found.keys():
-                self.results[STEP][name] = compare.float64(str(self.network), name, found[name], official[name], STEP)
+            self.results[STEP] = self._updated(batches, official)
+
+    def look_at_steps(self, batches: Sequence[Batch], official: Mapping[str, np.ndarray]) -> bool:
+        """Whether as many, fewer steps differ already. If so, what comes first there is at fault."""
+        rows, earlier = self.results[STEP], {}
+        with suppress(PortError):  # it is the result of the gate
+            earlier = self._updated(batches, official)
+        if all(earlier.values()):
+            return False
+        sources = localized(STEP, {}, earlier).sources
+        for name in rows.keys() & earlier.keys():
+            if not rows[name]:
+                note = f"after {len(batches)} of the steps it {'agrees' if earlier[name] else 'differs'}"
+                rows[name] = replace(rows[name], at_fault=name in sources, notes=(*rows[name].notes, note))
+        return True
+
+    def _updated(self, batches: Sequence[Batch], official: Mapping[str, np.ndarray]) -> Results:
+        found = self._port().update(batches, RATE)
+        rows = (
+            compare.float64(str(self.network), name, found[name], official[name], STEP)
+            for name in official.keys() & found.keys()
+        )
+        return {row.layer: row for row in rows}
 
     @contextmanager
     def _judging(self, *gates: str) -> Iterator[None]:

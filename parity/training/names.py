@@ -18,7 +18,6 @@ FORWARD, FORWARD_FLOAT32, STATISTICS, LOSS, EXACT, GRADIENT, GRADIENT_FLOAT32, S
 # What is kept of a variable that is trained, and of every variable.
 SLOTS, AVERAGE = ("rms", "momentum"), "average"
 IN_FLOAT32 = (FORWARD_FLOAT32, STATISTICS, GRADIENT_FLOAT32)
-LAYER_GATES = (FORWARD, FORWARD_FLOAT32, EXACT, GRADIENT, GRADIENT_FLOAT32)
 
 
 def names(gate: str, network: Network) -> tuple[str, ...]:
@@ -63,9 +62,16 @@ def _parts(network: Network) -> tuple[tuple[str, ...], tuple[str, ...], tuple[st
 
 def feeders(gate: str, layers: Mapping[str, Layer], judged: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """What each name's value is computed from, in the order of the computation. A gradient comes from the layers that
-    the layer feeds, a variable's from that of the layer that uses it."""
+    the layer feeds, a variable's from that of the layer that uses it; in a step, the optimiser's slots from each other,
+    the variable from these, and the average from the variable."""
     if gate in (FORWARD, FORWARD_FLOAT32):
         return {name: layer.inputs for name, layer in layers.items()}
+    if gate == LOSS:
+        return {name: LOSSES[:-1] if name == LOSSES[-1] else () for name in (WHOLE, *LOSSES)}
+    if gate == STATISTICS:
+        return dict.fromkeys(judged, ())
+    if gate == STEP:
+        return {name: _before(name) for name in sorted(judged, key=lambda name: (_place(name), name))}
     if gate == EXACT:
         layers = {name: layer for name, layer in layers.items() if _in_evaluation(name)}
     fed: dict[str, list[str]] = {name: [] for name in layers}
@@ -75,3 +81,22 @@ def feeders(gate: str, layers: Mapping[str, Layer], judged: Iterable[str]) -> di
                 fed[feeder].append(name)
     backward = {name: tuple(consumers) for name, consumers in reversed(fed.items())}
     return backward | {name: (layer_of(name),) for name in judged if name not in backward and "/" in name}
+
+
+def _place(name: str) -> int:
+    """Where in a step a variable, or what is kept of it, comes."""
+    return {SLOTS[0]: 0, SLOTS[1]: 1, AVERAGE: 3}.get(name.rpartition("/")[2], 2)
+
+
+def _before(name: str) -> tuple[str, ...]:
+    """In a step, what the variable, or what is kept of it, is computed from."""
+    variable = name.rpartition("/")[0]
+    match _place(name):
+        case 0:
+            return ()
+        case 1:
+            return (f"{variable}/{SLOTS[0]}",)
+        case 2:
+            return (f"{name}/{SLOTS[1]}",)
+        case _:
+            return (variable,)

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from parity.layers import Network
-from parity.localize import localize
 from parity.options import PHOTOGRAPHS
-from parity.training import feeders, make_batches, with_aux_head
+from parity.training import make_batches, with_aux_head
+from parity.training.alone import OfficialAlone
 from parity.training.judge import RATE, Judged
 from parity.training.names import FORWARD, GRADIENT, LOSS, STEP
+from parity.training.verdict import LISTED, localized
 from parity.values import Results
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.weights import empty_network
@@ -27,13 +28,11 @@ from tf_reference.training_run import Batch, TrainingReference
 NETWORK = Network("mobile", 97, 97)
 # Mobile's own is 1: it would drop no path.
 KEEP_PROB = 0.6
-# So many names, and fewer, are listed; of more, the kinds.
-LISTED = 9
 
 
 @dataclass(frozen=True)
 class TrainingBench:
-    """Mobile with drop path, what it was trained on, and what became of it."""
+    """Mobile with drop path, what it was trained on, and what became of it: after all steps, and after so many less."""
 
     graph: TrainingGraph
     variables: dict[str, np.ndarray]
@@ -41,6 +40,7 @@ class TrainingBench:
     values: dict[str, np.ndarray]
     losses: dict[str, np.ndarray]
     gradients: dict[str, np.ndarray]
+    earlier: list[dict[str, np.ndarray]]
     updated: dict[str, np.ndarray]
 
     @classmethod
@@ -58,8 +58,11 @@ class TrainingBench:
         with TrainingReference(graph, 1) as reference:
             reference.assign(variables)
             values, (losses, gradients) = reference.forward(batches[0]), reference.backward(batches[0])
-            updated = reference.update(batches, RATE)
-        return cls(graph, variables, batches, values, losses, gradients, updated)
+            steps = []
+            for count in range(1, len(batches) + 1):
+                reference.assign(variables)
+                steps.append(reference.update(batches[:count], RATE))
+        return cls(graph, variables, batches, values, losses, gradients, steps[:-1], steps[-1])
 
     def judge(
         self,
@@ -74,25 +77,26 @@ class TrainingBench:
             judged.forward(self.batches[0], dict(self.values))
             if all(judged.results[FORWARD].values()) and {*gates} & {LOSS, GRADIENT}:
                 judged.backward(self.batches[0], self.losses, dict(self.gradients))
+                if not all(judged.results[GRADIENT].values()):
+                    judged.look_closer(self.batches[0], self.alone())
             if all(all(judged.results[gate].values()) for gate in (FORWARD, LOSS, GRADIENT)) and STEP in gates:
                 judged.update(self.batches, self.updated)
+                if not all(judged.results[STEP].values()):
+                    any(judged.look_at_steps(self.batches[:count], self.earlier[count - 1]) for count in (1, 2))
         return judged.results
 
-    def verdict(self, results: dict[str, Results]) -> tuple[str, tuple[str, ...]]:
-        """The first gate that fails, and what it names; both are empty if none does."""
-        for gate in (FORWARD, LOSS, GRADIENT, STEP):
-            failed = [name for name, result in results[gate].items() if not result]
-            if failed:
-                return gate, self._sources(gate, failed, results[gate])
-        return "", ()
+    def alone(self) -> OfficialAlone:
+        """What a closer look at gradients uses up."""
+        return OfficialAlone(self.graph.network.layers, dict(self.values), dict(self.gradients), {})
 
-    def _sources(self, gate: str, failed: list[str], rows: Results) -> tuple[str, ...]:
-        if gate == LOSS:
-            return tuple(failed)
-        if gate != STEP:
-            return localize(feeders(gate, self.graph.network.layers, rows), failed, rows.keys() - {*failed}).sources
-        first = sorted(name for name in failed if name.removesuffix("/average") not in {*failed} - {name})
-        return tuple(first) if len(first) <= LISTED else tuple(sorted({name.rpartition("/")[2] for name in failed}))
+    def verdict(self, results: dict[str, Results]) -> tuple[str, tuple[str, ...]]:
+        """The first gate that fails, and what it names, of more than a few the kinds; both are empty if none does."""
+        for gate in (FORWARD, LOSS, GRADIENT, STEP):
+            if not all(results[gate].values()):
+                named = localized(gate, self.graph.network.layers, results[gate]).sources
+                few = gate != STEP or len(named) <= LISTED
+                return gate, named if few else tuple(sorted({name.rpartition("/")[2] for name in named}))
+        return "", ()
 
 
 def make_port(plant: Callable[[PNASNet], object] = lambda _model: None, dtype: str = "float64") -> PNASNet:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from parity.faults.training.bench import NETWORK, TrainingBench, make_port
 from parity.faults.training.variations import VARIATIONS, TrainingVariation
-from parity.localize import localize
 from parity.training.alone import OfficialAlone, measure_errors, official_alone
 from parity.training.judge import Judged
-from parity.training.names import GRADIENT, GRADIENT_FLOAT32, feeders, names
+from parity.training.names import GRADIENT, GRADIENT_FLOAT32, names
+from parity.training.verdict import localized
 from parity.values import Results
 from pnasnet_torch import PNASNet
 from tf_reference import official
@@ -124,14 +124,9 @@ def test_a_fault_is_named_though_another_lies_behind_it(bench: TrainingBench) ->
     judged = Judged(NETWORK, bench.graph, bench.variables, lambda _network: make_port(change))
     judged.forward(bench.batches[0], dict(bench.values))
     judged.backward(bench.batches[0], bench.losses, dict(bench.gradients))
-    given = OfficialAlone(bench.graph.network.layers, dict(bench.values), dict(bench.gradients), {})
-    judged.look_closer(bench.batches[0], given)
+    judged.look_closer(bench.batches[0], bench.alone())
     rows = judged.results[GRADIENT]
-    at_fault = {name for name in failing(rows) if rows[name].at_fault}
-    found = localize(
-        feeders(GRADIENT, bench.graph.network.layers, rows), failing(rows), rows.keys() - failing(rows), at_fault
-    )
-    norms = {f"{BRANCH}.bn_sep_5x5_1", f"{BEHIND}.bn_sep_7x7_1"}
-    assert {*found.sources} == at_fault == norms
+    found = localized(GRADIENT, bench.graph.network.layers, rows)
+    assert {*found.sources} == {f"{BRANCH}.bn_sep_5x5_1", f"{BEHIND}.bn_sep_7x7_1"}
     assert len(found.downstream) > 100
     assert "alone, on the official network's own values, it agrees: what arrives differs" in str(rows["conv0_bn"])

@@ -12,6 +12,7 @@ from parity.faults.training.bench import NETWORK, TrainingBench
 from parity.faults.training.catalogue import TRAINING_FAULTS
 from parity.layers import WHOLE
 from parity.training.names import FORWARD, GRADIENT, LOSS, STEP, names
+from parity.training.verdict import verdict
 from pnasnet_torch.optimizer import RMSProp
 
 
@@ -44,9 +45,14 @@ def test_an_error_of_its_own_is_no_result(bench: TrainingBench, monkeypatch: pyt
         bench.judge()
 
 
-@pytest.mark.parametrize("constant", [{"decay": 0.99}, {"momentum": 0.0}], ids=str)
-def test_another_constant_of_the_optimiser_is_found(constant: dict[str, Any], bench: TrainingBench) -> None:
+@pytest.mark.parametrize(("constant", "kind"), [({"decay": 0.99}, "rms"), ({"momentum": 0.0}, "momentum")], ids=str)
+def test_another_constant_of_the_optimiser_is_found(constant: dict[str, Any], kind: str, bench: TrainingBench) -> None:
+    """Without momentum, the first step is as it should be."""
     changed = partial(mock.patch, "parity.training.port.RMSProp", partial(RMSProp, **constant))
-    gate, kinds = bench.verdict(bench.judge(around=changed))
-    assert gate == STEP
-    assert {"weights", "momentum"} <= {*kinds}
+    results = bench.judge(around=changed)
+    assert bench.verdict(results) == (STEP, (kind,))
+    found = verdict(NETWORK, bench.graph.network.layers, results)
+    assert found
+    assert [(source.layer, source.kind) for source in found.sources] == [(f"aux_7/aux_bn0/beta/{kind}", "update")]
+    assert found.sources[0].hints[-1].endswith(f"more: {kind}")
+    assert set(found.downstream) >= {"conv0/weights", "conv0/weights/average"}
