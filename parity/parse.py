@@ -209,7 +209,10 @@ def _arguments(config: pytest.Config) -> tuple[str, ...]:
         for name in ("variant", "image-size", "images", "reference")
         for value in config.getoption(name.replace("-", "_")) or []
     ]
-    return (*repeated, *single, *(_evaluation_arguments(config) if config.getoption("full_imagenet") else ()))
+    asked = ["--training"] if config.getoption("training") else []
+    if config.getoption("full_imagenet"):
+        asked += _evaluation_arguments(config)
+    return (*repeated, *single, *asked)
 
 
 def _evaluation_arguments(config: pytest.Config) -> Iterator[str]:

@@ -18,7 +18,7 @@ from parity.policy import TRAINING_GATES
 from parity.references import LiveSource, ReferenceSource
 from parity.result import LayerResult, Tally
 from parity.turn import Turn
-from parity.values import Observe, Results, Step
+from parity.values import Observe, Results, Step, observe_nothing
 from tf_reference.layers import Layer
 from tf_reference.official import Source
 
@@ -33,10 +33,6 @@ PROBES = ("float64", "exact-float64", "exact-float32", "float32")
 
 def no_progress(_description: str) -> AbstractContextManager[object]:
     return nullcontext()
-
-
-def observe_nothing(_result: LayerResult, _actual: object, _expected: object) -> None:
-    pass
 
 
 class ParitySession:
@@ -227,4 +223,6 @@ class ParitySession:
                 f"{network}: the auxiliary head has random weights: the checkpoint has none for this size"
             )
         self.layers[network] = graph.network.layers
-        return training.judge(network, graph, variables, batches, options.threads, layers, self._step, single)
+        return training.judge(
+            network, graph, variables, batches, options.threads, layers, self._step, single, observe=self._observe
+        )

@@ -13,10 +13,10 @@ def training_of(config: pytest.Config, networks: Sequence[Network]) -> bool:
     if not config.getoption("training"):
         return False
     one_running(config, "--training")
-    for option in ("candidate", "record", "report", "full_imagenet"):
+    for option in ("candidate", "record", "full_imagenet"):
         if config.getoption(option):
             name = f"--{option.replace('_', '-')}"
-            raise pytest.UsageError(f"--training judges the port, and shows it on the screen alone: leave {name} out")
+            raise pytest.UsageError(f"--training judges the port by the official network as it runs: leave {name} out")
     from parity.training.names import FORWARD, names
 
     try:

@@ -6,12 +6,13 @@ from typing import Any
 
 from parity.diagnosis.verdict import KINDS, Source, Verdict
 from parity.layers import WHOLE, Network, block, port_layers
-from parity.policy import GATES
+from parity.policy import GATES, TRAINING_GATES
 from parity.report import columns
 from parity.report.collect import Observation
 from parity.report.columns import Explain, Table, number
 from parity.report.judgement import Count, Run, judgement
 from parity.result import LayerResult
+from parity.training.names import names
 from tf_reference.layers import IMAGES, Layer
 
 # Raised by one where a reader of the previous version would misread something.
@@ -66,13 +67,14 @@ def _counts(outcome: Outcome, network: Network) -> list[Count]:
         rows = outcome.results.get(network, {}).get(gate, {})
         if selected or rows or gate not in OPTIONAL:
             failed = sum(not row for row in rows.values())
-            size = sizes.get(gate, len(selected))
+            size = len(names(gate, network)) if gate in TRAINING_GATES else sizes.get(gate, len(selected))
             counts.append(Count(str(network), gate, max(size, len(selected)), len(selected), len(rows), failed))
     return counts
 
 
 def whole(network: Network, images: Iterable[str], unseen: Collection[str] = ()) -> dict[str, int]:
-    """How many comparisons each gate makes unless a part is selected; layers that are `unseen` cannot be compared."""
+    """How many comparisons each gate makes in evaluation unless a part is selected; layers that are `unseen` cannot be
+    compared."""
     layers = [layer for layer in port_layers(network.variant) if layer not in unseen]
     blocks = {*map(block, port_layers(network.variant)), WHOLE}
     return {gate: len(layers) for gate in GATES if gate not in OPTIONAL} | {

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from parity.candidates.shown import shown
-from parity.policy import GATES
 from parity.report.collect import Collector
 from parity.report.document import Key, Outcome, document
 from parity.report.evaluation import evaluation
@@ -89,7 +88,7 @@ class Recorder:
             images=frozenset(name for network in options.networks for name in options.image_names(network)),
             observations=self.collector.observations,
             explained={key: partial(session.explained, *key) for key in keys},
-            gates=options.candidate.gates if options.candidate else GATES,
+            gates=options.candidate.gates if options.candidate else options.gates,
             unseen=options.unseen,
             shown=[line for line, hidden in zip(shown(options), options.unseen.values(), strict=False) if hidden],
         )

@@ -29,7 +29,7 @@ from parity.training.port import Make, TrainingPort, make_model
 from parity.training.single import Official, judge_float32
 from parity.training.ties import TieFinder, Ties, compared
 from parity.training.verdict import localized
-from parity.values import Layers, Results, Step
+from parity.values import Layers, Observe, Results, Step, observe_nothing
 from pnasnet_torch.training import Losses
 from tf_reference.training import TrainingGraph
 from tf_reference.training_run import Batch, TrainingReference
@@ -50,10 +50,11 @@ def judge(
     step: Step,
     single: TrainingGraph | None = None,
     make: Make = make_model,
+    observe: Observe = observe_nothing,
 ) -> dict[str, Results]:
     """Results by training gate of the names that were `chosen`; one that the port does not give fails. In float64, and,
     where the graph for `single` precision is given, in float32."""
-    judged = Judged(network, graph, variables, make)
+    judged = Judged(network, graph, variables, make, observe)
     if chosen.get(STEP):
         _steps(judged, graph, variables, batches, threads, step)
         release_memory()
@@ -126,10 +127,18 @@ def _steps(
 class Judged:
     """What one port is found to do: results by gate, and by gate why there are no others."""
 
-    def __init__(self, network: Network, graph: TrainingGraph, variables: Mapping[str, np.ndarray], make: Make) -> None:
+    def __init__(
+        self,
+        network: Network,
+        graph: TrainingGraph,
+        variables: Mapping[str, np.ndarray],
+        make: Make,
+        observe: Observe = observe_nothing,
+    ) -> None:
         self.results: dict[str, Results] = {gate: {} for gate in GATES}
         self.problems = dict.fromkeys(GATES, ALONE)
         self.network, self._graph, self._variables, self._make = network, graph, variables, make
+        self._observe = observe
         self._ties: dict[str, Ties] = {}
 
     def _port(self) -> TrainingPort:
@@ -146,9 +155,10 @@ class Judged:
         def report(name: str, actual: np.ndarray) -> None:
             if name in official:
                 truth = official.pop(name)
-                self.results[FORWARD][name] = compare.float64(str(self.network), name, actual, truth, FORWARD)
-                if found := find_ties(name, actual, truth):
-                    self._ties[name] = found
+                self.results[FORWARD][name] = found = compare.float64(str(self.network), name, actual, truth, FORWARD)
+                self._observe(found, actual, truth)
+                if ties := find_ties(name, actual, truth):
+                    self._ties[name] = ties
 
         with self._judging(FORWARD):
             port = self._port()
@@ -166,6 +176,7 @@ class Judged:
             truth, ties = official.pop(name), self._ties.pop(name, None)
             check = partial(compare.float64, str(self.network), name, gate=GRADIENT, policy=GRADIENT_FLOAT64)
             self.results[GRADIENT][name], decided = compared(ties, actual, truth, check)
+            self._observe(self.results[GRADIENT][name], actual, truth)
             return decided
 
         with self._judging(LOSS, GRADIENT):

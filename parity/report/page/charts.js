@@ -73,9 +73,9 @@ function depthSpec(network, values, title, series) {
   };
 }
 
-// The float32 gate: both sides' own distance from float64, relative to the values' norm, and what is allowed.
-function float32Values(network) {
-  const gate = network.gate.get("float32"),
+// A gate in float32: both sides' own distance from float64, relative to the values' norm, and what is allowed.
+function float32Values(network, name) {
+  const gate = network.gate.get(name),
     values = [];
   gate?.data.name.forEach((layer, row) => {
     const norm = gate.data.norm[row],
@@ -92,8 +92,8 @@ function float32Values(network) {
   return values;
 }
 
-function float64Values(network) {
-  const gate = network.gate.get("float64"),
+function float64Values(network, name) {
+  const gate = network.gate.get(name),
     values = [];
   gate?.data.name.forEach((layer, row) => {
     const [check] = gate.checks(row);

@@ -20,14 +20,15 @@ function value(number) {
   return { inf: Infinity, "-inf": -Infinity }[number] ?? NaN;
 }
 
-const VALUE_GATES = ["exact-float32", "exact-float64", "float64", "float32"];
+// What these judge is no part of the network, of which one would feed another.
+const APART = ["preprocess", "imagenet"];
 const BINS = 41,
   POINTS = 48,
   LEVELS = 254,
   NOT_FINITE = 255;
 
 function block(name) {
-  return name.split(".")[0];
+  return name.split(/[./]/)[0];
 }
 
 class Gate {
@@ -46,7 +47,7 @@ class Gate {
   status(row) {
     if (this.passed(row)) return "passes";
     const reason = this.data.explained[row]?.[0] || "source";
-    return reason === "source" && !VALUE_GATES.includes(this.name) && this.name !== "structure" ? "fails" : reason;
+    return reason === "source" && APART.includes(this.name) ? "fails" : reason;
   }
   checks(row) {
     return this.data.checks[row].map(([label, measured, allowed]) => ({

@@ -96,25 +96,36 @@ function tidyPlots(kept) {
   }
 }
 
+const IN_FLOAT32 = {
+  float32: "Each side's own distance from the float64 values, in float32",
+  "training-float32": "In training, each side's own distance from the float64 values, in float32",
+  "gradient-float32": "Each gradient alone: each side's own distance from float64, in float32",
+};
+const IN_FLOAT64 = {
+  float64: "The port's distance from TensorFlow, both in float64",
+  training: "In training, the port's distance from TensorFlow, both in float64",
+  gradient: "The gradient's distance from TensorFlow's, both in float64",
+};
+
 function growth(network) {
   const parts = [
-    [
-      "float32",
-      "Each side's own distance from the float64 values, in float32",
-      float32Values(network),
+    ...Object.entries(IN_FLOAT32).map(([gate, title]) => [
+      gate,
+      title,
+      float32Values(network, gate),
       ["the port", "TensorFlow", "allowed"],
       280,
-    ],
-    [
-      "float64",
-      "The port's distance from TensorFlow, both in float64",
-      float64Values(network),
+    ]),
+    ...Object.entries(IN_FLOAT64).map(([gate, title]) => [
+      gate,
+      title,
+      float64Values(network, gate),
       ["the port", "allowed"],
       200,
-    ],
+    ]),
   ].filter(([, , values]) => values.length);
   if (!parts.length)
-    return h("p", { class: "empty" }, "Neither of the gates float32 and float64 was run on this network.");
+    return h("p", { class: "empty" }, "No gate that measures rounding was run on this network.");
   return parts.map(([gate, title, values, series, height]) =>
     h(
       "div",

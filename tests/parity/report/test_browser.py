@@ -100,6 +100,17 @@ def test_plots_are_drawn_when_they_come_into_view(visit: Visit, report: Path) ->
     expect(page.locator(f"#growth {DRAWN} canvas")).to_have_count(2)
 
 
+def test_training_is_drawn_as_evaluation_is(visit: Visit, training: Path) -> None:
+    page = visit.open(training)
+    page.locator("#growth").scroll_into_view_if_needed()
+    expect(page.locator("#growth h3")).to_have_count(4)
+    page.locator("#draw-gate").select_option("gradient")
+    expect(page.locator("[data-block=cell_8] .flag")).to_have_count(1)
+    page.locator("#search").fill("cell_8/comb_iter_1/left/separable_7x7_2")
+    page.locator("#layers .row.active a").click()
+    expect(page.locator(".crumbs")).to_have_text(re.compile("mobile-65 . cell_8$"))
+
+
 def test_a_block_opens(visit: Visit, report: Path) -> None:
     page = visit.open(report)
     page.locator("[data-block=cell_3]").click()

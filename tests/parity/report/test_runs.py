@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from parity.layers import port_layers
+from parity.policy import TRAINING_GATES
 
 from .conftest import CRASH, HOSTILE, INTERRUPT, ROOT, MakeReport
 
 pytestmark = pytest.mark.slow
+# Where the planted loss of gradients is nearest to the network's output.
+LOST = "cell_8.comb_iter_1.left.relu_1"
 # As a plugin, it tells at the end whether anything of the report was imported.
 SPY = """
 import sys
@@ -63,6 +66,23 @@ def test_a_failing_run(failing: Path) -> None:
 
 def reasons(gate: dict[str, Any]) -> set[str]:
     return {reason for reason, _ in gate["explained"].values()}
+
+
+def test_a_run_of_training(training: Path) -> None:
+    """Its gates, none left out, and of the lost gradients, each where it is lost."""
+    data = read(training)
+    assert data["judgement"]["kind"] == "no parity"
+    assert data["judgement"]["limits"] == []
+    assert [*gates(data)] == [*TRAINING_GATES]
+    assert {name for name, gate in gates(data).items() if "0" in gate["passed"]} >= {"exact-gradient", "gradient"}
+    assert "0" not in gates(data)["training"]["passed"]
+    network = data["networks"][0]
+    assert network["verdict"]["sources"][0]["kind"] == "backward"
+    assert len(network["verdict"]["downstream"]) > 100
+    row = str(gates(data)["gradient"]["name"].index(network["names"].index(LOST)))
+    assert row not in gates(data)["gradient"]["explained"]
+    assert set(gates(data)["gradient"]["observed"]["closeups"][row]["maps"]) == {"port", "expected", "difference"}
+    assert reasons(gates(data)["gradient"]) == {"downstream", "repeated"}
 
 
 def test_a_part(partial: Path) -> None:
