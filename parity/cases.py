@@ -9,7 +9,7 @@ import pytest
 from parity.environment import require_tensorflow
 from parity.layers import WHOLE, Network, block, port_layers
 from parity.options import Options
-from parity.policy import GATES
+from parity.policy import GATES, TRAINING_GATES
 
 if TYPE_CHECKING:
     from parity.session import Selection
@@ -47,7 +47,8 @@ def _names(gate: str, network: Network, of: str, options: Options) -> Iterable[s
     if options.training:
         from parity.training.names import names
 
-        return names(gate, network)
+        held = set(options.stored.names(gate, network)) if options.stored else None
+        return [name for name in names(gate, network) if held is None or name in held]
     stored = options.stored
     if of == "images":
         return options.image_names(network)
@@ -124,7 +125,8 @@ def is_unseen(case: Case, options: Options) -> bool:
 def _held(options: Options) -> Iterable[str]:
     """The gates that what is stored has something for."""
     stored = options.stored
-    return [gate for gate in GATES if stored and any(stored.names(gate, network) for network in options.networks)]
+    gates = (*GATES, *TRAINING_GATES)
+    return [gate for gate in gates if stored and any(stored.names(gate, network) for network in options.networks)]
 
 
 def selection(items: Iterable[pytest.Item], options: Options) -> "Selection":

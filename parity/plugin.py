@@ -72,11 +72,11 @@ def ignored(path: Path, config: pytest.Config) -> bool | None:
 @contextmanager
 def running(session: pytest.Session) -> Iterator["ParitySession"]:
     """The session that computes what this run's items ask for, closed at the end."""
+    from parity.computing import observe_nothing
     from parity.imagenet.evaluator import Evaluator
     from parity.progress import Progress
     from parity.session import ParitySession
     from parity.sources import open_source
-    from parity.values import observe_nothing
 
     with exit_on_bad_input():
         config = session.config

@@ -1,18 +1,21 @@
 """Where the official values come from: the official network itself as it runs, or what is stored of an earlier run."""
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from parity import exact
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options, labelled
+from parity.training.batch import make_batches, with_aux_head
+from parity.training.official import DENSITY, IntegerGradients, LiveTraining, OfficialTraining, integer_gradients
 from pnasnet_torch import variant
 from pnasnet_torch.operations import BATCH_NORM_EPSILON
 from tf_reference import checkpoint
-from tf_reference.backward import BackwardGraph, backward_graph
+from tf_reference.backward import backward_graph
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.official import Source, find
 from tf_reference.preprocess import decode_image, load_images
@@ -88,6 +91,13 @@ class ReferenceSource(Protocol):
         ...
 
 
+@runtime_checkable
+class TrainingSource(Protocol):
+    """What a port that trains is judged by."""
+
+    def training(self, network: Network) -> OfficialTraining: ...
+
+
 def checkpoint_of(options: Options, name: str) -> Path:
     """The prefix of the checkpoint of the variant `name`: the one given, or else a synthetic one, made if not in the
     cache. It is made by the pinned source whatever the reference: the same weights for all of them."""
@@ -109,16 +119,26 @@ class LiveSource:
         spec = GraphSpec(network.variant, network.height, network.width, dtype)
         return reference_graph(self.sources[network.reference], spec)
 
-    def training_graph(self, network: Network, dtype: str) -> TrainingGraph:
-        """The official training graph."""
-        spec = GraphSpec(network.variant, network.height, network.width, dtype, training=True)
-        return training_graph(self.sources[network.reference], spec)
+    def training(self, network: Network) -> LiveTraining:
+        """The official network in training, on all images as one batch, from the checkpoint; an auxiliary head that
+        this lacks gets random weights."""
+        source, seed, threads = self.sources[network.reference], self._options.seed, self._options.threads
 
-    def backward_graph(self, network: Network) -> BackwardGraph:
-        """The official evaluation graph with its gradients, in float64."""
-        return backward_graph(
-            self.sources[network.reference], GraphSpec(network.variant, network.height, network.width, "float64")
-        )
+        @cache
+        def graph(dtype: str) -> TrainingGraph:
+            spec = GraphSpec(network.variant, network.height, network.width, dtype, training=True)
+            return training_graph(source, spec)
+
+        def integers() -> IntegerGradients:
+            made = backward_graph(source, GraphSpec(network.variant, network.height, network.width, "float64"))
+            variables, _ = self.exact_inputs(network, made.network, DENSITY)
+            return integer_gradients(made, variables, threads, seed)
+
+        variables = self.variables(network, self.graph(network, "float32"))
+        double = graph("float64")
+        variables, made = with_aux_head(variables, double, seed)
+        batches = make_batches(double, self.images(network), seed)
+        return LiveTraining(network, graph, variables, batches, integers, threads, untrained=bool(made))
 
     def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> Reference:
         return Reference(graph, layers, self._options.threads)

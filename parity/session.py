@@ -2,11 +2,11 @@
 
 import gc
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from parity import pixels, structure, training, values
+from parity.computing import Layers, Observe, Results, Step, no_progress, observe_nothing
 from parity.diagnosis.diagnose import diagnose
 from parity.diagnosis.examiner import Probe
 from parity.diagnosis.verdict import Verdict
@@ -15,10 +15,9 @@ from parity.layers import Network, port_layers
 from parity.localize import Localization, localize
 from parity.options import Options
 from parity.policy import TRAINING_GATES
-from parity.references import LiveSource, ReferenceSource
+from parity.references import ReferenceSource, TrainingSource
 from parity.result import LayerResult, Tally
 from parity.turn import Turn
-from parity.values import Observe, Results, Step, observe_nothing
 from tf_reference.layers import Layer
 from tf_reference.official import Source
 
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
 Selection = Mapping[tuple[str, Network], frozenset[str]]
 # How a failing network is looked at more closely: as this gate runs it, the first of these that failed.
 PROBES = ("float64", "exact-float64", "exact-float32", "float32")
-
-
-def no_progress(_description: str) -> AbstractContextManager[object]:
-    return nullcontext()
 
 
 class ParitySession:
@@ -188,10 +183,8 @@ class ParitySession:
         if gate == "preprocess":
             with self._step(f"{network}: preprocessing"):
                 return {gate: pixels.judge(self._turn.source, network, layers[gate])}
-        if gate == training.EXACT:
-            return {gate: self._exact_gradients(network, layers[gate])}
         if gate in TRAINING_GATES:
-            return self._train(network, layers)
+            return self._train(gate, network, layers)
         self.layers[network] = self._turn.graph("float32").layers
         if gate == structure.GATE:
             with self._step(f"{network}: structure"):
@@ -201,28 +194,19 @@ class ParitySession:
             return {gate: values.exact(self._turn, gate.removeprefix("exact-"), layers, self._step, self._observe)}
         return values.float64_and_float32(self._turn, layers, self._step, self._observe)
 
-    def _exact_gradients(self, network: Network, names: frozenset[str]) -> Results:
-        source, options = self._turn.source, self._options
-        assert isinstance(source, LiveSource), "training is judged by the official network itself"
-        graph = source.backward_graph(network)
-        variables, _ = source.exact_inputs(network, graph.network, training.DENSITY)
-        self.layers.setdefault(network, graph.network.layers)
-        return training.exact_gradients(network, graph, variables, options.threads, options.seed, names, self._step)
-
-    def _train(self, network: Network, layers: values.Layers) -> Mapping[str, Results]:
+    def _train(self, gate: str, network: Network, layers: Layers) -> Mapping[str, Results]:
         with self._step(f"{network}: checkpoint"):
-            source, options = self._turn.source, self._options
-            assert isinstance(source, LiveSource), "training is judged by the official network itself"
-            graph = source.training_graph(network, "float64")
-            in_float32 = any(layers.get(gate) for gate in training.IN_FLOAT32)
-            single = source.training_graph(network, "float32") if in_float32 else None
-            variables, made = training.with_aux_head(self._turn.variables(), graph, options.seed)
-            batches = training.make_batches(graph, self._turn.images(), options.seed)
-        if made:
+            source = self._turn.source
+            assert isinstance(source, TrainingSource), "the golden digests hold no training"
+            official = source.training(network)
+            self.layers[network] = official.parts.layers
+        if official.untrained:
             self._said.append(
                 f"{network}: the auxiliary head has random weights: the checkpoint has none for this size"
             )
-        self.layers[network] = graph.network.layers
-        return training.judge(
-            network, graph, variables, batches, options.threads, layers, self._step, single, observe=self._observe
-        )
+        if gate != training.EXACT:
+            return training.judge(network, official, layers, self._step, observe=self._observe)
+        with self._step(f"{network}: official network's gradients, integers"):
+            integers = official.integers()
+        with self._step(f"{network}: port's gradients, integers"):
+            return {gate: training.exact_gradients(network, integers, layers[gate])}

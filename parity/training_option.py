@@ -5,18 +5,22 @@ from collections.abc import Sequence
 import pytest
 
 from parity.layers import Network
-from parity.reference_option import one_running
+from parity.options import GOLDEN
+from parity.reference_option import references_of
 
 
 def training_of(config: pytest.Config, networks: Sequence[Network]) -> bool:
     """Whether training is judged. Raises pytest.UsageError where it cannot be."""
     if not config.getoption("training"):
         return False
-    one_running(config, "--training")
-    for option in ("candidate", "record", "full_imagenet"):
+    reference, *more = references_of(config)
+    if more:
+        raise pytest.UsageError(f"--training takes one --reference, and not {', '.join((reference, *more))}")
+    if reference == GOLDEN:
+        raise pytest.UsageError("--training cannot go with --reference golden, which holds nothing of it")
+    for option in ("candidate", "full_imagenet"):
         if config.getoption(option):
-            name = f"--{option.replace('_', '-')}"
-            raise pytest.UsageError(f"--training judges the port by the official network as it runs: leave {name} out")
+            raise pytest.UsageError(f"--training judges the port alone: leave --{option.replace('_', '-')} out")
     from parity.training.names import FORWARD, names
 
     try:

@@ -1,27 +1,13 @@
 """The gates that compare values: exact, float64 and float32. The official network runs first, then the port, whose
 layers are judged in the hook as each arrives: only the official network's activations are ever held."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-
 import numpy as np
 
 from parity import compare, metrics
+from parity.computing import Layers, Observe, Results, Step
 from parity.golden import digests
 from parity.result import LayerResult
 from parity.turn import Turn
-
-Results = dict[str, LayerResult]
-# The layers that were selected, by gate.
-Layers = Mapping[str, frozenset[str]]
-Step = Callable[[str], AbstractContextManager[object]]
-# Sees each layer as it is judged: the result, the port's values and the expected ones (NHWC), which it must not change.
-Observe = Callable[[LayerResult, np.ndarray, np.ndarray], None]
-
-
-def observe_nothing(_result: LayerResult, _actual: object, _expected: object) -> None:
-    pass
-
 
 # The gates that run the networks in each dtype; the float32 gate measures both sides from the float64 values.
 GATES_IN = {"float64": ("exact-float64", "float64", "float32"), "float32": ("exact-float32", "float32")}

@@ -13,7 +13,7 @@ from typing import Any
 from tf_reference import compat
 from tf_reference.cache import cache_dir, replacing
 from tf_reference.errors import InputError
-from tf_reference.layers import IMAGES, Layer, layers_above
+from tf_reference.layers import IMAGES, Layer, describe_layers, layers_above, restore_layers
 from tf_reference.official import Source
 
 log = logging.getLogger(__name__)
@@ -103,19 +103,15 @@ def _key(source: Source, spec: GraphSpec, code: Sequence[str]) -> str:
 def describe(graph: ReferenceGraph) -> dict[str, Any]:
     """The graph's layers and variables as plain data, for JSON."""
     return {
-        "layers": {name: asdict(layer) for name, layer in graph.layers.items()},
+        "layers": describe_layers(graph.layers),
         "variables": {name: asdict(variable) for name, variable in graph.variables.items()},
     }
 
 
 def restore(spec: GraphSpec, graph_def: Any, described: dict[str, Any]) -> ReferenceGraph:
     """The graph that was described; without a `graph_def` it cannot be run."""
-    layers = {
-        name: Layer(**row | {"shape": tuple(row["shape"]), "inputs": tuple(row["inputs"])})
-        for name, row in described["layers"].items()
-    }
     variables = {name: Variable(**row | {"shape": tuple(row["shape"])}) for name, row in described["variables"].items()}
-    return ReferenceGraph(spec, graph_def, layers, variables)
+    return ReferenceGraph(spec, graph_def, restore_layers(described["layers"]), variables)
 
 
 def _write(path: Path, described: dict[str, Any], graph_def: Any) -> None:

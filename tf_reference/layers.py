@@ -1,8 +1,8 @@
 """Which operations of the official graph are layers, what they are called, and which feed which."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tf_reference.errors import InputError
@@ -27,6 +27,19 @@ class Layer:
     shape: tuple[int | None, ...]
     dtype: str
     inputs: tuple[str, ...]
+
+
+def describe_layers(layers: Mapping[str, Layer]) -> dict[str, Any]:
+    """The layers as plain data, for JSON."""
+    return {name: asdict(layer) for name, layer in layers.items()}
+
+
+def restore_layers(described: Mapping[str, Any]) -> dict[str, Layer]:
+    """The layers that were described."""
+    return {
+        name: Layer(**row | {"shape": tuple(row["shape"]), "inputs": tuple(row["inputs"])})
+        for name, row in described.items()
+    }
 
 
 def layers_above(roots: Iterable[Any]) -> dict[str, Layer]:

@@ -29,6 +29,10 @@ def run(network: Network, dtype: str, role: str) -> str:
     return f"{network}/{dtype}/{role}"
 
 
+def training(network: Network, group: str) -> str:
+    return f"{network}/training/{group}"
+
+
 class Roles:
     """Which images are which: `integers`, or `photograph-0` and so on. A run is stored under its images' role."""
 

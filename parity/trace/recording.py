@@ -10,6 +10,8 @@ from parity.layers import Network
 from parity.references import Knowledge, LiveSource, OfficialPixels, Variables
 from parity.trace import layout
 from parity.trace.store import Writer
+from parity.trace.training import RecordedTraining
+from parity.training.official import Arrays
 from tf_reference.graph import ReferenceGraph, describe
 from tf_reference.run import Reference
 
@@ -23,6 +25,7 @@ class Recording:
         self.sources = live.sources
         self._live, self._writer, self._about = live, writer, about
         self._graphs: dict[str, dict[str, Any]] = {}
+        self._training: dict[str, dict[str, Any]] = {}
         self._roles = layout.Roles()
         # Beside the main thread: hashing and writing then take little time of the run.
         self._thread = ThreadPoolExecutor(1)
@@ -54,6 +57,16 @@ class Recording:
         self._put(layout.images(network, role), images)
         self._roles.integers(network, images)
         return variables, images
+
+    def training(self, network: Network) -> RecordedTraining:
+        return RecordedTraining(self._live.training(network), network, self)
+
+    def put_training(self, network: Network, arrays: Mapping[str, Arrays], about: Mapping[str, Any]) -> None:
+        """Stores arrays by group, and what is to be known of them."""
+        self.wait()  # so that no more than one run's values are held
+        for group, rows in arrays.items():
+            self._put_all(layout.training(network, group), rows)
+        self._training.setdefault(str(network), {}).update(about)
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:
         found = self._live.preprocessed(network, name)
@@ -89,7 +102,7 @@ class Recording:
             if not complete:
                 return f"{path} is not written, since the run ended before all was computed"
             self.wait()
-            self._do(lambda: self._writer.finish({**self._about, "graphs": self._graphs}))
+            self._do(lambda: self._writer.finish({**self._about, "graphs": self._graphs, "training": self._training}))
             self.wait()
             return f"recorded in {path}, {path.stat().st_size / 1e9:,.2f} GB"
         finally:

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 import numpy as np
 
 from parity.layers import Network, network_at
-from parity.policy import GATES
+from parity.policy import GATES, TRAINING_GATES
 from parity.references import Knowledge, OfficialPixels, Variables
 from parity.trace import layout
 from parity.trace.store import Reader
+from parity.trace.training import StoredTraining
 from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, ReferenceGraph, restore
 from tf_reference.official import Source
@@ -45,7 +46,7 @@ class Values(MutableMapping[str, np.ndarray]):
 class TraceSource:
     """What `reader` holds. Raises InputError where an array was altered."""
 
-    gates = tuple(gate for gate in GATES if gate != "imagenet")
+    gates = (*(gate for gate in GATES if gate != "imagenet"), *TRAINING_GATES)
     knows: Knowledge = "values"
     sources: Mapping[str, Source] = {}
 
@@ -91,6 +92,9 @@ class TraceSource:
         images = self._reader.get(layout.images(network, role))
         self._roles.integers(network, images)
         return self._all(layout.variables(network, role)), images
+
+    def training(self, network: Network) -> StoredTraining:
+        return StoredTraining(self._reader, network, self._reader.head["training"][str(network)])
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:
         stored = self._all(layout.preprocessed(network, name))

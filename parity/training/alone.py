@@ -11,18 +11,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity import compare, metrics
+from parity.computing import Results
 from parity.environment import release_memory
 from parity.layers import Network, block, layer_of
 from parity.policy import GRADIENT_FLOAT64
 from parity.result import LayerResult
 from parity.training.names import GRADIENT, GRADIENT_FLOAT32
+from parity.training.official import OfficialTraining
 from parity.training.port import TrainingPort
 from parity.training.ties import TieFinder, Ties
-from parity.values import Results
-from tf_reference.alone import AloneReference
 from tf_reference.layers import Layer
-from tf_reference.training import TrainingGraph
-from tf_reference.training_run import Batch, TrainingReference
+from tf_reference.training_run import Batch
 
 
 @dataclass(frozen=True)
@@ -36,32 +35,12 @@ class OfficialAlone:
     errors: dict[str, np.ndarray]
 
 
-def official_alone(
-    graph: TrainingGraph, variables: Mapping[str, np.ndarray], batch: Batch, threads: int
-) -> OfficialAlone:
-    """In the graph's dtype, without errors."""
-    with TrainingReference(graph, threads) as reference:
-        reference.assign(variables)
-        values = reference.forward(batch)
-        _, gradients = reference.backward(batch)
-    release_memory()
-    return OfficialAlone(graph.network.layers, values, gradients, {})
-
-
-def measure_errors(
-    official: OfficialAlone, double: TrainingGraph, variables: Mapping[str, np.ndarray], batch: Batch, threads: int
-) -> None:
-    """Puts the errors in; the graph is the one in float64."""
-    blocks: dict[str, list[str]] = {}
-    for name in official.gradients:
-        blocks.setdefault(block(name), []).append(name)
-    with AloneReference(double, threads) as alone:
-        alone.assign(variables)
-        for names in blocks.values():  # all at once would take as much memory again as everything else
-            for name, truth in alone.gradients(names, batch, official.values, official.gradients).items():
-                official.errors[name] = (official.gradients[name] - truth).astype(np.float32)
-            release_memory()
-    release_memory()
+def official_alone(official: OfficialTraining, dtype: str) -> OfficialAlone:
+    """What the official network gives in this dtype."""
+    values = official.forward(dtype)
+    _, gradients = official.backward(dtype)
+    errors = official.errors(values, gradients) if dtype == "float32" else {}
+    return OfficialAlone(official.parts.layers, values, gradients, errors)
 
 
 def judge_alone(network: Network, official: OfficialAlone, port: TrainingPort, batch: Batch) -> Results:

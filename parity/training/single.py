@@ -11,44 +11,25 @@ from dataclasses import replace
 import numpy as np
 
 from parity import compare, metrics
+from parity.computing import Results
 from parity.layers import Network, layer_of
 from parity.metrics import Distance
 from parity.result import LayerResult
 from parity.training.names import FORWARD_FLOAT32, STATISTICS, names
+from parity.training.official import UPDATES, OfficialTraining, unmoved
 from parity.training.port import Make, TrainingPort, make_model
-from parity.values import Results
 from pnasnet_torch.operations import BATCH_NORM_MOMENTUM
-from tf_reference.training import TrainingGraph
-from tf_reference.training_run import Batch, TrainingReference
-
-# After how many updates moving statistics are compared.
-UPDATES = (1, 3)
-Statistics = dict[int, dict[str, np.ndarray]]
+from tf_reference.training_run import Batch
 
 
-def unmoved(variables: Mapping[str, np.ndarray], network: Network) -> dict[str, np.ndarray]:
-    """The variables, with moving statistics at zero: no bit of an update is lost behind what was there."""
-    return {**variables, **{name: np.zeros_like(variables[name]) for name in names(STATISTICS, network)}}
+class OfficialFloat32:
+    """The official network in float32: its distances from the float64 truth, by layer, and by updates and moving
+    statistic."""
 
-
-class Official:
-    """The official network in float32: its distances from the truth, by layer, and by updates and moving statistic."""
-
-    def __init__(
-        self,
-        graph: TrainingGraph,
-        variables: Mapping[str, np.ndarray],
-        batch: Batch,
-        truth: Mapping[str, np.ndarray],
-        threads: int,
-    ) -> None:
-        network = Network(graph.network.spec.variant, graph.network.spec.height, graph.network.spec.width)
-        with TrainingReference(graph, threads) as reference:
-            reference.assign(unmoved(variables, network))
-            values = reference.forward(batch)
-            self.layers = {name: metrics.distance(values.pop(name), truth[name]) for name in list(values)}
-            found = reference.statistics(batch, UPDATES)
-        inputs = {name: layer.inputs[0] for name, layer in graph.network.layers.items() if layer.inputs}
+    def __init__(self, network: Network, official: OfficialTraining, truth: Mapping[str, np.ndarray]) -> None:
+        values = official.forward("float32")
+        self.layers = {name: metrics.distance(values.pop(name), truth[name]) for name in list(values)}
+        inputs = {name: layer.inputs[0] for name, layer in official.parts.layers.items() if layer.inputs}
         self.truth = {
             count: {
                 name: true_statistic(name, truth[inputs[layer_of(name)]], count) for name in names(STATISTICS, network)
@@ -56,8 +37,8 @@ class Official:
             for count in UPDATES
         }
         self.statistics: dict[int, dict[str, Distance]] = {
-            count: {name: metrics.distance(found[count][name], value) for name, value in rows.items()}
-            for count, rows in self.truth.items()
+            count: {name: metrics.distance(value, self.truth[count][name]) for name, value in rows.items()}
+            for count, rows in official.statistics().items()
         }
 
 
@@ -73,7 +54,7 @@ def true_statistic(name: str, values: np.ndarray, updates: int) -> np.ndarray:
 
 def judge_float32(
     network: Network,
-    official: Official,
+    official: OfficialFloat32,
     variables: Mapping[str, np.ndarray],
     batch: Batch,
     truth: Mapping[str, np.ndarray],

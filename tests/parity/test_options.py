@@ -37,7 +37,6 @@ BAD = {
     "--reference=golden --reference=official": ["--reference golden", "give it alone"],
     "--reference=slim:/no/such --reference=golden": ["--reference", "/no/such", "nets/nasnet/pnasnet.py"],
     "--training --candidate=export": ["--training judges the port", "leave --candidate out"],
-    "--training --record=t.h5": ["--training judges the port", "leave --record out"],
     "--training --full-imagenet": ["--training judges the port", "leave --full-imagenet out"],
     "--training --reference=golden": ["--training cannot go with --reference golden"],
     "--training --reference=official --reference=slim:/no/such": ["--reference", "/no/such"],

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _faults() -> Iterator[tuple[str, str, tuple[str, ...], bool]]:
     """Of each fault its name, the gate and the places that the verdict names, and whether they are right."""
-    bench = TrainingBench.make()
+    bench = TrainingBench()
     for fault in track(TRAINING_FAULTS, "faults"):
         gate, places = bench.verdict(bench.judge(fault.plant, fault.around))
         right = (gate, places) == (fault.gate, fault.at)
@@ -61,7 +61,7 @@ def _variations(seeds: int) -> Iterator[tuple[str, int, int]]:
     """Of each variation its name, how often it was tried, and how many alarms it raised."""
     alarms = dict.fromkeys((variation.name for variation in VARIATIONS), 0)
     for seed in track(range(seeds), "variations"):
-        bench = TrainingBench.make(seed)
+        bench = TrainingBench(seed)
         for variation in VARIATIONS:
             gate, places = bench.verdict(bench.judge(variation.plant, variation.around))
             if gate:

@@ -19,6 +19,7 @@ from parity.options import PHOTOGRAPHS
 from parity.report.collect import Collector
 from parity.report.document import Outcome, document
 from parity.report.judgement import Run
+from tests.parity.training.conftest import STOPPED
 from tf_reference.layers import IMAGES, Layer
 
 ROOT = Path(__file__).parents[3]
@@ -49,23 +50,6 @@ def pytest_collection_finish():
     ParitySession._compute = interrupted
 """
 CRASH = INTERRUPT.replace("KeyboardInterrupt", 'RuntimeError("planted in the suite")')
-# As a plugin, it loses the gradient on its way through the last convolution with a kernel of 7x7 pixels of each branch.
-STOP = """
-def pytest_collection_finish():
-    from pnasnet_torch import cell
-    from pnasnet_torch.operations import SeparableConv2d
-
-    class Stopped(SeparableConv2d):
-        def forward(self, x):
-            return super().forward(x.detach() + 0 * x)
-
-    made = cell._add_separable
-    def planted(branch, kernel, channels, filters, stride, bounded):
-        made(branch, kernel, channels, filters, stride, bounded)
-        if kernel == 7:
-            branch.get_submodule("separable_7x7_2").__class__ = Stopped
-    cell._add_separable = planted
-"""
 # The name of a photograph that would run as a script, were it taken for HTML.
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 MakeReport = Callable[..., tuple[int, str, Path]]
@@ -104,7 +88,7 @@ def failing(make_report: MakeReport) -> Path:
 @pytest.fixture(scope="session")
 def training(make_report: MakeReport) -> Path:
     """Of training, where gradients are lost in many places."""
-    code, output, folder = make_report("--training", plugin=STOP)
+    code, output, folder = make_report("--training", plugin=STOPPED)
     assert code == 1, output
     return folder
 

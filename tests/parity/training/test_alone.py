@@ -1,24 +1,20 @@
 """Each layer's backward alone: the port passes, what float32 alone has is found, and so are faults behind others."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from torch import Tensor, nn
 
-from parity.faults.training.bench import NETWORK, TrainingBench, make_port
+from parity.computing import Results
+from parity.faults.training.bench import NETWORK, TrainingBench
 from parity.faults.training.variations import VARIATIONS, TrainingVariation
-from parity.training.alone import OfficialAlone, measure_errors, official_alone
-from parity.training.judge import Judged
+from parity.training.alone import OfficialAlone, official_alone
 from parity.training.names import GRADIENT, GRADIENT_FLOAT32, names
 from parity.training.verdict import localized
-from parity.values import Results
 from pnasnet_torch import PNASNet
-from tf_reference import official
 from tf_reference.alone import AloneReference
-from tf_reference.training import TrainingGraph, training_graph
 
 BRANCH = "cell_3.comb_iter_2.left"
 DEPTHWISE, POINTWISE = (f"{BRANCH}.separable_5x5_1.{half}" for half in ("depthwise", "pointwise"))
@@ -29,15 +25,8 @@ Run = Callable[..., Results]
 
 
 @pytest.fixture(scope="module")
-def single(bench: TrainingBench) -> TrainingGraph:
-    return training_graph(official.find(), replace(bench.graph.network.spec, dtype="float32"))
-
-
-@pytest.fixture(scope="module")
-def measured(bench: TrainingBench, single: TrainingGraph) -> OfficialAlone:
-    found = official_alone(single, bench.variables, bench.batches[0], 1)
-    measure_errors(found, bench.graph, bench.variables, bench.batches[0], 1)
-    return found
+def measured(bench: TrainingBench) -> OfficialAlone:
+    return official_alone(bench.official, "float32")
 
 
 def copied(found: OfficialAlone) -> OfficialAlone:
@@ -50,8 +39,8 @@ def run(bench: TrainingBench, measured: OfficialAlone) -> Run:
     """The results in float32 of a port that `change` was done to."""
 
     def judge(change: Callable[[PNASNet], object] = lambda _model: None) -> Results:
-        judged = Judged(NETWORK, bench.graph, bench.variables, lambda _network, dtype: make_port(change, dtype))
-        judged.backward_float32(bench.batches[0], copied(measured))
+        judged = bench.judged(change)
+        judged.backward_float32(copied(measured))
         return judged.results[GRADIENT_FLOAT32]
 
     return judge
@@ -121,12 +110,8 @@ def test_a_fault_is_named_though_another_lies_behind_it(bench: TrainingBench) ->
         for branch in (BRANCH, BEHIND):
             model.get_submodule(f"{branch}.relu_1").register_forward_hook(double)
 
-    judged = Judged(NETWORK, bench.graph, bench.variables, lambda _network: make_port(change))
-    judged.forward(bench.batches[0], dict(bench.values))
-    judged.backward(bench.batches[0], bench.losses, dict(bench.gradients))
-    judged.look_closer(bench.batches[0], bench.alone())
-    rows = judged.results[GRADIENT]
-    found = localized(GRADIENT, bench.graph.network.layers, rows)
+    rows = bench.judge(change)[GRADIENT]
+    found = localized(GRADIENT, bench.parts.layers, rows)
     assert {*found.sources} == {f"{BRANCH}.bn_sep_5x5_1", f"{BEHIND}.bn_sep_7x7_1"}
     assert len(found.downstream) > 100
     assert "alone, on the official network's own values, it agrees: what arrives differs" in str(rows["conv0_bn"])

@@ -1,20 +1,20 @@
 """The exact gradients: sound bit by bit; a fault that rounding would hide is found."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from parity.computing import Results
 from parity.exact import exact_variables, map_area
 from parity.layers import Network
-from parity.session import no_progress
-from parity.training import DENSITY, EXACT, exact_gradients, localized
-from parity.training.exact import given_gradient
+from parity.training import EXACT, exact_gradients, localized
 from parity.training.names import names
+from parity.training.official import DENSITY, given_gradient, integer_gradients
 from parity.training.port import make_model
-from parity.values import Results
 from pnasnet_torch import PNASNet
 from pnasnet_torch.operations import BATCH_NORM_EPSILON
 from tf_reference import official
@@ -41,7 +41,7 @@ def judge(graph: BackwardGraph) -> Judge:
 
     shapes = {name: variable.shape for name, variable in graph.network.variables.items()}
     area = map_area(graph.network.layers[ROOT].shape)
-    variables = exact_variables(shapes, "float64", area, 0, choose, DENSITY)
+    official = integer_gradients(graph, exact_variables(shapes, "float64", area, 0, choose, DENSITY), 1, 0)
 
     def run(change: Callable[[PNASNet], object] = lambda _model: None) -> Results:
         def make(network: Network, training: bool) -> PNASNet:
@@ -49,7 +49,8 @@ def judge(graph: BackwardGraph) -> Judge:
             change(model)
             return model
 
-        return exact_gradients(NETWORK, graph, variables, 1, 0, names(EXACT, NETWORK), no_progress, make)
+        left = replace(official, values=dict(official.values), gradients=dict(official.gradients))
+        return exact_gradients(NETWORK, left, names(EXACT, NETWORK), make)
 
     return run
 
@@ -110,6 +111,6 @@ def test_what_the_port_raises_is_the_result(judge: Judge) -> None:
 
 
 def test_what_is_given_is_integers_for_every_element(graph: BackwardGraph) -> None:
-    given = given_gradient(graph, 0)
+    given = given_gradient(graph.network.layers, 0)
     assert given.shape == (1, *graph.network.layers[ROOT].shape[1:])
     assert {*np.unique(given)} == {-1.0, 0.0, 1.0}

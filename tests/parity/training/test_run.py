@@ -8,24 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.parity.test_command_line import USAGE_ERROR, start
+from tests.parity.training.conftest import STOPPED
 
 SMALL = ("--training", "--variant=mobile", "--image-size=97", "--threads=1")
-# The gradient of one branch is lost on its way.
-STOPPED = """
-import pnasnet_torch.cell
-from pnasnet_torch.operations import SeparableConv2d
-
-class Stopped(SeparableConv2d):
-    def forward(self, x):
-        return super().forward(x.detach() + 0 * x)
-
-made = pnasnet_torch.cell._add_separable
-def planted(branch, kernel, channels, filters, stride, bounded):
-    made(branch, kernel, channels, filters, stride, bounded)
-    if kernel == 7:
-        branch.get_submodule("separable_7x7_2").__class__ = Stopped
-pnasnet_torch.cell._add_separable = planted
-"""
+NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None\n"
+TABLE = r"^mobile-97 +(\S+) +([\d,]+) +(FAILED [\d,]+|0) "
 Run = Callable[..., tuple[int, str]]
 
 
@@ -34,11 +21,18 @@ def run(tmp_path: Path) -> Run:
     return partial(start, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
+    """A run that passes: its exit code, what it said, and its trace."""
+    folder = tmp_path_factory.mktemp("recorded")
+    return *start(folder, *SMALL, "-q", f"--record={folder / 'training.h5'}"), folder / "training.h5"
+
+
 @pytest.mark.slow
-def test_a_run_judges_training_alone(run: Run) -> None:
-    code, said = run(*SMALL, "-q")
+def test_a_run_judges_training_alone(recorded: tuple[int, str, Path]) -> None:
+    code, said, _ = recorded
     assert code == 0, said
-    assert re.findall(r"^mobile-97 +(\S+) +([\d,]+) +(\d+) ", said, re.MULTILINE) == [
+    assert re.findall(TABLE, said, re.MULTILINE) == [
         ("training", "735", "0"),
         ("training-float32", "735", "0"),
         ("statistics", "322", "0"),
@@ -52,17 +46,41 @@ def test_a_run_judges_training_alone(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_a_gradient_that_is_lost_is_named_and_the_rest_told_as_behind_it(run: Run) -> None:
-    code, said = run(*SMALL, "-q", "-k", "gradient or training", plugin=STOPPED)
+def test_a_trace_gives_the_same_without_tensorflow(recorded: tuple[int, str, Path], run: Run) -> None:
+    """Every figure in the table but the times."""
+    table = r"^(mobile-97 +\S+ +[\d,]+ +0) +[\d.]* s* +(.*)$"
+    code, said = run("--training", f"--reference={recorded[2]}", "--threads=1", "-q", plugin=NO_TENSORFLOW)
+    assert code == 0, said
+    assert re.findall(table, said, re.MULTILINE) == re.findall(table, recorded[1], re.MULTILINE) != []
+
+
+@pytest.mark.slow
+def test_a_gradient_that_is_lost_is_named_and_the_rest_told_as_behind_it(
+    recorded: tuple[int, str, Path], run: Run
+) -> None:
+    """Wherever it is lost, and though it is lost in front of another such place, too."""
+    plugin = NO_TENSORFLOW + STOPPED
+    chosen = ["-k", "gradient or training", f"--reference={recorded[2]}", "--threads=1", "-q"]
+    code, said = run("--training", *chosen, plugin=plugin)
     assert code == 1
-    gates = dict(re.findall(r"^mobile-97 +(\S+) +[\d,]+ +(FAILED [\d,]+|0) ", said, re.MULTILINE))
+    gates = {gate: failed for gate, _, failed in re.findall(TABLE, said, re.MULTILINE)}
     assert gates["training"] == "0"
     assert gates["gradient"].startswith("FAILED")
     assert gates["exact-gradient"].startswith("FAILED")
     # Of the cell nearest to the loss: what the convolution that lost it takes in.
     assert "cell_8.comb_iter_1.left.relu_1 fails the exact-gradient gate (mobile-97)" in said
-    assert "cell_7.comb_iter_1.left.relu_1 fails" not in said
+    assert "cell_7.comb_iter_1.left.relu_1 fails the exact-gradient gate" not in said
+    assert "cell_7.comb_iter_1.left.relu_1 fails the gradient-float32 gate" in said
+    assert "cell_8.comb_iter_1.left.relu_1: backward (fails exact-gradient)" in said
     assert "downstream" in said
+
+
+def test_a_trace_is_used_for_what_it_holds(recorded: tuple[int, str, Path], run: Run) -> None:
+    code, said = run(f"--reference={recorded[2]}", "--threads=1")
+    assert code == USAGE_ERROR
+    assert (
+        "holds training, training-float32, statistics, loss, exact-gradient, gradient, gradient-float32, step" in said
+    )
 
 
 def test_an_image_that_is_too_small_for_the_auxiliary_head_ends_the_run(run: Run) -> None:

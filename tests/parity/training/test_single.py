@@ -1,7 +1,6 @@
 """Training in float32: the sound port passes, and what a moving statistic should not be is found."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,15 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from parity.faults.training.bench import NETWORK, TrainingBench, make_port
-from parity.training.judge import Judged
+from parity.computing import Results
+from parity.faults.training.bench import NETWORK, TrainingBench
 from parity.training.names import FORWARD_FLOAT32, STATISTICS, names
-from parity.training.single import Official, true_statistic
-from parity.values import Results
+from parity.training.single import OfficialFloat32, true_statistic
 from pnasnet_torch import PNASNet
 from pnasnet_torch.operations import BATCH_NORM_MOMENTUM, BatchNorm
-from tf_reference import official
-from tf_reference.training import training_graph
 
 NORM = "cell_3.comb_iter_2.left.bn_sep_5x5_1"
 MEAN, VARIANCE = (f"{NORM.replace('.', '/')}/{name}" for name in ("moving_mean", "moving_variance"))
@@ -25,18 +21,17 @@ Run = Callable[..., dict[str, Results]]
 
 
 @pytest.fixture(scope="module")
-def in_float32(bench: TrainingBench) -> Official:
-    graph = training_graph(official.find(), replace(bench.graph.network.spec, dtype="float32"))
-    return Official(graph, bench.variables, bench.batches[0], bench.values, 1)
+def in_float32(bench: TrainingBench) -> OfficialFloat32:
+    return OfficialFloat32(NETWORK, bench.official, bench.values)
 
 
 @pytest.fixture
-def run(bench: TrainingBench, in_float32: Official) -> Run:
+def run(bench: TrainingBench, in_float32: OfficialFloat32) -> Run:
     """The results of a port that `change` was done to."""
 
     def judge(change: Callable[[PNASNet], object] = lambda _model: None) -> dict[str, Results]:
-        judged = Judged(NETWORK, bench.graph, bench.variables, lambda _network, dtype: make_port(change, dtype))
-        judged.forward_float32(bench.batches[0], in_float32, bench.values)
+        judged = bench.judged(change)
+        judged.forward_float32(in_float32, bench.values)
         return judged.results
 
     return judge

@@ -7,13 +7,12 @@ import pytest
 import torch
 
 from parity.compare import exact
-from parity.faults.training.bench import NETWORK, TrainingBench, make_port
+from parity.computing import Results
+from parity.faults.training.bench import TrainingBench
 from parity.faults.training.variations import last_of_ties
 from parity.training.batch import make_batch
-from parity.training.judge import Judged
 from parity.training.names import GRADIENT
 from parity.training.ties import TieFinder, Ties, compared, find_ties
-from parity.values import Results
 from pnasnet_torch.operations import SameMaxPool2d
 from tf_reference.training_run import TrainingReference
 
@@ -66,9 +65,9 @@ def results_on(bench: TrainingBench, images_nhwc: np.ndarray) -> tuple[Results, 
         values, (losses, gradients) = reference.forward(batch), reference.backward(batch)
 
     def judged() -> Results:
-        judged = Judged(NETWORK, bench.graph, bench.variables, lambda _network: make_port(last_of_ties))
-        judged.forward(batch, dict(values))
-        judged.backward(batch, losses, dict(gradients))
+        judged = bench.judged(last_of_ties, [batch])
+        judged.forward(dict(values))
+        judged.backward(losses, dict(gradients))
         return judged.results[GRADIENT]
 
     with_ties = judged()
