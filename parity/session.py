@@ -86,6 +86,8 @@ class ParitySession:
         rows = self.results[network]
         if (gate, network) not in self._localized:
             self._localized[gate, network] = self._localize(gate, network, rows[gate])
+        if gate in TRAINING_GATES and (first := training.explained_by(gate, layer, rows)):
+            return "downstream", f"behind what fails {first}"
         downstream = self._localized[gate, network].downstream
         if layer in downstream:
             more = f" and {len(downstream[layer]) - 1} more" if downstream[layer][1:] else ""
@@ -96,7 +98,7 @@ class ParitySession:
     def _localize(self, gate: str, network: Network, rows: Mapping[str, LayerResult]) -> Localization:
         layers = self.layers[network]
         if gate in TRAINING_GATES:
-            return training.localized(gate, layers, rows)
+            return training.localized(gate, layers, self.results[network])
         failing = {name for name, result in rows.items() if not result}
         unreached = {name for name in failing if not rows[name].reached}
         feeders = {name: layer.inputs for name, layer in layers.items()}
@@ -107,7 +109,7 @@ class ParitySession:
         return [
             Tally.of(results.values(), str(network), gate, self.seconds.get((network, gate)))
             for network, by_gate in self.results.items()
-            for gate, results in by_gate.items()
+            for gate, results in sorted(by_gate.items(), key=lambda row: self._options.gates.index(row[0]))
             if results
         ]
 
@@ -200,7 +202,7 @@ class ParitySession:
             assert isinstance(source, TrainingSource), "the golden digests hold no training"
             official = source.training(network)
             self.layers[network] = official.parts.layers
-        if official.untrained:
+        if official.untrained and gate != training.EXACT:
             self._said.append(
                 f"{network}: the auxiliary head has random weights: the checkpoint has none for this size"
             )

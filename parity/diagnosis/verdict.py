@@ -21,7 +21,7 @@ KINDS = {
     "unjudged": "run alone on TensorFlow's own inputs, it passes: the fault lies before it, where nothing was judged",
     "float32 alone": "run alone in float64, it passes: the fault is in float32, where a replay takes TensorFlow itself",
     "in training": "what feeds it agrees: the fault is in this operation as it trains, or in what is drawn before it",
-    "backward": "what it comes from agrees: the fault is in the backward of what the layer feeds, or uses the variable",
+    "backward": "what it comes from agrees, or it fails alone, too: the fault is in the backward of what it goes into",
     "update": "what it comes from agrees: the fault is in this part of the step",
     "differs": "it is not what the official network has",
     "not replayed": "it was not run alone: no gate compared values, or the reference does not hold what feeds it",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from parity import environment
 from parity.options import Options, labelled
+from parity.policy import TRAINING_GATES
 from parity.references import checkpoint_of
 from parity.report.pictures import thumbnail_of
 from tf_reference.checkpoint import fingerprint
@@ -15,6 +16,9 @@ from tf_reference.checkpoint import fingerprint
 if TYPE_CHECKING:
     from parity.session import ParitySession
 
+# The gates that take a checkpoint, and of all gates those that look at the images.
+TRAINED = {"float64", "float32", *TRAINING_GATES} - {"exact-gradient"}
+CHECKPOINT, IMAGES = TRAINED | {"imagenet"}, TRAINED | {"preprocess"}
 # As parity.environment and tf_reference pin them.
 SETTINGS = ("oneDNN off in TensorFlow", "TF32 off", "deterministic algorithms")
 
@@ -51,7 +55,7 @@ def _references(options: Options, session: "ParitySession", made: Mapping[str, A
 
 def _checkpoints(options: Options, session: "ParitySession", made: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The checkpoint of each variant on which a gate took one; the SHA-256 of a synthetic one where it lies here."""
-    ran = [network for network, gates in session.results.items() if {"float64", "float32", "imagenet"} & gates.keys()]
+    ran = [network for network, gates in session.results.items() if gates.keys() & CHECKPOINT]
     for name in dict.fromkeys(network.variant for network in ran):
         sha256 = made["checkpoint_sha256"] if options.stored else fingerprint(checkpoint_of(options, name))
         yield {"variant": name, "name": made["checkpoint"] or f"synthetic, seed {made['seed']}", "sha256": sha256}
@@ -59,7 +63,7 @@ def _checkpoints(options: Options, session: "ParitySession", made: Mapping[str, 
 
 def _used_images(session: "ParitySession") -> bool:
     """Whether a gate ran that looks at the images: not the exact ones, nor that of ImageNet."""
-    return any({"preprocess", "float64", "float32"} & gates.keys() for gates in session.results.values())
+    return any(gates.keys() & IMAGES for gates in session.results.values())
 
 
 def _images(options: Options, made: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -93,7 +93,9 @@ class Recorder:
             shown=[line for line, hidden in zip(shown(options), options.unseen.values(), strict=False) if hidden],
         )
         imagenet = evaluation(self._evaluator) if self._evaluator else None
-        return document(outcome, provenance(options, session), imagenet=imagenet, faults=faults())
+        # What is measured is what the gates of evaluation catch.
+        measured = None if options.training else faults()
+        return document(outcome, provenance(options, session), imagenet=imagenet, faults=measured)
 
 
 def _stopped(run: pytest.Session, code: int) -> str:

@@ -22,7 +22,7 @@ def images(network: Network, role: str) -> str:
 
 
 def preprocessed(network: Network, name: str) -> str:
-    return f"{network}/preprocess/{name.replace('/', '|')}"
+    return f"{network}/preprocess/{flat(name)}"
 
 
 def run(network: Network, dtype: str, role: str) -> str:
@@ -31,6 +31,15 @@ def run(network: Network, dtype: str, role: str) -> str:
 
 def training(network: Network, group: str) -> str:
     return f"{network}/training/{group}"
+
+
+def flat(name: str) -> str:
+    """The name without folders: in a step there are both `conv0/weights` and `conv0/weights/rms`."""
+    return name.replace("/", "|")
+
+
+def unflat(name: str) -> str:
+    return name.replace("|", "/")
 
 
 class Roles:

@@ -65,7 +65,7 @@ class Recording:
         """Stores arrays by group, and what is to be known of them."""
         self.wait()  # so that no more than one run's values are held
         for group, rows in arrays.items():
-            self._put_all(layout.training(network, group), rows)
+            self._put_all(layout.training(network, group), {layout.flat(name): row for name, row in rows.items()})
         self._training.setdefault(str(network), {}).update(about)
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:

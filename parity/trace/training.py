@@ -85,7 +85,7 @@ class StoredTraining:
 
     def _all(self, group: str) -> Arrays:
         folder = layout.training(self._network, group)
-        return {name: self._reader.get(f"{folder}/{name}") for name in self._reader.below(folder)}
+        return {layout.unflat(name): self._reader.get(f"{folder}/{name}") for name in self._reader.below(folder)}
 
     def _batch(self, number: int, step: int) -> Batch:
         given = self._all(f"batch-{number}")

@@ -4,6 +4,6 @@ compared."""
 from parity.training.exact import exact_gradients
 from parity.training.judge import judge
 from parity.training.names import EXACT, names
-from parity.training.verdict import localized, verdict
+from parity.training.verdict import explained_by, localized, verdict
 
-__all__ = ["EXACT", "exact_gradients", "judge", "localized", "names", "verdict"]
+__all__ = ["EXACT", "exact_gradients", "explained_by", "judge", "localized", "names", "verdict"]

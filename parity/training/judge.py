@@ -190,7 +190,7 @@ class Judged:
             earlier = self._updated(count, official)
         if all(earlier.values()):
             return False
-        sources = localized(STEP, {}, earlier).sources
+        sources = localized(STEP, {}, {STEP: earlier}).sources
         for name in rows.keys() & earlier.keys():
             if not rows[name]:
                 note = f"after {count} of the steps it {'agrees' if earlier[name] else 'differs'}"

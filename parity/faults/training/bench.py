@@ -93,7 +93,7 @@ class TrainingBench:
         """The first gate that fails, and what it names, of more than a few the kinds; both are empty if none does."""
         for gate in (FORWARD, LOSS, GRADIENT, STEP):
             if not all(results[gate].values()):
-                named = localized(gate, self.parts.layers, results[gate]).sources
+                named = localized(gate, self.parts.layers, results).sources
                 few = gate != STEP or len(named) <= LISTED
                 return gate, named if few else tuple(sorted({name.rpartition("/")[2] for name in named}))
         return "", ()

@@ -25,7 +25,7 @@ function gateView(report, network, number, gate) {
       ),
     seen
       ? seenPlots(gate, seen)
-      : VALUE_GATES.includes(gate.name) &&
+      : ![...APART, "structure"].includes(gate.name) &&
           h(
             "p",
             { class: "empty" },

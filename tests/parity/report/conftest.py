@@ -57,13 +57,14 @@ MakeReport = Callable[..., tuple[int, str, Path]]
 
 @pytest.fixture(scope="session")
 def make_report(tmp_path_factory: pytest.TempPathFactory) -> MakeReport:
-    """Runs `pytest parity --report` on Mobile at 65 pixels: the exit code, what it said, and the folder."""
+    """Runs `pytest parity --report` on Mobile, at 65 pixels if not another size: the exit code, what it said, and the
+    folder."""
 
-    def make(*arguments: str, plugin: str = "") -> tuple[int, str, Path]:
+    def make(*arguments: str, plugin: str = "", size: int = 65) -> tuple[int, str, Path]:
         folder = tmp_path_factory.mktemp("report")
         (folder / "planted_plugin.py").write_text(plugin)
         path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
-        options = ["--variant=mobile", "--image-size=65", "--threads=1", f"--report={folder}"]
+        options = ["--variant=mobile", f"--image-size={size}", "--threads=1", f"--report={folder}"]
         command = [sys.executable, "-m", "pytest", "-p", "planted_plugin", "parity", *options, *arguments]
         done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr, folder
@@ -88,7 +89,7 @@ def failing(make_report: MakeReport) -> Path:
 @pytest.fixture(scope="session")
 def training(make_report: MakeReport) -> Path:
     """Of training, where gradients are lost in many places."""
-    code, output, folder = make_report("--training", plugin=STOPPED)
+    code, output, folder = make_report("--training", plugin=STOPPED, size=97)
     assert code == 1, output
     return folder
 

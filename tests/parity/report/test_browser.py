@@ -108,7 +108,7 @@ def test_training_is_drawn_as_evaluation_is(visit: Visit, training: Path) -> Non
     expect(page.locator("[data-block=cell_8] .flag")).to_have_count(1)
     page.locator("#search").fill("cell_8/comb_iter_1/left/separable_7x7_2")
     page.locator("#layers .row.active a").click()
-    expect(page.locator(".crumbs")).to_have_text(re.compile("mobile-65 . cell_8$"))
+    expect(page.locator(".crumbs")).to_have_text(re.compile("mobile-97 . cell_8$"))
 
 
 def test_a_block_opens(visit: Visit, report: Path) -> None:

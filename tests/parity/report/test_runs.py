@@ -77,10 +77,12 @@ def test_a_run_of_training(training: Path) -> None:
     assert {name for name, gate in gates(data).items() if "0" in gate["passed"]} >= {"exact-gradient", "gradient"}
     assert "0" not in gates(data)["training"]["passed"]
     network = data["networks"][0]
-    assert network["verdict"]["sources"][0]["kind"] == "backward"
+    sources = {network["names"][source["name"]]: source["kind"] for source in network["verdict"]["sources"]}
+    assert sources[LOST] == "backward"
+    assert len(sources) == 11
     assert len(network["verdict"]["downstream"]) > 100
     row = str(gates(data)["gradient"]["name"].index(network["names"].index(LOST)))
-    assert row not in gates(data)["gradient"]["explained"]
+    assert gates(data)["gradient"]["explained"][row] == ["repeated", "as it failed exact-gradient"]
     assert set(gates(data)["gradient"]["observed"]["closeups"][row]["maps"]) == {"port", "expected", "difference"}
     assert reasons(gates(data)["gradient"]) == {"downstream", "repeated"}
 

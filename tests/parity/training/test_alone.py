@@ -111,7 +111,7 @@ def test_a_fault_is_named_though_another_lies_behind_it(bench: TrainingBench) ->
             model.get_submodule(f"{branch}.relu_1").register_forward_hook(double)
 
     rows = bench.judge(change)[GRADIENT]
-    found = localized(GRADIENT, bench.parts.layers, rows)
+    found = localized(GRADIENT, bench.parts.layers, {GRADIENT: rows})
     assert {*found.sources} == {f"{BRANCH}.bn_sep_5x5_1", f"{BEHIND}.bn_sep_7x7_1"}
     assert len(found.downstream) > 100
     assert "alone, on the official network's own values, it agrees: what arrives differs" in str(rows["conv0_bn"])

@@ -85,7 +85,7 @@ def test_every_gradient_is_bit_identical(judge: Judge, graph: BackwardGraph) -> 
 def test_a_gradient_that_is_off_by_one_unit_is_found_where_it_is(judge: Judge, graph: BackwardGraph) -> None:
     """The float64 gate would let it pass."""
     results = judge(scaled(1 + 2**-52))
-    found = localized(EXACT, graph.network.layers, results)
+    found = localized(EXACT, graph.network.layers, {EXACT: results})
     assert found.sources == ("cell_3.comb_iter_2.left.separable_5x5_1.pointwise",)
 
 
