@@ -22,7 +22,6 @@ Around = Callable[[], AbstractContextManager[object]]
 BRANCH = f"{COMBINATION}.left"
 NORM = f"{BRANCH}.bn_sep_5x5_1"
 STATISTICS = tuple(f"{NORM.replace('.', '/')}/{name}" for name in ("moving_mean", "moving_variance"))
-TOTAL = "total"
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def _patched(place: str, value: object) -> Around:
     return lambda: mock.patch(place, value)
 
 
-CROSS_ENTROPIES = ("cross_entropy", "auxiliary", TOTAL)
+CROSS_ENTROPIES = ("cross_entropy", "auxiliary")
 OPTIMIZER = "parity.training.port.RMSProp"
 TRAINING_FAULTS = (
     TrainingFault("momentum 0.9997 taken as PyTorch's", STEP, STATISTICS, _made(NORM, _set(momentum=0.9997))),
@@ -115,7 +114,7 @@ TRAINING_FAULTS = (
         _made("relu", planted.stopped),
     ),
     TrainingFault(
-        "auxiliary weight 0.3", LOSS, ("auxiliary", TOTAL), around=_patched("pnasnet_torch.training.AUX_WEIGHT", 0.3)
+        "auxiliary weight 0.3", LOSS, ("auxiliary",), around=_patched("pnasnet_torch.training.AUX_WEIGHT", 0.3)
     ),
     TrainingFault(
         "labels not smoothed", LOSS, CROSS_ENTROPIES, around=_patched("pnasnet_torch.training.LABEL_SMOOTHING", 0.0)
@@ -133,9 +132,9 @@ TRAINING_FAULTS = (
         around=_patched("pnasnet_torch.training.F.cross_entropy", planted.without_background),
     ),
     TrainingFault(
-        "L2 doubled", LOSS, ("regularization", TOTAL), around=_patched("pnasnet_torch.training.WEIGHT_DECAY", 8e-5)
+        "L2 doubled", LOSS, ("regularization",), around=_patched("pnasnet_torch.training.WEIGHT_DECAY", 8e-5)
     ),
-    TrainingFault("L2 on batch norms", LOSS, (WHOLE, "regularization", TOTAL), around=planted.everything_regularized),
+    TrainingFault("L2 on batch norms", LOSS, (WHOLE, "regularization"), around=planted.everything_regularized),
     TrainingFault(
         "PyTorch's RMSprop, epsilon outside of the root",
         STEP,
