@@ -174,9 +174,8 @@ class Training:
         self.model.load_state_dict(self.averages.values)
         save_weights(self.model, path)
         variant = next(name for name, known in VARIANTS.items() if known.config.num_cells == config.num_cells)
-        card = Card(RESULT, sha256(path), (self.options.image_size,) * 2)
-        content = make_card(card, variant, config, OURS, {"name": self.options.checkpoint.name})
-        text = json.dumps(content | {"label_names": self.data.classes}, indent=2)
+        card = Card(RESULT, sha256(path), (self.options.image_size,) * 2, tuple(self.data.classes))
+        text = json.dumps(make_card(card, variant, config, OURS, {"name": self.options.checkpoint.name}), indent=2)
         (path.parent / FILE).write_text(f"{text}\n", encoding="utf-8")
 
 

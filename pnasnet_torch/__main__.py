@@ -13,21 +13,19 @@ from pathlib import Path
 
 import torch
 
-from pnasnet_torch.classes import class_names
 from pnasnet_torch.decode import ImageError
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.genotype import minimum_size
-from pnasnet_torch.pretrained import Pretrained, from_pretrained
+from pnasnet_torch.pretrained import Pretrained, load
 
 PROG = "python -m pnasnet_torch"
 
 
-def classify(pretrained: Pretrained, image: Path, top: int) -> list[str]:
+def classify(pretrained: Pretrained, names: Sequence[str], image: Path, top: int) -> list[str]:
     """The file's name and a line for each of its most probable classes. Raises ImageError for a bad image."""
     model, preprocess = pretrained
     with torch.inference_mode():
         probabilities = model.predict(preprocess(image))[0]
-    names = class_names(len(probabilities))
     best = torch.topk(probabilities, min(top, len(names)))
     pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
     return [str(image), *(f"  {probability:7.2%}  {names[number]}" for probability, number in pairs)]
@@ -35,7 +33,7 @@ def classify(pretrained: Pretrained, image: Path, top: int) -> list[str]:
 
 def run(options: argparse.Namespace) -> int:
     """Prints each image's classes; 1 if one could not be classified."""
-    pretrained = from_pretrained(options.weights)
+    pretrained, names = load(options.weights)
     if options.image_size:
         least = max(minimum_size(pretrained.model.config))
         if options.image_size < least:
@@ -45,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     failed = 0
     for image in options.images:
         try:
-            print(*classify(pretrained, image, options.top), sep="\n", flush=True)
+            print(*classify(pretrained, names, image, options.top), sep="\n", flush=True)
         except ImageError as error:
             print(f"{PROG}: {error}", file=sys.stderr)
             failed = 1

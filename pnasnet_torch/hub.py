@@ -24,11 +24,13 @@ BACKGROUND = 1001
 
 @dataclass(frozen=True)
 class Card:
-    """What config.json says of the file `weights` beside it; sizes are (height, width) in pixels."""
+    """What config.json says of the file `weights` beside it; sizes are (height, width) in pixels. `label_names` are
+    those of classes that are not ImageNet's."""
 
     weights: str
     sha256: str
     image_size: tuple[int, int]
+    label_names: tuple[str, ...] = ()
 
 
 def sha256(*paths: Path) -> str:
@@ -53,7 +55,8 @@ def read_card(folder: Path) -> Card | None:
         if own is None:
             return None
         height, width = map(int, own["image_size"])
-        card = Card(str(own["weights"]), str(own["sha256"]), (height, width))
+        names = tuple(map(str, content.get("label_names", ())))
+        card = Card(str(own["weights"]), str(own["sha256"]), (height, width), names)
         if Path(card.weights).name != card.weights:
             raise ValueError(f"weights are {card.weights!r}: expected a file of this folder")
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -68,9 +71,11 @@ def make_card(card: Card, variant: str, config: Config, names: str, source: Mapp
     """
     first, classifier = (_module(config, names, parameter) for parameter in (FIRST, CLASSES))
     features = plan_cells(config)[-1][0].out
+    labels = {"label_names": [*card.label_names]} if card.label_names else {}
     return {
         "architecture": f"pnasnet5{variant}",
         "num_classes": config.num_classes,
+        **labels,
         "num_features": features.channels,
         "pretrained_cfg": {
             "num_classes": config.num_classes,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from pnasnet_torch.classes import class_names
 from pnasnet_torch.model import PNASNet
 from pnasnet_torch.preprocess import load_image
 from pnasnet_torch.source import read_weights
@@ -37,6 +38,16 @@ class Pretrained(NamedTuple):
     preprocess: Preprocess
 
 
+def load(path: str | Path, dtype: torch.dtype = torch.float32) -> tuple[Pretrained, Sequence[str]]:
+    """What `from_pretrained` gives, and the names of the classes: those that config.json beside the weights has, or
+    ImageNet's, or numbers."""
+    weights = read_weights(path)
+    model = empty_network(weights.config, dtype)
+    fill(model, weights.state)
+    names = weights.label_names or class_names(weights.config.num_classes)
+    return Pretrained(model, Preprocess(weights.image_size, dtype)), names
+
+
 def from_pretrained(path: str | Path, dtype: torch.dtype = torch.float32) -> Pretrained:
     """The network whose weights lie at `path`: variant, classes and auxiliary head follow from them.
 
@@ -44,7 +55,4 @@ def from_pretrained(path: str | Path, dtype: torch.dtype = torch.float32) -> Pre
     ends in .h5, .safetensors or .pth, under any known names, or a folder with one of these. Weights are converted to
     `dtype`. Raises WeightsError if they are not sound, or do not fit exactly. Never unpickles code.
     """
-    weights = read_weights(path)
-    model = empty_network(weights.config, dtype)
-    fill(model, weights.state)
-    return Pretrained(model, Preprocess(weights.image_size, dtype))
+    return load(path, dtype)[0]

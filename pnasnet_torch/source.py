@@ -51,7 +51,8 @@ class Stored:
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights by the port's parameters, what they are of, and how they were stored; sizes (height, width) in pixels."""
+    """Weights by the port's parameters, what they are of, and how they were stored; sizes (height, width) in pixels.
+    `label_names` are those of classes that are not ImageNet's, where they are known."""
 
     state: Mapping[str, np.ndarray]
     variant: str
@@ -59,6 +60,7 @@ class Weights:
     image_size: tuple[int, int]
     stored: Stored
     names: str
+    label_names: tuple[str, ...] = ()
 
 
 def all_names() -> tuple[str, ...]:
@@ -76,8 +78,14 @@ def read_weights(path: str | Path, names: str | None = None) -> Weights:
     variant, config = identify(stored.arrays, names)
     state = restore(outline(config), names, stored.arrays, f"weights in {stored.path}, under the names {names},")
     card = read_card(stored.path.parent)
-    size = card.image_size if card and card.weights == stored.path.name else default_size(variant)
-    return Weights(state, variant, config, size, stored, names)
+    if not card or card.weights != stored.path.name:
+        return Weights(state, variant, config, default_size(variant), stored, names)
+    if card.label_names and len(card.label_names) != config.num_classes:
+        raise WeightsError(
+            f"{stored.path.with_name(FILE)} has {len(card.label_names):,} label_names, and the network "
+            f"{config.num_classes:,} classes: give a name for each, or none"
+        )
+    return Weights(state, variant, config, card.image_size, stored, names, card.label_names)
 
 
 def read_stored(path: Path) -> Stored:

@@ -30,7 +30,8 @@ def changed(weights: Weights, names: str, classes: int | None, drop_aux_head: bo
         missing = ": the background's row is not there" if (found, classes) == (BACKGROUND - 1, BACKGROUND) else ""
         raise WeightsError(f"--classes {classes}: {weights.stored.path} has {found} classes{missing}")
     state = {name: without_background(name, array) for name, array in weights.state.items()}
-    return replace(weights, state=state, config=replace(weights.config, num_classes=found - 1))
+    config = replace(weights.config, num_classes=found - 1)
+    return replace(weights, state=state, config=config, label_names=weights.label_names[1:])
 
 
 def without_background(name: str, array: np.ndarray) -> np.ndarray:

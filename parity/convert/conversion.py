@@ -58,7 +58,7 @@ def write(request: Request, weights: Weights, path: Path) -> None:
         return
     write_file(path, arrays)
     if path.suffix == HUB:
-        card = Card(path.name, sha256(path), weights.image_size)
+        card = Card(path.name, sha256(path), weights.image_size, weights.label_names)
         source = weights.stored
         origin = {
             "name": source.path.name,

@@ -52,6 +52,7 @@ def judge_alone(network: Network, official: OfficialAlone, port: TrainingPort, b
     pixels = {name: value.size // value.shape[-1] for name, value in official.values.items()}
     independent = metrics.independent_neighbourhoods(batch.images_nhwc[0])
     results: Results = {}
+    # The first layer of each block, where the forward enters it and the backward leaves it.
     first = {block(name): name for name in reversed(official.values)}.values()
 
     def value(name: str) -> np.ndarray | None:

@@ -1,6 +1,6 @@
 """The training gates of one network: the official one trains first, then the port, judged in the hooks."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -12,9 +12,10 @@ from parity.capture import PortError
 from parity.computing import Layers, Observe, Results, Step, observe_nothing
 from parity.environment import release_memory
 from parity.layers import WHOLE, Network
-from parity.policy import FLOAT64, GRADIENT_FLOAT64
-from parity.result import Check, LayerResult
+from parity.policy import GRADIENT_FLOAT64
+from parity.result import LayerResult
 from parity.training.alone import OfficialAlone, judge_alone, official_alone
+from parity.training.losses import compare_losses, compare_parts
 from parity.training.names import (
     ALONE,
     FORWARD,
@@ -24,14 +25,12 @@ from parity.training.names import (
     LOSS,
     STATISTICS,
     STEP,
-    names,
 )
 from parity.training.official import RATE, Arrays, OfficialTraining, Parts
 from parity.training.port import Make, TrainingPort, make_model
 from parity.training.single import OfficialFloat32, judge_float32
 from parity.training.ties import TieFinder, Ties, compared
 from parity.training.verdict import localized
-from pnasnet_torch.training import Losses
 from tf_reference.training_run import Batch
 
 GATES = (FORWARD, FORWARD_FLOAT32, STATISTICS, LOSS, GRADIENT, GRADIENT_FLOAT32, STEP)
@@ -157,9 +156,9 @@ class Judged:
 
         with self._judging(LOSS, GRADIENT):
             port = self._port()
-            self.results[LOSS][WHOLE] = _parts(self.network, self._parts, port)
+            self.results[LOSS][WHOLE] = compare_parts(self.network, self._parts, port)
             losses = port.backward(self._batches[0], report)
-            self.results[LOSS] |= {row.layer: row for row in _losses(self.network, losses, official_losses)}
+            self.results[LOSS] |= {row.layer: row for row in compare_losses(self.network, losses, official_losses)}
 
     def backward_float32(self, official: OfficialAlone) -> None:
         """In float32: each layer's backward alone. Takes what is compared from `official`."""
@@ -212,28 +211,3 @@ class Judged:
             yield
         except PortError as error:
             self.problems |= dict.fromkeys(gates, str(error))
-
-
-def _losses(network: Network, losses: Losses, official: Mapping[str, np.ndarray]) -> Iterator[LayerResult]:
-    for name, truth in official.items():
-        found, expected = float(getattr(losses, name).detach()), float(truth)
-        check = Check("relative difference", abs(found - expected) / abs(expected), FLOAT64.relative_l2)
-        notes = (f"the port has {found!r}, the official network {expected!r}",)
-        yield LayerResult(LOSS, str(network), name, (check,), notes=notes)
-
-
-def _parts(network: Network, parts: Parts, port: TrainingPort) -> LayerResult:
-    """Both sides have the same layers and variables, draw in the same places, and regularise the same variables."""
-    sides = {
-        "layer": (set(port.layers), set(parts.layers)),
-        "gradient": (set(names(GRADIENT, network)), parts.gradients),
-        "random operation": (set(port.random_operations), parts.draws),
-        "regularised variable": (port.regularized(), parts.regularized),
-    }
-    alone = [line for what, (ours, official) in sides.items() for line in _alone(what, ours, official)]
-    return LayerResult(LOSS, str(network), WHOLE, (Check("what one side alone has", len(alone), 0),), notes=(*alone,))
-
-
-def _alone(what: str, ours: Collection[str], official: Collection[str]) -> Iterator[str]:
-    for name in sorted({*ours} ^ {*official}):
-        yield f"{what} {name}: {'the port' if name in ours else 'the official network'} alone has it"

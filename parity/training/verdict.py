@@ -52,7 +52,8 @@ def verdict(network: Network, layers: Mapping[str, Layer], results: Mapping[str,
     for name in listed:
         rows = {other: results[other][name] for other in TRAINING_GATES if name in results.get(other, {})}
         failing = {other: row for other, row in rows.items() if not row}
-        lines = [line for other in (gate, GRADIENT) if other in failing for line in _lines(failing[other])]
+        telling = (gate, GRADIENT) if gate in GRADIENTS else (gate,)
+        lines = [line for other in telling if other in failing for line in _lines(failing[other])]
         hints = tuple(dict.fromkeys([*lines, hint] if hint else lines))
         sources.append(Source(name, tuple(failing), _kind(gate, rows[gate]), hints=hints))
     return Verdict(str(network), tuple(sources), found.downstream)

@@ -1,6 +1,5 @@
 """Fine-tuning as a user starts it: it learns, it continues when it was killed, and it says what it cannot use."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import torch
 
 import finetune
 from pnasnet_torch import from_pretrained
+from pnasnet_torch.__main__ import main as classify
 
 ROOT = Path(__file__).parents[2]
 SIZE = ("--image-size=33", "--batch-size=4", "--threads=1")
@@ -69,7 +69,8 @@ def test_it_ends_with_a_network_for_the_classes(
     assert "right before: " in capsys.readouterr().out
     model, preprocess = from_pretrained(tmp_path)
     assert (model.config.num_classes, preprocess.image_size) == (2, (33, 33))
-    assert json.loads((tmp_path / "config.json").read_text())["label_names"] == ["cat", "cup"]
+    assert classify(["classify", str(ROOT / "parity/photographs/coffee.jpg"), "--weights", str(tmp_path)]) == 0
+    assert sorted(line.split("%  ")[1] for line in capsys.readouterr().out.splitlines()[1:]) == ["cat", "cup"]
     before = from_pretrained(checkpoint).model.state_dict()
     changed = [name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])]
     assert len(changed) == len(before)  # every weight and every statistic was trained

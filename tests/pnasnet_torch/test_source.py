@@ -170,6 +170,20 @@ def test_config_json_tells_the_file_and_the_image_size(mobile: Variables, tmp_pa
     assert read_weights(tmp_path / "a.safetensors").image_size == default_size("mobile")
 
 
+def test_config_json_names_the_classes_or_none(mobile: Variables, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    write_file(path, mobile)
+    assert read_weights(path).label_names == ()
+    for count in (1001, 3):
+        labels = tuple(f"label {number}" for number in range(count))
+        card = Card(path.name, sha256(path), (224, 224), labels)
+        path.with_name(FILE).write_text(json.dumps(make_card(card, "mobile", MOBILE, TF, {})))
+        if count == 1001:
+            assert read_weights(path).label_names == labels
+    with pytest.raises(WeightsError, match=r"config\.json has 3 label_names, and the network 1,001 classes"):
+        read_weights(path)
+
+
 def test_weights_that_config_json_was_not_written_for(mobile: Variables, tmp_path: Path) -> None:
     write_file(tmp_path / "a.safetensors", mobile)
     card_for(tmp_path / "a.safetensors", (224, 224))

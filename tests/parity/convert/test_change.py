@@ -8,6 +8,7 @@ import pytest
 
 from parity.convert.change import changed
 from pnasnet_torch import Config, PNASNet, variant
+from pnasnet_torch.classes import NAMES
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.source import Stored, Weights
 from pnasnet_torch.weights import OURS, TF, outline
@@ -35,8 +36,9 @@ def test_without_changes_the_weights_are_the_same(headed: Weights) -> None:
 
 
 def test_the_background_s_row_alone_is_left_out(headed: Weights) -> None:
-    found = changed(headed, OURS, 1000, False)
+    found = changed(replace(headed, label_names=("nothing", *NAMES)), OURS, 1000, False)
     assert found.config == replace(headed.config, num_classes=1000)
+    assert found.label_names == NAMES
     for name, array in found.state.items():
         by_class = name.endswith((".FC.weight", ".FC.bias"))
         assert array.ravel()[0] == by_class
