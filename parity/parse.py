@@ -11,8 +11,9 @@ from parity.candidate_option import admitted, candidate_of
 from parity.imagenet.options import OPTIONS as EVALUATION_OPTIONS
 from parity.imagenet.options import Settings
 from parity.layers import DEFAULT_SIZES, Network, network_at, parse_size
-from parity.options import DEFAULTS, TRACE_SUFFIXES, Options, is_stored, labelled
-from parity.reference_option import one_running, references_of
+from parity.options import DEFAULTS, Options, is_stored, labelled
+from parity.record_option import record_of
+from parity.reference_option import references_of
 from parity.training_option import training_of
 from pnasnet_torch.genotype import VARIANTS
 from tf_reference import official
@@ -47,7 +48,7 @@ def parse_options(config: pytest.Config, settings: Settings | None = None) -> Op
         threads=config.getoption("threads"),
         arguments=_arguments(config),
         report=_report(config),
-        record=_record(config),
+        record=record_of(config),
         compression=config.getoption("record_compression"),
         stored=stored,
         candidate=candidate,
@@ -173,32 +174,6 @@ def _size(text: str) -> tuple[int, int]:
         return parse_size(text)
     except ValueError as error:
         raise pytest.UsageError(f"--image-size {error}") from error
-
-
-def _record(config: pytest.Config) -> Path | None:
-    given = config.getoption("record")
-    if not given:
-        if config.getoption("record_compression") != "none":
-            raise pytest.UsageError("--record-compression is for --record FILE.h5, which is not given")
-        return None
-    if config.getoption("full_imagenet"):
-        raise pytest.UsageError("--record records what pytest parity compares: it cannot go with --full-imagenet")
-    one_running(config, "--record")
-    if not given.endswith(TRACE_SUFFIXES) or Path(given).is_dir():
-        raise pytest.UsageError(f"--record {given}: expected the name of a file that ends in .h5")
-    _refuse_other_file(Path(given))
-    return Path(given)
-
-
-def _refuse_other_file(path: Path) -> None:
-    """Weights of the port may be called .h5, too: only a trace is replaced by a new one."""
-    from parity.trace.store import Reader
-
-    try:
-        if path.exists():
-            Reader(path).close()
-    except InputError as error:
-        raise pytest.UsageError(f"--record {path}: this file is no trace, and is not replaced: {error}") from error
 
 
 def _arguments(config: pytest.Config) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from parity.capture import PortError, to_nchw, to_nhwc
 from parity.layers import Network, layer_modules
 from parity.subject import views
+from parity.training.hooks import Given, Report, ReportError, ReportGradient, asked, report_gradient
 from parity.training.names import AVERAGE
 from parity.training.unfused import unfused_statistics
 from pnasnet_torch import PNASNet, variant
@@ -21,9 +21,6 @@ from pnasnet_torch.training import Losses, regularized, training_loss
 from pnasnet_torch.weights import empty_network, load_tf_variables, variable_targets
 from tf_reference.training_run import Batch
 
-Report = Callable[[str, np.ndarray], None]
-# May return what a gradient is to be from there on.
-ReportGradient = Callable[[str, np.ndarray], np.ndarray | None]
 Make = Callable[..., PNASNet]
 # What the optimiser keeps, by TensorFlow's names.
 SLOTS = {"rms": "mean_square", "momentum": "momentum"}
@@ -36,25 +33,6 @@ def make_model(network: Network, training: bool = True, dtype: str = "float64") 
     if training:
         config = replace(config, aux_image_size=(network.height, network.width))
     return empty_network(config, getattr(torch, dtype)).train(training)
-
-
-class _ReportError(Exception):
-    """Not the port's."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
-class _Given(torch.autograd.Function):
-    """A value in the place of a layer's output; the gradient at it is the output's."""
-
-    @staticmethod
-    def forward(_ctx: Any, _output: Tensor, value: Tensor) -> Tensor:
-        return value.clone()
-
-    @staticmethod
-    def backward(_ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient, None
 
 
 class TrainingPort:
@@ -84,7 +62,7 @@ class TrainingPort:
         """One forward: calls `report` with each layer's output (NHWC) as it is computed, and holds none of them."""
 
         def after(name: str, output: Tensor) -> None:
-            _asked(report, name, to_nhwc(output))
+            asked(report, name, to_nhwc(output))
 
         with self._hooked(after), torch.no_grad():
             self._forward(batch)
@@ -98,8 +76,8 @@ class TrainingPort:
 
         def after(name: str, output: Tensor) -> Tensor | None:
             if (other := value(name)) is not None:
-                output = _Given.apply(output, to_nchw(other, output.dtype))  # type: ignore[no-untyped-call]
-            _report_gradient(report, name, output)
+                output = Given.apply(output, to_nchw(other, output.dtype))  # type: ignore[no-untyped-call]
+            report_gradient(report, name, output)
             return output
 
         with self._hooked(after):
@@ -116,8 +94,8 @@ class TrainingPort:
         found: dict[str, Tensor] = {}
 
         def after(name: str, output: Tensor) -> None:
-            _asked(values, name, to_nhwc(output))
-            _report_gradient(gradients, name, output)
+            asked(values, name, to_nhwc(output))
+            report_gradient(gradients, name, output)
             if name == layer:
                 found[name] = output
 
@@ -150,7 +128,7 @@ class TrainingPort:
         ]
         try:
             yield
-        except _ReportError as error:
+        except ReportError as error:
             raise error.error from None
         except Exception as error:
             raise PortError(running, error) from error
@@ -207,22 +185,3 @@ class TrainingPort:
         """Gives each random operation its draws; one that the official network lacks draws its own, which shows."""
         for name, module in self.random_operations.items():
             module.draws = torch.from_numpy(draws[name]) if name in draws else None
-
-
-def _report_gradient(report: ReportGradient, name: str, output: Tensor) -> None:
-    """Has `report` called with the gradient at the layer called `name`."""
-    if output.requires_grad:
-        output.register_hook(  # type: ignore[no-untyped-call]
-            lambda gradient: _replaced(gradient, _asked(report, name, to_nhwc(gradient)))
-        )
-
-
-def _asked(report: Report | ReportGradient, name: str, value: np.ndarray) -> np.ndarray | None:
-    try:
-        return report(name, value)
-    except Exception as error:
-        raise _ReportError(error) from error
-
-
-def _replaced(gradient: Tensor, other_nhwc: np.ndarray | None) -> Tensor | None:
-    return None if other_nhwc is None else to_nchw(other_nhwc, gradient.dtype)
