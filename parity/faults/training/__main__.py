@@ -63,7 +63,7 @@ def _variations(seeds: int) -> Iterator[tuple[str, int, int]]:
     for seed in track(range(seeds), "variations"):
         bench = TrainingBench(seed)
         for variation in VARIATIONS:
-            gate, places = bench.verdict(bench.judge(variation.plant, variation.around))
+            gate, places = bench.verdict(bench.judge(variation.plant, variation.around, variation.gates))
             if gate:
                 alarms[variation.name] += 1
                 print(f"{variation.name}, seed {seed}: false alarm of {gate} at {places}")

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 
 import torch
 
 from parity.computing import Results
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS
-from parity.training.alone import OfficialAlone
+from parity.training.alone import OfficialAlone, official_alone
 from parity.training.batch import make_batches, with_aux_head
 from parity.training.judge import Judged
-from parity.training.names import FORWARD, GRADIENT, LOSS, STEP
+from parity.training.names import FORWARD, GRADIENT, GRADIENT_FLOAT32, LOSS, STEP
 from parity.training.official import IntegerGradients, LiveTraining
 from parity.training.verdict import LISTED, localized
 from pnasnet_torch import PNASNet, variant
@@ -28,6 +28,7 @@ from tf_reference.training_run import Batch
 
 Plant = Callable[[PNASNet], object]
 NETWORK = Network("mobile", 97, 97)
+GATES = (FORWARD, LOSS, GRADIENT, GRADIENT_FLOAT32, STEP)
 # Mobile's own is 1: it would drop no path.
 KEEP_PROB = 0.6
 
@@ -68,30 +69,41 @@ class TrainingBench:
         self,
         plant: Plant = lambda _model: None,
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
-        gates: Sequence[str] = (FORWARD, LOSS, GRADIENT, STEP),
+        gates: Sequence[str] = GATES,
     ) -> dict[str, Results]:
-        """All results on a port that `plant` changed, trained inside `around`, as far as the first of `gates` that
+        """All results on a port that `plant` changed, trained inside `around`, by `gates`, as far as the first that
         fails."""
         judged = self.judged(plant)
+
+        def goes_on(gate: str) -> bool:
+            return gate in gates and all(all(rows.values()) for rows in judged.results.values())
+
         with around():
             judged.forward(dict(self.values))
-            if all(judged.results[FORWARD].values()) and {*gates} & {LOSS, GRADIENT}:
+            if goes_on(LOSS) or goes_on(GRADIENT):
                 judged.backward(self.losses, dict(self.gradients))
                 if not all(judged.results[GRADIENT].values()):
-                    judged.look_closer(self.alone())
-            if all(all(judged.results[gate].values()) for gate in (FORWARD, LOSS, GRADIENT)) and STEP in gates:
+                    judged.look_closer(OfficialAlone(self.parts.layers, dict(self.values), dict(self.gradients), {}))
+            if goes_on(GRADIENT_FLOAT32):
+                judged.backward_float32(self.alone())
+            if goes_on(STEP):
                 judged.update(self.steps[len(self.batches)])
                 if not all(judged.results[STEP].values()):
                     any(judged.look_at_steps(count, self.steps[count]) for count in range(1, len(self.batches)))
         return judged.results
 
     def alone(self) -> OfficialAlone:
-        """What a closer look at gradients uses up."""
-        return OfficialAlone(self.parts.layers, dict(self.values), dict(self.gradients), {})
+        """In float32, to be used up."""
+        found = self._alone
+        return replace(found, **{name: dict(getattr(found, name)) for name in ("values", "gradients", "errors")})
+
+    @cached_property
+    def _alone(self) -> OfficialAlone:
+        return official_alone(self.official, "float32")
 
     def verdict(self, results: dict[str, Results]) -> tuple[str, tuple[str, ...]]:
         """The first gate that fails, and what it names, of more than a few the kinds; both are empty if none does."""
-        for gate in (FORWARD, LOSS, GRADIENT, STEP):
+        for gate in GATES:
             if not all(results[gate].values()):
                 named = localized(gate, self.parts.layers, results).sources
                 few = gate != STEP or len(named) <= LISTED

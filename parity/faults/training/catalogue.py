@@ -12,7 +12,7 @@ from torch import nn
 from parity.faults.training import planted
 from parity.faults.training.planted import COMBINATION, WITH_NONE
 from parity.layers import WHOLE
-from parity.training.names import FORWARD, GRADIENT, LOSS, STEP
+from parity.training.names import FORWARD, GRADIENT, GRADIENT_FLOAT32, LOSS, STEP
 from pnasnet_torch import PNASNet
 from pnasnet_torch.optimizer import Averages, RMSProp
 
@@ -20,6 +20,7 @@ Plant = Callable[[PNASNet], object]
 Around = Callable[[], AbstractContextManager[object]]
 
 BRANCH = f"{COMBINATION}.left"
+SEPARABLE = f"{BRANCH}.separable_5x5_1"
 NORM = f"{BRANCH}.bn_sep_5x5_1"
 STATISTICS = tuple(f"{NORM.replace('.', '/')}/{name}" for name in ("moving_mean", "moving_variance"))
 
@@ -112,6 +113,12 @@ TRAINING_FAULTS = (
         GRADIENT,
         ("cell_5.cell_output.concat",),
         _made("relu", planted.stopped),
+    ),
+    TrainingFault(
+        "gradient through bfloat16, in float32",
+        GRADIENT_FLOAT32,
+        (f"{SEPARABLE}.depthwise", f"{SEPARABLE.replace('.', '/')}/pointwise_weights"),
+        _made(f"{SEPARABLE}.pointwise", planted.through_bfloat16),
     ),
     TrainingFault(
         "auxiliary weight 0.3", LOSS, ("auxiliary",), around=_patched("pnasnet_torch.training.AUX_WEIGHT", 0.3)

@@ -9,38 +9,26 @@ from torch import Tensor, nn
 
 from parity.computing import Results
 from parity.faults.training.bench import NETWORK, TrainingBench
-from parity.faults.training.variations import VARIATIONS, TrainingVariation
-from parity.training.alone import OfficialAlone, official_alone
 from parity.training.names import GRADIENT, GRADIENT_FLOAT32, names
 from parity.training.verdict import localized
 from pnasnet_torch import PNASNet
 from tf_reference.alone import AloneReference
 
 BRANCH = "cell_3.comb_iter_2.left"
-DEPTHWISE, POINTWISE = (f"{BRANCH}.separable_5x5_1.{half}" for half in ("depthwise", "pointwise"))
-WEIGHTS = f"{BRANCH}.separable_5x5_1".replace(".", "/") + "/pointwise_weights"
+SEPARABLE = f"{BRANCH}.separable_5x5_1"
+WEIGHTS = f"{SEPARABLE.replace('.', '/')}/pointwise_weights"
 # Nearer to the loss, so that its gradients go on to the other's.
 BEHIND = "cell_6.comb_iter_1.left"
 Run = Callable[..., Results]
 
 
-@pytest.fixture(scope="module")
-def measured(bench: TrainingBench) -> OfficialAlone:
-    return official_alone(bench.official, "float32")
-
-
-def copied(found: OfficialAlone) -> OfficialAlone:
-    """To be used up."""
-    return OfficialAlone(found.layers, dict(found.values), dict(found.gradients), dict(found.errors))
-
-
 @pytest.fixture
-def run(bench: TrainingBench, measured: OfficialAlone) -> Run:
+def run(bench: TrainingBench) -> Run:
     """The results in float32 of a port that `change` was done to."""
 
     def judge(change: Callable[[PNASNet], object] = lambda _model: None) -> Results:
         judged = bench.judged(change)
-        judged.backward_float32(copied(measured))
+        judged.backward_float32(bench.alone())
         return judged.results[GRADIENT_FLOAT32]
 
     return judge
@@ -56,30 +44,9 @@ def test_the_port_passes_in_every_name(run: Run) -> None:
     assert failing(results) == set()
 
 
-# PyTorch 2.13 ends the process in a backward of this kind in float32.
-FLOAT32_VARIATIONS = [variation for variation in VARIATIONS if variation.name != "channels_last"]
-
-
-@pytest.mark.parametrize("variation", FLOAT32_VARIATIONS, ids=lambda variation: variation.name)
-def test_a_harmless_variation_raises_no_alarm(variation: TrainingVariation, run: Run) -> None:
-    with variation.around():
-        assert failing(run(variation.plant)) == set()
-
-
-def test_a_gradient_that_passes_through_less_precision_is_found_where_it_is(run: Run) -> None:
-    """In what the layer's backward gives; further in front, all is official again."""
-
-    def rounded(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        output.register_hook(lambda gradient: gradient.bfloat16().to(gradient.dtype))  # type: ignore[no-untyped-call]
-
-    results = run(lambda model: model.get_submodule(POINTWISE).register_forward_hook(rounded))
-    assert failing(results) == {DEPTHWISE, WEIGHTS}
-    assert results[DEPTHWISE].at_fault
-
-
 def test_a_weight_whose_gradient_lost_precision_is_found(run: Run) -> None:
     def change(model: PNASNet) -> None:
-        weight = model.get_submodule(POINTWISE).get_parameter("weight").requires_grad_()
+        weight = model.get_submodule(f"{SEPARABLE}.pointwise").get_parameter("weight").requires_grad_()
         weight.register_hook(lambda gradient: gradient.bfloat16().to(gradient.dtype))  # type: ignore[no-untyped-call]
 
     assert failing(run(change)) == {WEIGHTS}

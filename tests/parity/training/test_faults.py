@@ -14,7 +14,7 @@ def test_a_fault_is_caught_and_put_at_the_right_place(fault: TrainingFault, benc
 
 @pytest.mark.parametrize("variation", VARIATIONS, ids=lambda variation: variation.name)
 def test_a_harmless_variation_raises_no_alarm(variation: TrainingVariation, bench: TrainingBench) -> None:
-    assert bench.verdict(bench.judge(variation.plant, variation.around)) == ("", ())
+    assert bench.verdict(bench.judge(variation.plant, variation.around, variation.gates)) == ("", ())
 
 
 def test_the_catalogue_has_no_fault_twice() -> None:
