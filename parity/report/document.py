@@ -12,7 +12,6 @@ from parity.report.collect import Observation
 from parity.report.columns import Explain, Table, number
 from parity.report.judgement import Count, Run, judgement
 from parity.result import LayerResult
-from parity.training.names import names
 from tf_reference.layers import IMAGES, Layer
 
 # Raised by one where a reader of the previous version would misread something.
@@ -67,9 +66,16 @@ def _counts(outcome: Outcome, network: Network) -> list[Count]:
         rows = outcome.results.get(network, {}).get(gate, {})
         if selected or rows or gate not in OPTIONAL:
             failed = sum(not row for row in rows.values())
-            size = len(names(gate, network)) if gate in TRAINING_GATES else sizes.get(gate, len(selected))
+            size = _in_training(gate, network) if gate in TRAINING_GATES else sizes.get(gate, len(selected))
             counts.append(Count(str(network), gate, max(size, len(selected)), len(selected), len(rows), failed))
     return counts
+
+
+def _in_training(gate: str, network: Network) -> int:
+    """How many comparisons a gate of training makes unless a part is selected."""
+    from parity.training.names import names  # and with it PyTorch, which a page is made again without
+
+    return len(names(gate, network))
 
 
 def whole(network: Network, images: Iterable[str], unseen: Collection[str] = ()) -> dict[str, int]:
