@@ -117,5 +117,5 @@ class StoredTraining:
             self._all("integers-gradients"),
         )
 
-    def release(self) -> None:
+    def release(self, dtype: str) -> None:
         """Nothing runs."""

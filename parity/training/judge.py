@@ -54,7 +54,7 @@ def judge(
     if chosen.get(FORWARD_FLOAT32) or chosen.get(STATISTICS):
         with step(f"{network}: official network's forward in float32"):
             single = OfficialFloat32(network, official, values)
-        release_memory()
+        official.release("float32")
         with step(f"{network}: port's forward in float32"):
             judged.forward_float32(single, values)
         release_memory()
@@ -63,21 +63,22 @@ def judge(
     release_memory()
     with step(f"{network}: official network's gradients in float64"):
         losses, gradients = official.backward("float64")
-    release_memory()
+    official.release("float64")
     with step(f"{network}: port's gradients in float64"):
         judged.backward(losses, gradients)
     release_memory()
     if not all(judged.results[GRADIENT].values()):
         with step(f"{network}: looking for the source"):
-            judged.look_closer(official_alone(official, "float64"))
+            alone = official_alone(official, "float64")
+            official.release("float64")
+            judged.look_closer(alone)
         release_memory()
     if chosen.get(GRADIENT_FLOAT32):
         with step(f"{network}: official network's gradients in float32, each alone"):
             alone = official_alone(official, "float32")
-        official.release()
+        official.release("float32")
         with step(f"{network}: port's gradients in float32, each alone"):
             judged.backward_float32(alone)
-    official.release()
 
     def result(gate: str, name: str) -> LayerResult:
         missing = LayerResult(gate, str(network), name, problem=judged.problems[gate])

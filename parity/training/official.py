@@ -90,8 +90,8 @@ class OfficialTraining(Protocol):
 
     def integers(self) -> IntegerGradients: ...
 
-    def release(self) -> None:
-        """Frees what it takes to run."""
+    def release(self, dtype: str) -> None:
+        """Frees what it takes to run in it."""
         ...
 
 
@@ -153,9 +153,9 @@ class LiveTraining:
         release_memory()
         return updated
 
-    def release(self) -> None:
-        while self._references:
-            self._references.popitem()[1].close()
+    def release(self, dtype: str) -> None:
+        if reference := self._references.pop(dtype, None):
+            reference.close()
         release_memory()
 
     def _reference(self, dtype: str) -> TrainingReference:
