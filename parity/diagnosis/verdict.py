@@ -20,12 +20,16 @@ KINDS = {
     "unconfirmed": "run alone on TensorFlow's own inputs, it passes, and these do arrive: it differs from run to run",
     "unjudged": "run alone on TensorFlow's own inputs, it passes: the fault lies before it, where nothing was judged",
     "float32 alone": "run alone in float64, it passes: the fault is in float32, where a replay takes TensorFlow itself",
+    "not replayed": "it was not run alone: no gate compared values, or the reference does not hold what feeds it",
+}
+# And of training.
+TRAINING_KINDS = {
     "in training": "what feeds it agrees: the fault is in this operation as it trains, or in what is drawn before it",
     "backward": "what it comes from agrees, or it fails alone, too: the fault is in the backward of what it goes into",
     "update": "what it comes from agrees: the fault is in this part of the step",
     "differs": "it is not what the official network has",
-    "not replayed": "it was not run alone: no gate compared values, or the reference does not hold what feeds it",
 }
+SAYS = KINDS | TRAINING_KINDS
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Source:
         return ": ".join([self.layer, self.kind, *self.hints[:1]])
 
     def __str__(self) -> str:
-        lines = [f"{self.layer}: {self.kind} (fails {', '.join(self.gates)})", f"  {KINDS[self.kind]}"]
+        lines = [f"{self.layer}: {self.kind} (fails {', '.join(self.gates)})", f"  {SAYS[self.kind]}"]
         lines += [f"  replay in {replay.gate}: {_outcome(replay)}" for replay in self.replays]
         lines += [f"  {hint}" for hint in self.hints]
         if self.unjudged:

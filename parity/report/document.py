@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from parity.diagnosis.verdict import KINDS, Source, Verdict
+from parity.diagnosis.verdict import SAYS, Source, Verdict
 from parity.layers import WHOLE, Network, block, port_layers
 from parity.policy import GATES, TRAINING_GATES
 from parity.report import columns
@@ -160,7 +160,7 @@ def _source(source: Source, names: Table) -> dict[str, Any]:
         "name": names.number(source.layer),
         "gates": list(source.gates),
         "kind": source.kind,
-        "says": KINDS[source.kind],
+        "says": SAYS[source.kind],
         "hints": list(source.hints),
         "unjudged": list(source.unjudged),
         "replays": [

@@ -2,14 +2,33 @@
 
 import pytest
 
-from parity.faults.training.bench import TrainingBench
+from parity.diagnosis.verdict import TRAINING_KINDS
+from parity.faults.training.bench import NETWORK, TrainingBench
 from parity.faults.training.catalogue import TRAINING_FAULTS, TrainingFault
 from parity.faults.training.variations import VARIATIONS, TrainingVariation
+from parity.training.names import FORWARD, GRADIENT, GRADIENT_FLOAT32, LOSS, STEP
+from parity.training.verdict import verdict
+
+KIND = {
+    FORWARD: "in training",
+    LOSS: "differs",
+    GRADIENT: "backward",
+    GRADIENT_FLOAT32: "backward",
+    STEP: "update",
+}
 
 
 @pytest.mark.parametrize("fault", TRAINING_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_is_caught_and_put_at_the_right_place(fault: TrainingFault, bench: TrainingBench) -> None:
-    assert bench.verdict(bench.judge(fault.plant, fault.around)) == (fault.gate, fault.at)
+    results = bench.judge(fault.plant, fault.around)
+    assert bench.verdict(results) == (fault.gate, fault.at)
+    found = verdict(NETWORK, bench.parts.layers, results)
+    assert found
+    assert {source.kind for source in found.sources} == {KIND[fault.gate]}
+
+
+def test_every_kind_of_fault_is_tried() -> None:
+    assert {KIND[fault.gate] for fault in TRAINING_FAULTS} == TRAINING_KINDS.keys()
 
 
 @pytest.mark.parametrize("variation", VARIATIONS, ids=lambda variation: variation.name)
