@@ -64,3 +64,8 @@ def test_the_factor_for_few_values(effective: int, factor: float) -> None:
 def test_the_floor_is_higher_for_maps_of_fewer_than_100_pixels(pixels: int, units: int) -> None:
     """In units of rounding to float32."""
     assert FLOAT32.floor_for(pixels) == units * 2.0**-24
+
+
+@pytest.mark.parametrize(("sums", "units"), [(1, 8), (64, 8), (10_000, 100), (54_450, 54_450**0.5)])
+def test_the_floor_of_a_sum_is_a_random_walk_of_its_roundings_where_that_is_more(sums: int, units: float) -> None:
+    assert FLOAT32.floor_for(100, sums) == units * 2.0**-24
