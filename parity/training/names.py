@@ -17,7 +17,6 @@ NO_GRADIENT = frozenset({"final_layer.predictions"})
 FORWARD, FORWARD_FLOAT32, STATISTICS, LOSS, EXACT, GRADIENT, GRADIENT_FLOAT32, STEP = TRAINING_GATES
 # What is kept of a variable that is trained, and of every variable.
 SLOTS, AVERAGE = ("rms", "momentum"), "average"
-IN_FLOAT32 = (FORWARD_FLOAT32, STATISTICS, GRADIENT_FLOAT32)
 
 
 def names(gate: str, network: Network) -> tuple[str, ...]:
