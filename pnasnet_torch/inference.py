@@ -1,6 +1,6 @@
 """The network for inference: fewer operations and the same values up to rounding, at every size and in every dtype."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
@@ -17,6 +17,7 @@ from pnasnet_torch.packed import PackedConv2d
 from pnasnet_torch.padding import same_padding
 
 ALL = slice(None)
+INPUTS = 2  # of a cell: the states that are no sums
 Begun = dict[nn.Module, Tensor]
 
 
@@ -25,11 +26,11 @@ Begun = dict[nn.Module, Tensor]
 def inference_form(model: PNASNet) -> PNASNet:
     """A network of its own that gives what `model` gives in evaluation, faster; `model` stays as it is.
 
-    Convolutions take in the batch norm behind them, and the ReLU between the halves of a separable operation; maps lie
-    in channels_last, and what several operations of a cell begin with is computed once. All layers keep their name and
-    meaning, a convolution that of the last layer that it took in. Those taken in before it are gone, the concatenation
-    in a factorized reduction, repeated ReLUs and max-pools, and the auxiliary head. Raises ValueError for a model in
-    training mode.
+    Convolutions take in the batch norm behind them, and the ReLU between the halves of a separable operation; the last
+    one of a combination takes in the sum, and the ReLU that all readers of a cell's output begin with. Maps lie in
+    channels_last, and what several operations of a cell begin with is computed once. All layers keep their name and
+    meaning, a convolution that of the last layer that it took in. Those taken in before it are gone, sums and
+    concatenations, repeated ReLUs and max-pools, and the auxiliary head. Raises ValueError for a model in training mode.
     """
     if model.training:
         raise ValueError("the inference form is made of a model in evaluation mode: call eval() first")
@@ -37,20 +38,30 @@ def inference_form(model: PNASNet) -> PNASNet:
         form = PNASNet(replace(model.config, aux_image_size=None)).eval()
     form.add_module("conv0", Branch())
     form.add_module("conv0_bn", _first(model.conv0, model.conv0_bn))
-    for plan, _ in model.cell_plans:
-        form.add_module(plan.scope, InferenceCell(getattr(model, plan.scope), plan))
+    cells = [getattr(model, plan.scope) for plan, _ in model.cell_plans]
+    # The outputs that are read as they are, too, the first convolution's and what a cell takes for `prev` without a path.
+    raw = {0} | {prev for cell, (_, prev) in zip(cells, model.cell_plans, strict=True) if not cell.prev_path}
+    for number, (cell, (plan, prev)) in enumerate(zip(cells, model.cell_plans, strict=True)):
+        rectified = number not in raw, prev not in raw, number + 1 not in raw
+        form.add_module(plan.scope, InferenceCell(cell, plan, *rectified))
     form.final_layer = deepcopy(model.final_layer)
+    if len(cells) not in raw:
+        _spare(form.final_layer, form.final_layer.path)
     return form.eval().requires_grad_(False)
 
 
 class InferenceCell(Scope):
     """A cell whose batch norms are folded. The operations on a state that begin alike share the module they begin with,
-    which runs once."""
+    which runs once.
 
-    def __init__(self, cell: Cell, plan: CellPlan) -> None:
+    `net_rectified` and `prev_rectified` say that an input comes behind the ReLU that everything on it begins with,
+    `rectifies` that the output shall."""
+
+    def __init__(self, cell: Cell, plan: CellPlan, net_rectified: bool, prev_rectified: bool, rectifies: bool) -> None:
         super().__init__()
         for name, module in _folded(cell):
             self.add_module(name, module)
+        del self.cell_output
         self.reduces_prev = cell.reduces_prev
         if self.reduces_prev:
             half = cell.path1_conv.out_channels
@@ -60,7 +71,22 @@ class InferenceCell(Scope):
             del self.concat
         self.prev_path = tuple(name for name in cell.prev_path if name in self._modules)
         self.net_path = tuple(name for name in cell.net_path if name in self._modules)
+        if net_rectified:
+            _spare(self, self.net_path)
+        if prev_rectified:
+            _spare(self, self.prev_path)
+        if rectifies:
+            self._rectify()
         self._share(same_inputs=plan.prev is None)
+
+    def _rectify(self) -> None:
+        """The ReLU goes into the sums, which nothing reads before it."""
+        for number, operands in enumerate(PNASNET_5.combinations):
+            combination = getattr(self, f"comb_iter_{number}")
+            combination.rectify()
+            for branch, operand in zip((combination.left, combination.right), operands, strict=True):
+                if operand.state >= INPUTS:
+                    _spare(branch, tuple(branch._modules))
 
     def _share(self, same_inputs: bool) -> None:
         """Puts the first module that a state's operations begin with in the place of all that are like it."""
@@ -87,21 +113,32 @@ class InferenceCell(Scope):
         states = [_run(path, net, begun), self._previous(prev)]
         for number, (left, right) in enumerate(PNASNET_5.combinations):
             states.append(getattr(self, f"comb_iter_{number}")(states[left.state], states[right.state], begun))
-        return self.get_submodule("cell_output.concat")(*(states[index] for index in PNASNET_5.outputs))
+        return torch.cat([states[index] for index in PNASNET_5.outputs], dim=1)
 
 
 class InferenceCombination(nn.Module):
-    """A combination whose branches take what they begin with from `begun`, if it is there."""
+    """A combination whose branches take what they begin with from `begun`, if it is there. The last convolution of the
+    left one adds the right one's output to its own, unless activations are bounded, when there is a layer between."""
 
     def __init__(self, combination: Combination) -> None:
         super().__init__()
         branches = (_branch(_activated(_folded(branch))) for branch in (combination.left, combination.right))
         self.left, self.right = branches
-        self.combine = deepcopy(combination.combine)
+        name, last = next(reversed(self.left._modules.items()))
+        if isinstance(last, PackedConv2d):
+            delattr(self.left, name)
+        self.combine = last if isinstance(last, PackedConv2d) else deepcopy(combination.combine)
+
+    def rectify(self) -> None:
+        """Puts a ReLU behind the sum, where there is no bounded one."""
+        if isinstance(self.combine, PackedConv2d):
+            self.combine.relu = True
 
     def forward(self, left: Tensor, right: Tensor, begun: Begun) -> Tensor:
-        total = self.combine["add"](_run(self.left.children(), left, begun), _run(self.right.children(), right, begun))
-        return self.combine["relu6"](total) if "relu6" in self.combine else total
+        left, right = _run(self.left.children(), left, begun), _run(self.right.children(), right, begun)
+        if isinstance(self.combine, PackedConv2d):
+            return self.combine(left, right)
+        return self.combine["relu6"](self.combine["add"](left, right))
 
 
 def _run(modules: Iterable[nn.Module], x: Tensor, begun: Begun) -> Tensor:
@@ -140,6 +177,12 @@ def _folded(scope: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         else:
             conv = None
             yield name, InferenceCombination(module) if isinstance(module, Combination) else deepcopy(module)
+
+
+def _spare(scope: nn.Module, path: Sequence[str]) -> None:
+    """The first of `path`, a ReLU on what comes behind one, does nothing more than to have its name."""
+    for name in path[:1]:
+        scope.add_module(name, nn.Identity())
 
 
 def _activated(modules: Iterable[tuple[str, nn.Module]]) -> Iterable[tuple[str, nn.Module]]:

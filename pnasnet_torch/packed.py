@@ -20,7 +20,7 @@ class Packed(NamedTuple):
 class PackedConv2d(nn.Conv2d):
     """A convolution, padding SAME, with the kernel size, stride and groups of `conv`, of `weight` and `bias`.
 
-    With `relu`, a ReLU behind it. PyTorch reorders a convolution's weights in every forward, which on small maps takes
+    With `relu`, a ReLU behind it; what is `added` to its output is added before. PyTorch reorders a convolution's weights in every forward, which on small maps takes
     as long as the convolution. In float32 on a CPU they are reordered once for each new size of input and kept, as
     torch.compile does when it freezes a model. Everywhere else, and where gradients are asked for, it is PyTorch's
     convolution.
@@ -38,16 +38,19 @@ class PackedConv2d(nn.Conv2d):
         """For copies and pickles, which reordered weights do not allow."""
         return {**self.__dict__, "_packed": None}
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         x, padding = pad_same(x, self.kernel_size[0], self.stride[0])
         weight, bias, packed = self.weight, self.bias, self._packed
         if not _packs(x):
             output = F.conv2d(x, weight, bias, self.stride, padding, groups=self.groups)
+            output = output if added is None else output + added
             return F.relu(output) if self.relu else output
         if packed is None or packed.made_for != (x.shape, weight.data_ptr(), weight._version):
             packed = self._packed = self._pack(x.shape, padding)
-        onednn, behind = torch.ops.mkldnn._convolution_pointwise.default, "relu" if self.relu else "none"
-        return onednn(x, packed.weight, bias, *packed.geometry, behind, [], "")
+        onednn, behind = torch.ops.mkldnn._convolution_pointwise, "relu" if self.relu else None
+        if added is None:
+            return onednn.default(x, packed.weight, bias, *packed.geometry, behind or "none", [], "")
+        return onednn.binary(x, added, packed.weight, bias, *packed.geometry, "add", None, behind, [], None)
 
     def _pack(self, shape: torch.Size, padding: tuple[int, int]) -> Packed:
         """The weights for an input of `shape`."""

@@ -21,11 +21,12 @@ from pnasnet_torch.packed import PackedConv2d
 from pnasnet_torch.padding import pad_same
 
 SIDES = st.integers(1, 9)
-# What is folded into the layer behind it, a batch norm where that is a ReLU; and what an operation on a state begins
-# with, where another begins alike.
-BATCH_NORM = re.compile(r".*\.(left|right)\.bn_sep_\dx\d_1")
-FOLDED = re.compile(r"conv0|.*(\.pointwise|1x1|path[12]_conv|cell_\w+\.concat)")
-HALF = re.compile(r".*\.path[12]_bn")
+# What is folded into the layer behind it, a batch norm where that is a ReLU or a sum; what ends in a sum with its ReLU,
+# which no official layer is; and what an operation on a state begins with, where another begins alike.
+BATCH_NORM = re.compile(r".*\.(left|right)\.bn_sep_\dx\d_1|.*\.left\.bn_sep_\dx\d_2")
+FOLDED = re.compile(r"conv0|.*(\.pointwise|1x1|path[12]_conv)|cell_\w+\.concat")
+SUMMED = re.compile(r".*\.(combine\.add|cell_output\.concat)")
+UNOFFICIAL = re.compile(r".*\.(path[12]_bn|combine)")
 SHARED = re.compile(r".*\.(left|right)\.(relu6?|max_pool)")
 
 
@@ -43,7 +44,7 @@ def layers(model: PNASNet, images: Tensor) -> dict[str, Tensor]:
 def assert_same(model: PNASNet, form: PNASNet, images: Tensor, tolerance: float) -> None:
     """Every layer that `form` has under an official name is that of `model` but for `tolerance` as relative L2."""
     expected, found = layers(model, images), layers(form, images)
-    for name in (name for name in found if not HALF.fullmatch(name)):  # a ReLU may leave nothing of a small map
+    for name in (name for name in found if not UNOFFICIAL.fullmatch(name)):  # a ReLU may leave nothing of a small map
         assert (found[name] - expected[name]).norm() <= tolerance * expected[name].norm(), name
 
 
@@ -57,6 +58,9 @@ def assert_same(model: PNASNet, form: PNASNet, images: Tensor, tolerance: float)
         pytest.param({"num_cells": 1}, id="reductions-in-the-first-cell"),
         pytest.param({"stem_multiplier": 0.0625, "num_cells": 2}, id="stem-as-wide-as-its-cell"),
         pytest.param({"num_cells": 5, "skip_reduction_layer_input": False}, id="no-skip"),
+        pytest.param(
+            {"num_cells": 6, "num_conv_filters": 25, "filter_scaling_rate": 5.0}, id="an-output-that-is-read-as-it-is"
+        ),
         pytest.param({"num_classes": 0}, id="no-classes"),
         pytest.param({"num_cells": 6, "aux_image_size": (67, 131)}, id="auxiliary-head"),
     ],
@@ -85,7 +89,7 @@ def test_single_precision_differs_by_rounding_alone(small_model: PNASNet, images
 def test_what_is_gone_is_folded_or_shared(small_model: PNASNet, images: Tensor) -> None:
     """In each cell the ReLUs on `prev` are one, those on `net` are one, and so are two of its three max-pools."""
     gone = layers(small_model, images).keys() - layers(inference_form(small_model), images).keys()
-    known = (FOLDED, BATCH_NORM, SHARED)
+    known = (FOLDED, BATCH_NORM, SUMMED, SHARED)
     assert [name for name in gone if not any(pattern.fullmatch(name) for pattern in known)] == []
     plans = [plan for plan, _ in small_model.cell_plans]
     batch_norms = sum(isinstance(module, BatchNorm) for module in small_model.modules())
@@ -94,6 +98,7 @@ def test_what_is_gone_is_folded_or_shared(small_model: PNASNet, images: Tensor) 
     assert sum(bool(FOLDED.fullmatch(name)) for name in gone) == expected
     halves = [name for name, _ in small_model.named_modules() if BATCH_NORM.fullmatch(name)]
     assert sorted(filter(BATCH_NORM.fullmatch, gone)) == sorted(halves)
+    assert sum(bool(SUMMED.fullmatch(name)) for name in gone) == 6 * len(plans)
     # One more where the stride is 2, and in the first cell, where both inputs are one.
     assert sum(bool(SHARED.fullmatch(name)) for name in gone) == 1 + sum(4 + (plan.stride == 2) for plan in plans)
 
@@ -112,15 +117,32 @@ def test_the_model_stays_as_it_is_and_shares_nothing(small_model: PNASNet, image
 
 
 @pytest.mark.parametrize("forgotten", ["eps", "running_mean", "weight", "bias"])
-def test_a_fault_in_folding_is_found(small_model: PNASNet, images: Tensor, forgotten: str) -> None:
+@pytest.mark.parametrize(
+    ("folded", "seen"),
+    [
+        ("comb_iter_2.left.bn_sep_5x5_1", "comb_iter_2.left.relu_1"),
+        ("comb_iter_2.left.bn_sep_5x5_2", "comb_iter_3.left.relu"),
+    ],
+)
+def test_a_fault_in_folding_is_found(
+    small_model: PNASNet, images: Tensor, folded: str, seen: str, forgotten: str
+) -> None:
+    """In the first layer that shows what the batch norm gives."""
     model, planted = small_model.double(), copy.deepcopy(small_model).double()
-    bn = planted.get_submodule("cell_1.comb_iter_2.left.bn_sep_5x5_2")
+    bn = planted.get_submodule(f"cell_1.{folded}")
     if forgotten == "eps":
         bn.eps = 0.0  # type: ignore[assignment]
     else:
         getattr(bn, forgotten).data.fill_(forgotten == "weight")
-    with pytest.raises(AssertionError, match="bn_sep_5x5_2"):
+    with pytest.raises(AssertionError, match=f"cell_1.{seen}"):
         assert_same(model, inference_form(planted), images.double(), 1e-12)
+
+
+def test_a_sum_without_its_relu_is_found(small_model: PNASNet, images: Tensor) -> None:
+    form = inference_form(small_model.double())
+    form.get_submodule("cell_0.comb_iter_1.combine").relu = False  # type: ignore[assignment]
+    with pytest.raises(AssertionError, match=r"cell_1\.relu"):
+        assert_same(small_model, form, images.double(), 1e-12)
 
 
 def test_a_fault_in_sharing_is_found(small_model: PNASNet, images: Tensor) -> None:
@@ -161,12 +183,17 @@ def packed() -> PackedConv2d:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_with_a_relu(packed: PackedConv2d, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("adds", [False, True])
+def test_with_a_relu(packed: PackedConv2d, dtype: torch.dtype, adds: bool) -> None:
+    """Behind what is added; where nothing reads the ReLU, without it."""
     x = torch.rand(1, 8, 9, 9, dtype=dtype) - 0.5
-    expected = F.relu(packed.to(dtype)(x))
+    total = packed.to(dtype)(x)
+    added = torch.randn_like(total) if adds else None
+    total = total if added is None else total + added
+    torch.testing.assert_close(packed(x, added), total)
     packed.relu = True
-    assert expected.min() == 0 < expected.max()
-    torch.testing.assert_close(packed(x), expected)
+    assert total.min() < 0 < total.max()
+    torch.testing.assert_close(packed(x, added), F.relu(total))
 
 
 def plain(conv: PackedConv2d, x: Tensor) -> Tensor:
