@@ -15,10 +15,10 @@ from pnasnet_torch.model import PNASNet
 from pnasnet_torch.operations import BatchNorm, Concat, SameMaxPool2d, SeparableConv2d
 from pnasnet_torch.packed import PackedConv2d
 from pnasnet_torch.padding import same_padding
+from pnasnet_torch.program import Program, Step
 
 ALL = slice(None)
-INPUTS = 2  # of a cell: the states that are no sums
-Begun = dict[nn.Module, Tensor]
+INPUTS = NET, PREV = 0, 1  # of a cell: its first states, and slots of its program
 
 
 @torch.inference_mode(False)
@@ -29,8 +29,9 @@ def inference_form(model: PNASNet) -> PNASNet:
     Convolutions take in the batch norm behind them, and the ReLU between the halves of a separable operation; the last
     one of a combination takes in the sum, and the ReLU that all readers of a cell's output begin with. Maps lie in
     channels_last, and what several operations of a cell begin with is computed once. All layers keep their name and
-    meaning, a convolution that of the last layer that it took in. Those taken in before it are gone, sums and
-    concatenations, repeated ReLUs and max-pools, and the auxiliary head. Raises ValueError for a model in training mode.
+    meaning, a convolution that of the last layer that it took in. Those taken in before it are gone, and so are sums,
+    concatenations, repeated ReLUs and max-pools, and the auxiliary head. Raises ValueError for a model in training
+    mode.
     """
     if model.training:
         raise ValueError("the inference form is made of a model in evaluation mode: call eval() first")
@@ -39,7 +40,7 @@ def inference_form(model: PNASNet) -> PNASNet:
     form.add_module("conv0", Branch())
     form.add_module("conv0_bn", _first(model.conv0, model.conv0_bn))
     cells = [getattr(model, plan.scope) for plan, _ in model.cell_plans]
-    # The outputs that are read as they are, too, the first convolution's and what a cell takes for `prev` without a path.
+    # Outputs that are read without a ReLU, too: the first convolution's, and where a cell has no path to `prev`.
     raw = {0} | {prev for cell, (_, prev) in zip(cells, model.cell_plans, strict=True) if not cell.prev_path}
     for number, (cell, (plan, prev)) in enumerate(zip(cells, model.cell_plans, strict=True)):
         rectified = number not in raw, prev not in raw, number + 1 not in raw
@@ -52,10 +53,11 @@ def inference_form(model: PNASNet) -> PNASNet:
 
 class InferenceCell(Scope):
     """A cell whose batch norms are folded. The operations on a state that begin alike share the module they begin with,
-    which runs once.
+    which runs once. What runs, and in which order, is settled here: a module put in its place later is not called.
 
     `net_rectified` and `prev_rectified` say that an input comes behind the ReLU that everything on it begins with,
-    `rectifies` that the output shall."""
+    `rectifies` that the output shall.
+    """
 
     def __init__(self, cell: Cell, plan: CellPlan, net_rectified: bool, prev_rectified: bool, rectifies: bool) -> None:
         super().__init__()
@@ -78,6 +80,7 @@ class InferenceCell(Scope):
         if rectifies:
             self._rectify()
         self._share(same_inputs=plan.prev is None)
+        self.steps, self.outputs = self._program(same_inputs=plan.prev is None)
 
     def _rectify(self) -> None:
         """The ReLU goes into the sums, which nothing reads before it."""
@@ -85,7 +88,7 @@ class InferenceCell(Scope):
             combination = getattr(self, f"comb_iter_{number}")
             combination.rectify()
             for branch, operand in zip((combination.left, combination.right), operands, strict=True):
-                if operand.state >= INPUTS:
+                if operand.state not in INPUTS:
                     _spare(branch, tuple(branch._modules))
 
     def _share(self, same_inputs: bool) -> None:
@@ -100,25 +103,42 @@ class InferenceCell(Scope):
                 for name, module in list(branch.named_children())[:1]:
                     branch.add_module(name, seen.setdefault((operand.state, str(module)), module))
 
-    def _previous(self, x: Tensor) -> Tensor:
+    def _program(self, same_inputs: bool) -> tuple[tuple[Step, ...], tuple[int, ...]]:
+        """All modules in their order, and the slots of the states that are the output."""
+        program = Program(len(INPUTS))
+        states = [self._chain(program, self.net_path, NET), NET if same_inputs else self._previous(program)]
+        for number, (left, right) in enumerate(PNASNET_5.combinations):
+            combination = getattr(self, f"comb_iter_{number}")
+            left_slot = program.chain(_leaves(combination.left), states[left.state])
+            right_slot = program.chain(_leaves(combination.right), states[right.state])
+            first, *others = [*_leaves(combination.combine)] or [combination.combine]
+            states.append(program.chain(others, program.call(first, left_slot, right_slot)))
+        outputs = tuple(states[index] for index in PNASNET_5.outputs)
+        return program.steps(outputs), outputs
+
+    def _previous(self, program: Program) -> int:
+        """The slot of the second state."""
         if not self.reduces_prev:
-            return self.run(self.prev_path, x)
-        x = self.run(self.prev_path[:1], x)
-        paths = self.run(("avg_pool", "path1_bn"), x), self.run(("avg_pool_1", "path2_bn"), x)
-        return self.final_path_bn(*paths)
+            return self._chain(program, self.prev_path, PREV)
+        x = self._chain(program, self.prev_path[:1], PREV)
+        paths = ("avg_pool", "path1_bn"), ("avg_pool_1", "path2_bn")
+        return program.call(self.final_path_bn, *(self._chain(program, path, x) for path in paths))
+
+    def _chain(self, program: Program, path: Iterable[str], slot: int) -> int:
+        return program.chain([getattr(self, name) for name in path], slot)
 
     def forward(self, net: Tensor, prev: Tensor, step: int | Tensor | None = None) -> Tensor:
-        begun: Begun = {}
-        path = [getattr(self, name) for name in self.net_path]
-        states = [_run(path, net, begun), self._previous(prev)]
-        for number, (left, right) in enumerate(PNASNET_5.combinations):
-            states.append(getattr(self, f"comb_iter_{number}")(states[left.state], states[right.state], begun))
-        return torch.cat([states[index] for index in PNASNET_5.outputs], dim=1)
+        values: dict[int, Tensor] = {NET: net, PREV: prev}
+        for module, reads, writes, spent in self.steps:
+            values[writes] = module(*[values[slot] for slot in reads])
+            for slot in spent:
+                del values[slot]
+        return torch.cat([values[slot] for slot in self.outputs], dim=1)
 
 
 class InferenceCombination(nn.Module):
-    """A combination whose branches take what they begin with from `begun`, if it is there. The last convolution of the
-    left one adds the right one's output to its own, unless activations are bounded, when there is a layer between."""
+    """The modules of a combination. The last convolution of the left branch, `combine`, adds the right one's output to
+    its own, unless activations are bounded, when there is a layer between."""
 
     def __init__(self, combination: Combination) -> None:
         super().__init__()
@@ -133,24 +153,6 @@ class InferenceCombination(nn.Module):
         """Puts a ReLU behind the sum, where there is no bounded one."""
         if isinstance(self.combine, PackedConv2d):
             self.combine.relu = True
-
-    def forward(self, left: Tensor, right: Tensor, begun: Begun) -> Tensor:
-        left, right = _run(self.left.children(), left, begun), _run(self.right.children(), right, begun)
-        if isinstance(self.combine, PackedConv2d):
-            return self.combine(left, right)
-        return self.combine["relu6"](self.combine["add"](left, right))
-
-
-def _run(modules: Iterable[nn.Module], x: Tensor, begun: Begun) -> Tensor:
-    """One after the other; the first one's output is remembered in `begun`, or taken from there."""
-    for number, module in enumerate(modules):
-        if number:
-            x = module(x)
-        else:
-            if module not in begun:
-                begun[module] = module(x)
-            x = begun[module]
-    return x
 
 
 class CeilMaxPool2d(SameMaxPool2d):
@@ -183,6 +185,12 @@ def _spare(scope: nn.Module, path: Sequence[str]) -> None:
     """The first of `path`, a ReLU on what comes behind one, does nothing more than to have its name."""
     for name in path[:1]:
         scope.add_module(name, nn.Identity())
+
+
+def _leaves(scope: nn.Module) -> Iterator[nn.Module]:
+    """The modules that compute, in their order."""
+    for child in scope.children():
+        yield from _leaves(child) if any(child.children()) else [child]
 
 
 def _activated(modules: Iterable[tuple[str, nn.Module]]) -> Iterable[tuple[str, nn.Module]]:

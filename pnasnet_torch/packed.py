@@ -8,22 +8,26 @@ from torch import Tensor, nn
 
 from pnasnet_torch.padding import pad_same
 
+_pointwise = torch.ops.mkldnn._convolution_pointwise  # a convolution with elementwise operations behind it
+
 
 class Packed(NamedTuple):
-    """Reordered weights, the operation's geometry, and the input's shape and the weights that they were made for."""
+    """Reordered weights and the operation's geometry, whether x has to be padded beforehand, and the input's shape and
+    the weights that they were made for."""
 
     weight: Tensor
     geometry: tuple[Any, ...]
+    pads: bool
     made_for: tuple[torch.Size, int, int]
 
 
 class PackedConv2d(nn.Conv2d):
     """A convolution, padding SAME, with the kernel size, stride and groups of `conv`, of `weight` and `bias`.
 
-    With `relu`, a ReLU behind it; what is `added` to its output is added before. PyTorch reorders a convolution's weights in every forward, which on small maps takes
-    as long as the convolution. In float32 on a CPU they are reordered once for each new size of input and kept, as
-    torch.compile does when it freezes a model. Everywhere else, and where gradients are asked for, it is PyTorch's
-    convolution.
+    With `relu`, a ReLU is behind it, and behind what is `added` to its output. PyTorch reorders a convolution's weights
+    in every forward, which on small maps takes as long as the convolution. In float32 on a CPU they are reordered once
+    for each new size of input and kept, as torch.compile does when it freezes a model. Everywhere else, and where
+    gradients are asked for, it is PyTorch's convolution.
     """
 
     def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor | None, relu: bool = False) -> None:
@@ -39,24 +43,32 @@ class PackedConv2d(nn.Conv2d):
         return {**self.__dict__, "_packed": None}
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
-        x, padding = pad_same(x, self.kernel_size[0], self.stride[0])
-        weight, bias, packed = self.weight, self.bias, self._packed
         if not _packs(x):
-            output = F.conv2d(x, weight, bias, self.stride, padding, groups=self.groups)
-            output = output if added is None else output + added
-            return F.relu(output) if self.relu else output
+            return self._plain(x, added)
+        weight, bias, packed = self.weight, self.bias, self._packed
+        # For the large network these lines run 360 times, on caches that convolutions have just filled.
         if packed is None or packed.made_for != (x.shape, weight.data_ptr(), weight._version):
-            packed = self._packed = self._pack(x.shape, padding)
-        onednn, behind = torch.ops.mkldnn._convolution_pointwise, "relu" if self.relu else None
+            packed = self._packed = self._pack(x)
+        if packed.pads:
+            x, _ = pad_same(x, self.kernel_size[0], self.stride[0])
+        ready = packed.weight, bias, *packed.geometry
         if added is None:
-            return onednn.default(x, packed.weight, bias, *packed.geometry, behind or "none", [], "")
-        return onednn.binary(x, added, packed.weight, bias, *packed.geometry, "add", None, behind, [], None)
+            return _pointwise.default(x, *ready, "relu" if self.relu else "none", [], "")
+        return _pointwise.binary(x, added, *ready, "add", None, "relu" if self.relu else None, [], None)
 
-    def _pack(self, shape: torch.Size, padding: tuple[int, int]) -> Packed:
-        """The weights for an input of `shape`."""
+    def _plain(self, x: Tensor, added: Tensor | None) -> Tensor:
+        x, padding = pad_same(x, self.kernel_size[0], self.stride[0])
+        output = F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
+        output = output if added is None else output + added
+        return F.relu(output) if self.relu else output
+
+    def _pack(self, x: Tensor) -> Packed:
+        """The weights for an input like `x`."""
+        padded, padding = pad_same(x, self.kernel_size[0], self.stride[0])
         weight, geometry = self.weight.detach(), (padding, self.stride, self.dilation, self.groups)
-        reordered = torch.ops.mkldnn._reorder_convolution_weight(weight, *geometry, list(shape))
-        return Packed(reordered, geometry, (shape, weight.data_ptr(), weight._version))
+        reordered = torch.ops.mkldnn._reorder_convolution_weight(weight, *geometry, list(padded.shape))
+        made_for = x.shape, weight.data_ptr(), weight._version
+        return Packed(reordered, geometry, padded is not x, made_for)
 
 
 def _packs(x: Tensor) -> bool:

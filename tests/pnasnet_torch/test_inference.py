@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from pnasnet_torch import Config, PNASNet, variant
 from pnasnet_torch.cell import Scope
-from pnasnet_torch.inference import CeilMaxPool2d, inference_form
+from pnasnet_torch.inference import CeilMaxPool2d, InferenceCell, inference_form
 from pnasnet_torch.operations import BatchNorm, RandomOperation, SameConv2d, SameMaxPool2d
 from pnasnet_torch.packed import PackedConv2d
 from pnasnet_torch.padding import pad_same
@@ -31,11 +32,16 @@ SHARED = re.compile(r".*\.(left|right)\.(relu6?|max_pool)")
 
 
 def layers(model: PNASNet, images: Tensor) -> dict[str, Tensor]:
-    """Every layer's output, by name."""
+    """Every layer's output, by name. Each runs once."""
     model, found = copy.deepcopy(model), {}
+
+    def keep(name: str, output: Tensor) -> None:
+        assert name not in found, name
+        found[name] = output.clone()
+
     for name, module in model.named_modules():
         if not any(module.children()) and not isinstance(module, RandomOperation | Scope):
-            module.register_forward_hook(lambda _m, _x, output, name=name: found.update({name: output.clone()}))
+            module.register_forward_hook(lambda _m, _x, output, name=name: keep(name, output))
     with torch.inference_mode():
         model.predict(images) if model.config.num_classes else model(images)
     return found
@@ -148,10 +154,30 @@ def test_a_sum_without_its_relu_is_found(small_model: PNASNet, images: Tensor) -
 def test_a_fault_in_sharing_is_found(small_model: PNASNet, images: Tensor) -> None:
     """One combination takes what another one, on another state, begins with."""
     form = inference_form(small_model.double())
-    one, other = (form.get_submodule(f"cell_1.comb_iter_{number}.left") for number in (0, 1))
-    one.add_module("relu", other.get_submodule("relu"))
+    cell = form.cell_1
+    assert isinstance(cell, InferenceCell)
+    one, other = (cell.get_submodule(f"comb_iter_{number}.left.relu") for number in (1, 0))
+    (taken,) = (step.reads for step in cell.steps if step.module is other)
+    kept = [step._replace(spent=()) for step in cell.steps]
+    cell.steps = tuple(step._replace(reads=taken) if step.module is one else step for step in kept)
     with pytest.raises(AssertionError, match=r"comb_iter_1\.left"):
         assert_same(small_model, form, images.double(), 1e-12)
+
+
+def test_maps_are_given_up_when_nothing_reads_them_any_more(small_model: PNASNet, images: Tensor) -> None:
+    form = inference_form(small_model)
+    cell = form.cell_0
+    assert isinstance(cell, InferenceCell)
+    made: list[weakref.ref[Tensor]] = []
+    living = []
+    for module in {step.module for step in cell.steps if not isinstance(step.module, nn.Identity)}:
+        module.register_forward_hook(lambda _module, _inputs, output: made.append(weakref.ref(output)))
+    last = cell.steps[-1].module
+    last.register_forward_hook(lambda *_: living.append(sum(map_() is not None for map_ in made)))
+    with torch.inference_mode():
+        form(images)
+    # Behind the last sum: the five that are the output, and the two that this one adds up.
+    assert living == [len(cell.outputs) + 2]
 
 
 def test_training_mode_is_refused(small_model: PNASNet) -> None:
