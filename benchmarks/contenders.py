@@ -85,7 +85,7 @@ def _by_torch(make: Callable[[Path], Any], folder: Path, channels_last: bool = F
 
     torch.set_num_threads(THREADS)
     model, image = make(folder), _image(folder, channels_last)
-    if channels_last:
+    if channels_last and hasattr(model, "to"):
         model.to(memory_format=torch.channels_last)
 
     def forward() -> np.ndarray:
@@ -101,6 +101,12 @@ def _inference_form(folder: Path) -> Any:
     from pnasnet_torch.inference import inference_form
 
     return inference_form(_port(folder))
+
+
+def _traced(folder: Path) -> Any:
+    from pnasnet_torch import Traced
+
+    return Traced(_inference_form(folder), _image(folder, channels_last=True))
 
 
 def _filled(model: Any, folder: Path) -> Any:
@@ -216,7 +222,7 @@ def product(_folder: Path) -> Forward:
     return multiply
 
 
-PORT, FORM = "port", "inference form"
+PORT, FORM, TRACED = "port", "inference form", "inference form, traced"
 LIMIT = f"matrix product {PRODUCT}^3"
 EAGER: dict[str, Callable[[Path], Forward]] = {
     PORT: partial(_by_torch, _port),
@@ -242,5 +248,6 @@ CONTENDERS: dict[str, Callable[[Path], Forward]] = {
     LIMIT: product,
     **EAGER,
     FORM: partial(_by_torch, _inference_form, channels_last=True),
+    TRACED: partial(_by_torch, _traced, channels_last=True),
     **COMPILED,
 }

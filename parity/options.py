@@ -168,8 +168,8 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="WHAT",
         help="judge this in the place of the port: another implementation (timm, pytorchcv, pretrainedmodels, "
         "pnasnet-pytorch:PATH with a checkout of chenxi116/PNASNet.pytorch, or MODULE:CALLABLE), the port in another "
-        "form or under an engine (channels_last, inference, compile, export, onnxruntime, openvino), or another "
-        "reference (official, slim:PATH, pnasnet-tf:PATH)",
+        "form or under an engine (channels_last, inference, traced, compile, export, onnxruntime, openvino), or "
+        "another reference (official, slim:PATH, pnasnet-tf:PATH)",
     )
     group.addoption(
         "--adapter",

@@ -20,6 +20,7 @@ from parity.structure import PortParts
 from parity.subject import subject
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.inference import inference_form
+from pnasnet_torch.traced import Traced
 from tf_reference.errors import InputError
 
 # Images (N, 3, H, W) to the layers that were asked for, in their order, (N, C, H, W) or (N, C).
@@ -88,6 +89,10 @@ def _openvino(tapped: Tapped, images: Tensor, threads: int) -> Runner:
     return run
 
 
+def _traced(tapped: Tapped, images: Tensor, _threads: int) -> Runner:
+    return Traced(tapped, images)
+
+
 def _itself(tapped: Tapped, _images: Tensor, _threads: int) -> Runner:
     return tapped
 
@@ -121,6 +126,7 @@ class Engine:
 ENGINES = {
     "channels_last": Engine(form=_channels_last),
     "inference": Engine(form=inference_form, folds=True),
+    "traced": Engine(_traced, form=inference_form, folds=True),
     "compile": Engine(_compile, follows=True),
     "export": Engine(_export),
     "onnxruntime": Engine(_onnxruntime, packages=("onnx", "onnxscript", "onnxruntime"), dtypes=("float32",)),
