@@ -1,7 +1,9 @@
 """A tiny port, hand-made official graphs, and the synthetic Mobile checkpoint."""
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from hypothesis import settings
 
 from parity.options import PHOTOGRAPHS
 from pnasnet_torch import Config, PNASNet
+from tests.conftest import Once
+from tests.parity.starting import start
 from tf_reference import official
 from tf_reference.graph import GraphSpec, ReferenceGraph
 from tf_reference.layers import Layer
@@ -49,3 +53,24 @@ def official_graph() -> Callable[[Iterable[str]], ReferenceGraph]:
 def synthetic() -> Path:
     """The prefix of the synthetic Mobile checkpoint that a plain run uses."""
     return synthetic_checkpoint(official.find(), "mobile", 224, 0, sorted(PHOTOGRAPHS.glob("*.jpg")))
+
+
+class TrainingTrace(NamedTuple):
+    """A trace of training, Mobile at 97 pixels, with the exit code of the run that recorded it, and what that said."""
+
+    code: int
+    said: str
+    path: Path
+
+
+@pytest.fixture(scope="session")
+def training_trace(once: Once) -> TrainingTrace:
+    chosen = ("--training", "--variant=mobile", "--image-size=97", "--threads=1", "-q")
+
+    def record(folder: Path) -> None:
+        code, said = start(folder, *chosen, f"--record={folder / 'training.h5'}")
+        (folder / "run.json").write_text(json.dumps([code, said]))
+
+    folder = once("training-trace", record)
+    code, said = json.loads((folder / "run.json").read_text())
+    return TrainingTrace(code, said, folder / "training.h5")

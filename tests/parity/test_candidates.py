@@ -10,7 +10,7 @@ import pytest
 from parity.candidates.shown import share
 from parity.layers import Network
 from tests import checkouts
-from tests.parity.test_command_line import USAGE_ERROR, start
+from tests.parity.starting import USAGE_ERROR, start
 from tests.parity.test_options import parse
 from tf_reference import official
 

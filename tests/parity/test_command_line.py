@@ -1,10 +1,7 @@
 """`pytest parity` as a user starts it: what is on the screen, and the exit code."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable
@@ -15,10 +12,9 @@ import numpy as np
 import pytest
 
 from parity.layers import port_layers
+from tests.parity.starting import USAGE_ERROR, start
 from tf_reference import checkpoint
 
-ROOT = Path(__file__).parents[2]
-USAGE_ERROR = int(pytest.ExitCode.USAGE_ERROR)
 ONE_LAYER = ("--variant=mobile", "-k", "test_float64 and conv0_bn")
 # As a plugin, it tells at the end what was imported.
 SPY = """
@@ -53,19 +49,6 @@ def pytest_collection_finish():
 """
 Run = Callable[..., tuple[int, str]]
 Failed = tuple[int, str, Path]
-
-
-def start(folder: Path, *arguments: str, plugin: str = "") -> tuple[int, str]:
-    """Runs `pytest parity` with arguments from the root: the exit code and all that it says, without a traceback."""
-    (folder / "extra_plugin.py").write_text(plugin)
-    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", "pytest", "-p", "extra_plugin", "parity", *arguments]
-    environment = os.environ | {"PYTHONPATH": path, "COLUMNS": "200"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    said = done.stdout + done.stderr
-    assert "Traceback (most recent call last)" not in said
-    assert "INTERNALERROR" not in said
-    return done.returncode, said
 
 
 @pytest.fixture

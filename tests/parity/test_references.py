@@ -14,7 +14,7 @@ from parity.reference_option import one_running
 from parity.references import LiveSource, checkpoint_of
 from parity.session import ParitySession, Selection
 from tests import checkouts
-from tests.parity.test_command_line import start
+from tests.parity.starting import start
 from tests.parity.test_options import parse
 from tf_reference import official
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import h5py
 import pytest
 
-from tests.parity.test_command_line import HIDE, PLANT, SPY, USAGE_ERROR, Run, run, start
+from tests.parity.starting import USAGE_ERROR, start
+from tests.parity.test_command_line import HIDE, PLANT, SPY, Run, run
 
 __all__ = ["run"]
 NETWORK = ("--variant=mobile", "--image-size=64")

@@ -19,6 +19,8 @@ from parity.options import PHOTOGRAPHS
 from parity.report.collect import Collector
 from parity.report.document import Outcome, document
 from parity.report.judgement import Run
+from tests.conftest import Once
+from tests.parity.conftest import TrainingTrace
 from tests.parity.training.conftest import STOPPED
 from tf_reference.layers import IMAGES, Layer
 
@@ -52,19 +54,23 @@ def pytest_collection_finish():
 CRASH = INTERRUPT.replace("KeyboardInterrupt", 'RuntimeError("planted in the suite")')
 # The name of a photograph that would run as a script, were it taken for HTML.
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
+SMALL = ("--variant=mobile", "--image-size=65")
 MakeReport = Callable[..., tuple[int, str, Path]]
+ReportOnce = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
 def make_report(tmp_path_factory: pytest.TempPathFactory) -> MakeReport:
-    """Runs `pytest parity --report` on Mobile, at 65 pixels if not another size: the exit code, what it said, and the
-    folder."""
+    """Runs `pytest parity --report`, on Mobile at 65 pixels without another `network`: the exit code, what it said, and
+    the folder."""
 
-    def make(*arguments: str, plugin: str = "", size: int = 65) -> tuple[int, str, Path]:
-        folder = tmp_path_factory.mktemp("report")
+    def make(
+        *arguments: str, plugin: str = "", network: tuple[str, ...] = SMALL, folder: Path | None = None
+    ) -> tuple[int, str, Path]:
+        folder = folder or tmp_path_factory.mktemp("report")
         (folder / "planted_plugin.py").write_text(plugin)
         path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
-        options = ["--variant=mobile", f"--image-size={size}", "--threads=1", f"--report={folder}"]
+        options = [*network, "--threads=1", f"--report={folder}"]
         command = [sys.executable, "-m", "pytest", "-p", "planted_plugin", "parity", *options, *arguments]
         done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr, folder
@@ -73,35 +79,42 @@ def make_report(tmp_path_factory: pytest.TempPathFactory) -> MakeReport:
 
 
 @pytest.fixture(scope="session")
-def passing(make_report: MakeReport) -> Path:
-    code, output, folder = make_report()
-    assert code == 0, output
-    return folder
+def report_once(make_report: MakeReport, once: Once) -> ReportOnce:
+    """The folder of a report that is made once, by a run that ends with `code`."""
+
+    def made(name: str, code: int, *arguments: str, **others: Any) -> Path:
+        def fill(folder: Path) -> None:
+            found, output, _ = make_report(*arguments, folder=folder, **others)
+            assert found == code, output
+
+        return once(f"report-{name}", fill)
+
+    return made
 
 
 @pytest.fixture(scope="session")
-def failing(make_report: MakeReport) -> Path:
-    code, output, folder = make_report(plugin=PLANT)
-    assert code == 1, output
-    return folder
+def passing(report_once: ReportOnce) -> Path:
+    return report_once("passing", 0)
 
 
 @pytest.fixture(scope="session")
-def training(make_report: MakeReport) -> Path:
+def failing(report_once: ReportOnce) -> Path:
+    return report_once("failing", 1, plugin=PLANT)
+
+
+@pytest.fixture(scope="session")
+def training(report_once: ReportOnce, training_trace: TrainingTrace) -> Path:
     """Of training, where gradients are lost in many places."""
-    code, output, folder = make_report("--training", plugin=STOPPED, size=97)
-    assert code == 1, output
-    return folder
+    reference = f"--reference={training_trace.path}"
+    return report_once("training", 1, "--training", plugin=STOPPED, network=(reference,))
 
 
 @pytest.fixture(scope="session")
-def partial(make_report: MakeReport, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def partial(report_once: ReportOnce, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of one cell alone, on a photograph whose name is hostile."""
     image = tmp_path_factory.mktemp("images") / HOSTILE
     shutil.copy(PHOTOGRAPHS / "chelsea.jpg", image)
-    code, output, folder = make_report("-k", "cell_3 or preprocess", f"--images={image}")
-    assert code == 0, output
-    return folder
+    return report_once("partial", 0, "-k", "cell_3 or preprocess", f"--images={image}")
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.parity.test_command_line import USAGE_ERROR, start
+from tests.parity.conftest import TrainingTrace
+from tests.parity.starting import USAGE_ERROR, start
 from tests.parity.training.conftest import STOPPED
 
-SMALL = ("--training", "--variant=mobile", "--image-size=97", "--threads=1")
 NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None\n"
 TABLE = r"^mobile-97 +(\S+) +([\d,]+) +(FAILED [\d,]+|0) "
 Run = Callable[..., tuple[int, str]]
@@ -21,16 +21,9 @@ def run(tmp_path: Path) -> Run:
     return partial(start, tmp_path)
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
-    """A run that passes: its exit code, what it said, and its trace."""
-    folder = tmp_path_factory.mktemp("recorded")
-    return *start(folder, *SMALL, "-q", f"--record={folder / 'training.h5'}"), folder / "training.h5"
-
-
 @pytest.mark.slow
-def test_a_run_judges_training_alone(recorded: tuple[int, str, Path]) -> None:
-    code, said, _ = recorded
+def test_a_run_judges_training_alone(training_trace: TrainingTrace) -> None:
+    code, said, _ = training_trace
     assert code == 0, said
     assert re.findall(TABLE, said, re.MULTILINE) == [
         ("training", "735", "0"),
@@ -46,21 +39,21 @@ def test_a_run_judges_training_alone(recorded: tuple[int, str, Path]) -> None:
 
 
 @pytest.mark.slow
-def test_a_trace_gives_the_same_without_tensorflow(recorded: tuple[int, str, Path], run: Run) -> None:
+def test_a_trace_gives_the_same_without_tensorflow(training_trace: TrainingTrace, run: Run) -> None:
     """Every figure in the table but the times."""
     table = r"^(mobile-97 +\S+ +[\d,]+ +0) +[\d.]* s* +(.*)$"
-    code, said = run("--training", f"--reference={recorded[2]}", "--threads=1", "-q", plugin=NO_TENSORFLOW)
+    code, said = run("--training", f"--reference={training_trace.path}", "--threads=1", "-q", plugin=NO_TENSORFLOW)
     assert code == 0, said
-    assert re.findall(table, said, re.MULTILINE) == re.findall(table, recorded[1], re.MULTILINE) != []
+    assert re.findall(table, said, re.MULTILINE) == re.findall(table, training_trace.said, re.MULTILINE) != []
 
 
 @pytest.mark.slow
 def test_a_gradient_that_is_lost_is_named_and_the_rest_told_as_behind_it(
-    recorded: tuple[int, str, Path], run: Run
+    training_trace: TrainingTrace, run: Run
 ) -> None:
     """Wherever it is lost, and though it is lost in front of another such place, too."""
     plugin = NO_TENSORFLOW + STOPPED
-    chosen = ["-k", "gradient or training", f"--reference={recorded[2]}", "--threads=1", "-q"]
+    chosen = ["-k", "gradient or training", f"--reference={training_trace.path}", "--threads=1", "-q"]
     code, said = run("--training", *chosen, plugin=plugin)
     assert code == 1
     gates = {gate: failed for gate, _, failed in re.findall(TABLE, said, re.MULTILINE)}
@@ -76,8 +69,8 @@ def test_a_gradient_that_is_lost_is_named_and_the_rest_told_as_behind_it(
     assert "downstream" in said
 
 
-def test_a_trace_is_used_for_what_it_holds(recorded: tuple[int, str, Path], run: Run) -> None:
-    code, said = run(f"--reference={recorded[2]}", "--threads=1")
+def test_a_trace_is_used_for_what_it_holds(training_trace: TrainingTrace, run: Run) -> None:
+    code, said = run(f"--reference={training_trace.path}", "--threads=1")
     assert code == USAGE_ERROR
     assert (
         "holds training, training-float32, statistics, loss, exact-gradient, gradient, gradient-float32, step" in said

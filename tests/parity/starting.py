@@ -1,0 +1,24 @@
+"""`pytest parity` as a user starts it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+USAGE_ERROR = int(pytest.ExitCode.USAGE_ERROR)
+
+
+def start(folder: Path, *arguments: str, plugin: str = "") -> tuple[int, str]:
+    """Runs `pytest parity` with arguments from the root: the exit code and all that it says, without a traceback."""
+    (folder / "extra_plugin.py").write_text(plugin)
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-m", "pytest", "-p", "extra_plugin", "parity", *arguments]
+    environment = os.environ | {"PYTHONPATH": path, "COLUMNS": "200"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    assert "Traceback (most recent call last)" not in said
+    assert "INTERNALERROR" not in said
+    return done.returncode, said
