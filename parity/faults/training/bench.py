@@ -55,7 +55,7 @@ class TrainingBench:
         self.parts = self.official.parts
         self.values = self.official.forward("float64")
         self.losses, self.gradients = self.official.backward("float64")
-        self.steps = {count: self.official.steps(count) for count in range(1, len(self.batches) + 1)}
+        self.steps = cache(self.official.steps)
 
     def judged(self, plant: Plant = lambda _model: None, batches: Sequence[Batch] | None = None) -> Judged:
         """A port that `plant` changed, not judged yet; on these batches, or the bench's."""
@@ -87,9 +87,9 @@ class TrainingBench:
             if goes_on(GRADIENT_FLOAT32):
                 judged.backward_float32(self.alone())
             if goes_on(STEP):
-                judged.update(self.steps[len(self.batches)])
+                judged.update(self.steps(len(self.batches)))
                 if not all(judged.results[STEP].values()):
-                    any(judged.look_at_steps(count, self.steps[count]) for count in range(1, len(self.batches)))
+                    any(judged.look_at_steps(count, self.steps(count)) for count in range(1, len(self.batches)))
         return judged.results
 
     def alone(self) -> OfficialAlone:
