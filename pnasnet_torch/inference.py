@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from pnasnet_torch.cell import Branch, Cell, Combination, Scope
+from pnasnet_torch.folding import first, fused
 from pnasnet_torch.genotype import PNASNET_5, CellPlan
 from pnasnet_torch.model import PNASNet
 from pnasnet_torch.operations import BatchNorm, Concat, SameMaxPool2d, SeparableConv2d
@@ -17,7 +17,6 @@ from pnasnet_torch.packed import PackedConv2d
 from pnasnet_torch.padding import same_padding
 from pnasnet_torch.program import Program, Step
 
-ALL = slice(None)
 INPUTS = NET, PREV = 0, 1  # of a cell: its first states, and slots of its program
 
 
@@ -38,7 +37,7 @@ def inference_form(model: PNASNet) -> PNASNet:
     with torch.device("meta"):
         form = PNASNet(replace(model.config, aux_image_size=None)).eval()
     form.add_module("conv0", Branch())
-    form.add_module("conv0_bn", _first(model.conv0, model.conv0_bn))
+    form.add_module("conv0_bn", first(model.conv0, model.conv0_bn))
     cells = [getattr(model, plan.scope) for plan, _ in model.cell_plans]
     # Outputs that are read without a ReLU, too: the first convolution's, and where a cell has no path to `prev`.
     raw = {0} | {prev for cell, (_, prev) in zip(cells, model.cell_plans, strict=True) if not cell.prev_path}
@@ -67,8 +66,8 @@ class InferenceCell(Scope):
         self.reduces_prev = cell.reduces_prev
         if self.reduces_prev:
             half = cell.path1_conv.out_channels
-            self.path1_bn = _fused(cell.path1_conv, cell.final_path_bn, slice(half))
-            self.path2_bn = _fused(cell.path2_conv, cell.final_path_bn, slice(half, None))
+            self.path1_bn = fused(cell.path1_conv, cell.final_path_bn, slice(half))
+            self.path2_bn = fused(cell.path2_conv, cell.final_path_bn, slice(half, None))
             self.final_path_bn = Concat()
             del self.concat
         self.prev_path = tuple(name for name in cell.prev_path if name in self._modules)
@@ -168,7 +167,7 @@ def _folded(scope: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     conv: nn.Conv2d | None = None
     for name, module in scope.named_children():
         if isinstance(module, BatchNorm) and conv is not None:
-            yield name, _fused(conv, module)
+            yield name, fused(conv, module)
         elif isinstance(module, nn.Conv2d):
             conv = module
         elif isinstance(module, SeparableConv2d):
@@ -210,24 +209,3 @@ def _branch(modules: Iterable[tuple[str, nn.Module]]) -> Branch:
     for name, module in modules:
         branch.add_module(name, module)
     return branch
-
-
-def _weights(conv: nn.Conv2d, bn: BatchNorm, channels: slice = ALL) -> tuple[Tensor, Tensor]:
-    """Weight and bias of `conv` with `channels` of `bn` behind it, computed in float64 and rounded once."""
-    state = bn.state_dict()
-    mean, var, gamma, beta = (
-        state[name].double()[channels] for name in ("running_mean", "running_var", "weight", "bias")
-    )
-    weight, bias = fuse_conv_bn_weights(conv.weight.double(), None, mean, var, bn.eps, gamma, beta)
-    return weight.to(conv.weight.dtype), bias.to(conv.weight.dtype)
-
-
-def _fused(conv: nn.Conv2d, bn: BatchNorm, channels: slice = ALL) -> PackedConv2d:
-    return PackedConv2d(conv, *_weights(conv, bn, channels))
-
-
-def _first(conv: nn.Conv2d, bn: BatchNorm) -> nn.Conv2d:
-    """The first convolution; its output, and so every map, lies in channels_last."""
-    first = deepcopy(conv)
-    first.weight, first.bias = (nn.Parameter(tensor) for tensor in _weights(conv, bn))
-    return first.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
