@@ -59,7 +59,8 @@ def test_every_layer_of_the_inference_form_passes(side: int) -> None:
         "float64": [],
         "float32": [],
     }
-    assert all(len(rows) > 300 for rows in results.values())
+    # Of 726: a change that hides more of them, or shows one that was not judged, is to be seen here.
+    assert {gate: len(rows) for gate, rows in results.items()} == {"float64": 323, "float32": 323}
 
 
 def test_a_fault_in_folding_is_found() -> None:
