@@ -1,8 +1,9 @@
 """The integer network: weights and images for which neither framework rounds anywhere, so both must agree bit for bit.
 
-Kernels are sparse with values -1, 0 and 1; a batch norm has integers for beta and mean, and pairs of gamma and
-variance that multiply by exactly -1 or 1. So every value is an integer, and exact as long as it fits the format: 24
-bits in float32, 53 in float64. What limits the density is growth with depth. Kernels with as many +1 as -1 grow least:
+Kernels are sparse with values -1, 0 and 1; a batch norm has integers for beta and mean, a power of 4 for variance +
+epsilon, and its root or minus that for gamma. So it multiplies by exactly 1 or -1, and nothing is rounded in whatever
+order a candidate computes it: as one scale, folded into a kernel, or compiled. Every value is an integer, and exact as
+long as it fits the format: 24 bits in float32, 53 in float64. What limits the density is growth with depth. Kernels with as many +1 as -1 grow least:
 they take differences, which also keeps channels from dying in the ReLUs.
 
 The mean over the map is no integer, but one correctly rounded quotient of integers on both sides. A last layer that
@@ -14,9 +15,11 @@ rounding of float64 alone, so far apart that every softmax value is exactly 0 or
 import hashlib
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
+
+from tf_reference.unit_scale import EPSILON
 
 # Values other than zero in each kernel of a depthwise convolution, and of any other one, at the least; up to which
 # area of the last map (pixels), over which the mean sums. Large at 331 (area 121) reaches 2^21.9 of 2^24 in float32,
@@ -25,13 +28,14 @@ DENSITY = {"float32": ((400, (2, 1)), (math.inf, (1, 1))), "float64": ((200, (4,
 LOGITS_SCALE = 2.0**70
 IMAGE_RANGE = 2
 BETA, MEAN = (1, 2), 1
+# Powers of 4 from which float32 and float64 can take epsilon, and add it again without rounding.
+POWERS_OF_4 = tuple(4.0**exponent for exponent in range(-4, 8))
 # Two images in one batch show what mixes them; float64 takes twice the memory, and one will do.
 BATCH = {"float32": 2, "float64": 1}
 # Values that are hashed at a time.
 CHUNK = 2**16
 
 Density = tuple[int, int]
-UnitScaleChoice = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
 def exact_images(height: int, width: int, dtype: str, seed: int) -> np.ndarray:
@@ -45,14 +49,12 @@ def exact_variables(
     dtype: str,
     map_area: int,
     seed: int,
-    unit_scales: UnitScaleChoice,
     density: Density | None = None,
 ) -> dict[str, np.ndarray]:
     """Weights of the integer network by TensorFlow name, exact in `dtype`.
 
-    `map_area` is the number of pixels that the last mean is over. `unit_scales` chooses gamma and
-    variance for a batch norm of so many channels, such that it multiplies by 1. Kernels have the `density` given, or
-    the highest that stays exact in a forward.
+    `map_area` is the number of pixels that the last mean is over. Kernels have the `density` given, or the highest that
+    stays exact in a forward.
     """
     density = density or next(density for area, density in DENSITY[dtype] if map_area <= area)
     variables = {name: _values(name, shape, density, map_area, seed) for name, shape in shapes.items()}
@@ -60,10 +62,10 @@ def exact_variables(
         scope, _, last = name.rpartition("/")
         if last == "gamma":
             rng = _generator(scope, seed)
-            # First the signs, which the network's values depend on: whichever pairs then fit gives the same values.
-            signs = rng.choice([-1, 1], shapes[name])
-            gamma, variables[f"{scope}/moving_variance"] = unit_scales(shapes[name][0], rng)
-            variables[name] = signs * gamma
+            signs, powers = rng.choice([-1, 1], shapes[name]), rng.choice(POWERS_OF_4, shapes[name])
+            variables[name] = signs * np.sqrt(powers)
+            # In the network's own format, so that adding epsilon there gives the power again.
+            variables[f"{scope}/moving_variance"] = powers.astype(dtype) - np.dtype(dtype).type(EPSILON)
     # Kernels stay float32, which holds their integers in half the memory; whoever runs them converts.
     return {name: array if array.ndim > 1 else array.astype(dtype) for name, array in variables.items()}
 
@@ -78,7 +80,7 @@ def _values(name: str, shape: tuple[int, ...], density: Density, map_area: int, 
     depthwise, other = density
     match name.rpartition("/")[2]:
         case "gamma" | "moving_variance":
-            return np.zeros(shape)  # chosen together, by the caller
+            return np.zeros(shape)  # drawn together, by the caller
         case "beta":
             return rng.integers(*BETA, shape, endpoint=True)
         case "moving_mean":

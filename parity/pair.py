@@ -28,6 +28,11 @@ class Pair:
         self.reference.assign(variables)
         self.port.load(variables)
 
+    def load_exact(self, variables: Mapping[str, np.ndarray]) -> None:
+        """Gives both the integer network's weights."""
+        self.reference.assign_exact(variables)
+        self.port.load_exact(variables)
+
     def official(self, images_nhwc: np.ndarray, layers: frozenset[str]) -> MutableMapping[str, Any]:
         """The official values (NHWC), or their digests, of those of `layers` that the official network has, by name."""
         return self.reference.run(images_nhwc, [layer for layer in self.reference.layers if layer in layers])

@@ -1,5 +1,6 @@
 """What conftest.py's hooks and fixtures delegate to: the session of a run, its report, and failures."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from parity.cases import DESELECTED, OPTIONS, Case, cases, is_unseen, selection
-from parity.environment import require_tensorflow
+from parity.environment import pin_torch, require_tensorflow
 from parity.parse import parse_options
 from parity.reference_option import one_running
 from parity.result import LayerResult
@@ -85,6 +86,9 @@ def running(session: pytest.Session) -> Iterator["ParitySession"]:
         recorder = start_recorder(config)
         observe = recorder.collector if recorder else observe_nothing
         options, chosen = config.stash[OPTIONS], selection(session.items, config.stash[OPTIONS])
+        pin_torch(options.threads)
+        # What was loaded and collected so far stays: the garbage collector need not walk it after each network.
+        gc.freeze()
         made = ParitySession(options, chosen, open_source(options, chosen), progress, evaluator, observe)
     if recorder:
         recorder.begin(made, evaluator)

@@ -53,6 +53,10 @@ class Port:
         """Takes the official variables; the model is filled with them when it is next used."""
         self._to_load = variables
 
+    def load_exact(self, variables: Mapping[str, np.ndarray]) -> None:
+        """Takes the integer network's: these round nowhere, in whatever order the port computes them."""
+        self.load(variables)
+
     def run(self, images_nhwc: np.ndarray, layers: frozenset[str], report: Callable[[str, np.ndarray], None]) -> None:
         """Calls `report` with each of `layers` (NHWC) as it arrives. Raises PortError for whatever the port raises."""
         capture(self.model, images_nhwc, layers, report)

@@ -13,7 +13,6 @@ from parity.options import PHOTOGRAPHS, Options, labelled
 from parity.training.batch import make_batches, with_aux_head
 from parity.training.official import DENSITY, IntegerGradients, LiveTraining, OfficialTraining, integer_gradients
 from pnasnet_torch import variant
-from pnasnet_torch.operations import BATCH_NORM_EPSILON
 from tf_reference import checkpoint
 from tf_reference.backward import backward_graph
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
@@ -22,7 +21,6 @@ from tf_reference.preprocess import decode_image, load_images
 from tf_reference.run import Reference
 from tf_reference.synthetic import synthetic_checkpoint
 from tf_reference.training import TrainingGraph, training_graph
-from tf_reference.unit_scale import unit_scales
 
 Variables = Mapping[str, np.ndarray]
 Knowledge = Literal["network", "values", "digests"]
@@ -43,6 +41,10 @@ class ReferenceRun(Protocol):
     def layers(self) -> Sequence[str]: ...
 
     def assign(self, values: Variables) -> None: ...
+
+    def assign_exact(self, values: Variables) -> None:
+        """Takes the integer network's variables, so that it computes with integers on this processor too."""
+        ...
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> MutableMapping[str, Any]:
         """The layers' values (NHWC) by name, or their digests where the source knows no more."""
@@ -160,13 +162,9 @@ class LiveSource:
         self, network: Network, graph: ReferenceGraph, density: exact.Density | None = None
     ) -> tuple[Variables, np.ndarray]:
         dtype, seed = graph.spec.dtype, self._options.seed
-
-        def choose(channels: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-            return unit_scales(channels, dtype, BATCH_NORM_EPSILON).choose(rng)
-
         shapes = {name: variable.shape for name, variable in graph.variables.items()}
         area = exact.map_area(graph.layers["final_layer.relu"].shape)
-        variables = exact.exact_variables(shapes, dtype, area, seed, choose, density)
+        variables = exact.exact_variables(shapes, dtype, area, seed, density)
         return variables, exact.exact_images(network.height, network.width, dtype, seed)
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:

@@ -1,6 +1,5 @@
 """What one pytest run computes, once, for the layers that it selected; and the verdict on each network that fails."""
 
-import gc
 from collections.abc import Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from parity.computing import Layers, Observe, Results, Step, no_progress, observ
 from parity.diagnosis.diagnose import diagnose
 from parity.diagnosis.examiner import Probe
 from parity.diagnosis.verdict import Verdict
-from parity.environment import pin_torch
 from parity.layers import Network, port_layers
 from parity.localize import Localization, localize
 from parity.options import Options
@@ -62,9 +60,6 @@ class ParitySession:
         self._turn = Turn(source, options.candidate)
         self._network: Network | None = None
         self._localized: dict[tuple[str, Network], Localization] = {}
-        pin_torch(options.threads)
-        # What was loaded and collected so far stays: the garbage collector need not walk it after each network.
-        gc.freeze()
 
     def result(self, gate: str, network: Network, name: str) -> LayerResult:
         """The verdict of `gate` on the layer `name` (for the structure gate also on a block)."""
@@ -167,14 +162,15 @@ class ParitySession:
         if gate.startswith("exact"):
             dtype = gate.removeprefix("exact-")
             variables, images = turn.exact_inputs(dtype)
-            pairs = [turn.pair(dtype, turn.graph(dtype).layers)]
-        else:
-            gate, variables, images = "float64", turn.variables(), turn.images()[:1]
-            dtypes = ("float64", "float32") if turn.source.knows == "network" else ("float64",)
-            pairs = [turn.pair(dtype, turn.graph(dtype).layers) for dtype in dtypes]
+            pair = turn.pair(dtype, turn.graph(dtype).layers)
+            pair.load_exact(variables)
+            return Probe(turn.network, gate, pair, images, variables)
+        variables, images = turn.variables(), turn.images()[:1]
+        dtypes = ("float64", "float32") if turn.source.knows == "network" else ("float64",)
+        pairs = [turn.pair(dtype, turn.graph(dtype).layers) for dtype in dtypes]
         for pair in pairs:
             pair.load(variables)
-        return Probe(turn.network, gate, pairs[0], images, variables, *pairs[1:])
+        return Probe(turn.network, "float64", pairs[0], images, variables, *pairs[1:])
 
     def _compute(self, gate: str, network: Network) -> Mapping[str, Results]:
         layers = {gate: names for (gate, other), names in self._selection.items() if other == network}

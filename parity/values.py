@@ -24,7 +24,7 @@ def exact(turn: Turn, dtype: str, layers: Layers, step: Step, observe: Observe) 
     with step(f"{network}: official network, integers in {dtype}"):
         pair = turn.pair(dtype, needed(dtype, layers))
         variables, images = turn.exact_inputs(dtype)
-        pair.load(variables)
+        pair.load_exact(variables)
         expected = pair.official(images, layers[gate])
 
     def judge(layer: str, actual: np.ndarray) -> LayerResult:

@@ -11,6 +11,7 @@ from tf_reference.compat import tensorflow
 from tf_reference.errors import InputError
 from tf_reference.graph import ReferenceGraph
 from tf_reference.layers import IMAGES
+from tf_reference.unit_scale import fitted
 
 # What a tensor is called by whoever asks for it.
 Key = TypeVar("Key", bound=Hashable)
@@ -75,6 +76,11 @@ class Reference:
         feed = {variable.value: values[name].astype(dtype, copy=False) for name, variable in self.variables.items()}
         if feed:  # TensorFlow refuses to run nothing
             self._session.run([variable.assign for variable in self.variables.values()], feed)
+
+    def assign_exact(self, values: Mapping[str, np.ndarray]) -> None:
+        """Sets the variables of an integer network, such that the batch norms multiply by exactly 1 or -1 on this
+        processor (`unit_scale`)."""
+        self.assign(fitted({name: values[name] for name in self.variables if name in values}))
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """The outputs of `layers` (default: all of the session's) for the images (N, H, W, 3), NHWC, by name.

@@ -1,69 +1,67 @@
-"""Pairs of gamma and variance with which a batch norm multiplies by exactly 1, on TensorFlow and in exact rounding.
+"""The scales of the integer network as this processor's TensorFlow has to be given them.
 
-Where variance + epsilon is a power of 4, and gamma its root, nothing is rounded in whatever order it is computed: those
-are taken where TensorFlow allows. But TensorFlow computes rsqrt in float32 from an approximate instruction of the
-processor: on some, rsqrt(1) is 1 - 2^-23 inside a vector and 1 in the channels left over behind the last whole one. So
-there are other candidates, for which correct rounding gives 1 in the usual order, and TensorFlow itself is asked,
-channel by channel, for which of all of them it gives 1 too.
+Each of its batch norms multiplies by gamma / sqrt(variance + epsilon), which is exactly 1 or -1. Correct rounding gives
+that in whatever order it is computed, since variance + epsilon is a power of 4 and gamma its root. But in float32
+TensorFlow takes the reciprocal root from an approximate instruction of the processor and one step of Newton's: on
+Intel, rsqrt(1) is 1 - 2^-23 inside of a vector, and 1 in the channels left over behind the last whole one.
+
+There TensorFlow alone gets another gamma, the one that makes up for it. With r the reciprocal root that it computes,
+taken for a power of 4 so that r = 2^k (1 + e) with a small e, the correctly rounded quotient 1 / r times r rounds to 1:
+if e is an even number of units of 2^-24, the quotient makes up for it but for e^2, and if it is odd, the quotient is
+rounded up by half a unit, which the product loses to the nearest even number. So there is always one.
 """
 
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
 
 import numpy as np
 
 from tf_reference.compat import tensorflow
 
-CANDIDATES = 256
-# Powers of 4 from which float32 and float64 can take the official epsilon, 0.001, and add it again without rounding.
-POWERS_OF_4 = tuple(4.0**exponent for exponent in range(-4, 8))
+# The official network's, as its source has it.
+EPSILON = 0.001
+# What an approximation of the processor may be off by, and a fitted gamma makes up for: anything more is something else.
+APPROXIMATION = 2.0**-20
+
+def fitted(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The integer network's `variables`, by TensorFlow name, with gammas by which TensorFlow multiplies exactly.
+
+    Raises ArithmeticError for a batch norm whose gamma cannot be fitted.
+    """
+    fitting = dict(variables)
+    for name in variables:
+        scope, _, last = name.rpartition("/")
+        if last == "gamma":
+            fitting[name] = _fitted_gamma(scope, variables[name], variables[f"{scope}/moving_variance"])
+    return fitting
 
 
-@dataclass(frozen=True)
-class UnitScales:
-    """`gamma[k]` and `variance[k]` make a unit scale in channel c where `fits[k, c]`; the first ones `in_any_order`."""
-
-    gamma: np.ndarray
-    variance: np.ndarray
-    fits: np.ndarray
-    in_any_order: int
-
-    def choose(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """A fitting pair for each channel, at random: gamma and variance, both (channels,)."""
-        if not self.fits.any(axis=0).all():
-            raise ArithmeticError("on this processor, TensorFlow's batch norm has no unit scale in some channels")
-        better = np.arange(len(self.fits))[:, None] < self.in_any_order
-        rows = np.where(self.fits, rng.random(self.fits.shape) + better, -1).argmax(axis=0)
-        return self.gamma[rows], self.variance[rows]
-
-
-@cache
-def unit_scales(channels: int, dtype: str, epsilon: float) -> UnitScales:
-    """The pairs for a batch norm of so many channels: fused in float32, unfused in float64, as in the official code."""
-    kind = np.dtype(dtype).type
-    powers = np.array(POWERS_OF_4, dtype) - kind(epsilon)
-    powers = powers[powers + kind(epsilon) == np.array(POWERS_OF_4, dtype)]
-    random = np.random.default_rng(channels).uniform(0.3, 3.0, CANDIDATES).astype(dtype)
-    variance = np.concatenate([powers, random])
-    inverse = kind(1) / np.sqrt(variance + kind(epsilon))
-    gamma = kind(1) / inverse
-    exact = inverse * gamma == 1
-    gamma, variance = gamma[exact], variance[exact]
-    fits = [
-        _factors(np.full(channels, g), np.full(channels, v), epsilon) == 1 for g, v in zip(gamma, variance, strict=True)
-    ]
-    return UnitScales(gamma, variance, np.stack(fits), len(powers))
+def _fitted_gamma(scope: str, gamma: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    signs, factors = np.sign(gamma), multipliers(gamma, variance)
+    near = np.abs(factors - signs) <= APPROXIMATION
+    # Where a factor is exact, dividing by 1 leaves gamma as it is.
+    other = np.where(near, gamma / np.abs(factors), gamma)
+    factors = multipliers(other, variance)
+    wrong = np.flatnonzero(factors != signs)
+    if wrong.size:
+        channel = int(wrong[0])
+        raise ArithmeticError(
+            f"on this processor, TensorFlow's batch norm {scope} multiplies channel {channel} by {factors[channel]!r} "
+            f"where gamma is {other[channel]!r} and the variance {variance[channel]!r}: expected "
+            f"{signs[channel]!r}; {wrong.size} of {gamma.size} channels are so"
+        )
+    return other
 
 
-def _factors(gamma: np.ndarray, variance: np.ndarray, epsilon: float) -> np.ndarray:
-    """What TensorFlow multiplies each channel by: its batch norm of ones."""
+def multipliers(gamma: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """What TensorFlow multiplies each channel by: its batch norm of ones, fused in float32, unfused in float64, as in
+    the official code. All three are (channels,)."""
     tf = tensorflow()
     one, zero = np.ones_like(variance), np.zeros_like(variance)
     factors: np.ndarray
     if variance.dtype == np.float64:
-        factors = tf.nn.batch_normalization(one, zero, variance, zero, gamma, epsilon).numpy()
+        factors = tf.nn.batch_normalization(one, zero, variance, zero, gamma, EPSILON).numpy()
     else:
         image = one.reshape(1, 1, 1, -1)
-        output, *_ = tf.compat.v1.nn.fused_batch_norm(image, gamma, zero, zero, variance, epsilon, is_training=False)
+        output, *_ = tf.compat.v1.nn.fused_batch_norm(image, gamma, zero, zero, variance, EPSILON, is_training=False)
         factors = output.numpy().ravel()
     return factors

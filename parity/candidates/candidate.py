@@ -29,6 +29,10 @@ class Side(Protocol):
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None: ...
 
+    def load_exact(self, variables: Mapping[str, np.ndarray]) -> None:
+        """Takes the integer network's variables."""
+        ...
+
     def results(
         self, gate: str, layers: frozenset[str], graph: ReferenceGraph, images_nhwc: np.ndarray, judge: Judge
     ) -> dict[str, LayerResult]:

@@ -111,8 +111,8 @@ class Engine:
     """`start` makes a runner from the filled model in its `form`, for images like those given.
 
     What it takes, `packages`, has to be installed. One that `follows` the model takes the weights that are loaded into
-    it later. One that `folds` batch norms is not judged with integers: the scales of that network are exactly 1 in the
-    usual order of operations, and where TensorFlow leaves no other choice (tf_reference.unit_scale), in no other.
+    it later. Whatever it folds, fuses or compiles, it is judged with integers too: they round nowhere in whatever order
+    they are added, and a batch norm's scale is a power of 2 wherever it is put (parity.exact).
     """
 
     start: Callable[[Tapped, Tensor, int], Runner] = _itself
@@ -120,13 +120,12 @@ class Engine:
     packages: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float32", "float64")
     follows: bool = False
-    folds: bool = False
 
 
 ENGINES = {
     "channels_last": Engine(form=_channels_last),
-    "inference": Engine(form=inference_form, folds=True),
-    "traced": Engine(_traced, form=inference_form, folds=True),
+    "inference": Engine(form=inference_form),
+    "traced": Engine(_traced, form=inference_form),
     "compile": Engine(_compile, follows=True),
     "export": Engine(_export),
     "onnxruntime": Engine(_onnxruntime, packages=("onnx", "onnxscript", "onnxruntime"), dtypes=("float32",)),
@@ -145,8 +144,7 @@ class EngineCandidate:
         if missing := [package for package in self.engine.packages if importlib.util.find_spec(package) is None]:
             raise InputError(f"{name} needs {', '.join(missing)}: python -m pip install {' '.join(missing)}")
         dtypes = self.engine.dtypes
-        exact = () if self.engine.folds else tuple(f"exact-{dtype}" for dtype in dtypes)
-        self.gates = (*exact, *sorted(dtypes, reverse=True))
+        self.gates = (*(f"exact-{dtype}" for dtype in dtypes), *sorted(dtypes, reverse=True))
         self.threads = threads
         # Starting takes minutes: the runners of models that take other weights.
         self.started: dict[tuple[Network, str, tuple[str, ...]], tuple[PNASNet, Runner]] = {}

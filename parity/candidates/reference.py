@@ -52,14 +52,18 @@ class ReferenceSide(Port):
         self._graph = graph
         self._threads = threads
         self._variables: Mapping[str, np.ndarray] = {}
+        self._exact = False
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
-        self._variables = variables
+        self._variables, self._exact = variables, False
+
+    def load_exact(self, variables: Mapping[str, np.ndarray]) -> None:
+        self._variables, self._exact = variables, True
 
     def run(self, images_nhwc: np.ndarray, layers: frozenset[str], report: Callable[[str, np.ndarray], None]) -> None:
         own = [layer for layer in self._graph.layers if layer in layers]
         with Reference(self._graph, own, self._threads) as reference:
-            reference.assign(self._variables)
+            (reference.assign_exact if self._exact else reference.assign)(self._variables)
             values = reference.run(images_nhwc)
         for layer in own:
             report(layer, values.pop(layer))

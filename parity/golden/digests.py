@@ -11,10 +11,8 @@ import numpy as np
 
 from parity import exact
 from parity.layers import Network, network_at
-from pnasnet_torch.operations import BATCH_NORM_EPSILON
 from tf_reference.cache import replacing
 from tf_reference.errors import InputError
-from tf_reference.unit_scale import POWERS_OF_4
 
 FOLDER = Path(__file__).parent
 # Odd and even, square and not; Large at its own size, where a map is halved that is even, and Mobile at its own.
@@ -84,15 +82,9 @@ def digest(array: np.ndarray) -> str:
 def make_inputs(
     network: Network, variables: Mapping[str, tuple[int, ...]], area: int, dtype: str
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The integer network's weights and images; `area` is that of the last map. TensorFlow has no say in them."""
-    made = exact.exact_variables(variables, dtype, area, SEED, lambda count, rng: _powers_of_4(count, dtype, rng))
+    """The integer network's weights and images; `area` is that of the last map."""
+    made = exact.exact_variables(variables, dtype, area, SEED)
     return made, exact.exact_images(network.height, network.width, dtype, SEED)
-
-
-def _powers_of_4(channels: int, dtype: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Gamma and variance of so many channels that multiply by 1, in whatever order it is computed: both are exact."""
-    powers = rng.choice(POWERS_OF_4, channels)
-    return np.sqrt(powers), powers.astype(dtype) - np.dtype(dtype).type(BATCH_NORM_EPSILON)
 
 
 def inputs_digest(variables: Mapping[str, np.ndarray], images_nhwc: np.ndarray) -> str:

@@ -115,7 +115,8 @@ class RecordedRun:
 
     def __init__(self, reference: Reference, recording: Recording, network: Network) -> None:
         self.layers = reference.layers
-        self.assign, self.replay, self.close = reference.assign, reference.replay, reference.close
+        self.assign, self.assign_exact = reference.assign, reference.assign_exact
+        self.replay, self.close = reference.replay, reference.close
         self._reference, self._recording, self._network = reference, recording, network
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> dict[str, np.ndarray]:

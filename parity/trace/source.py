@@ -117,6 +117,8 @@ class TraceRun:
     def assign(self, values: Variables) -> None:
         """Nothing: the trace holds what was computed with its own variables."""
 
+    assign_exact = assign
+
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> Values:
         role = self._roles.find(self._network, images_nhwc)
         if role is None:

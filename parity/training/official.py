@@ -177,7 +177,7 @@ def integer_gradients(
     spec, layers = graph.network.spec, graph.network.layers
     images, given = exact_images(spec.height, spec.width, "float64", seed), given_gradient(layers, seed)
     with BackwardReference(graph, threads) as reference:
-        reference.assign(variables)
+        reference.assign_exact(variables)
         found = reference.run(images), reference.backward(images, given)
     release_memory()
     return IntegerGradients(layers, variables, images, given, *found)

@@ -38,6 +38,10 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
             self.done.append("load")
             super().load(variables)
 
+        def load_exact(self, variables: Any) -> None:
+            self.done.append("load")
+            super().load_exact(variables)
+
         def close(self) -> None:
             self.done.append("close")
             super().close()

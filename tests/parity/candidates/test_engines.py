@@ -91,8 +91,8 @@ def test_an_engine_that_gives_too_few_layers_fails(
 
 def test_gates_are_those_of_the_dtypes_that_an_engine_has() -> None:
     assert EngineCandidate("onnxruntime", 1).gates == ("exact-float32", "float32")
-    assert EngineCandidate("inference", 1).gates == ("float64", "float32")
-    assert set(EngineCandidate("export", 1).gates) == {"exact-float32", "exact-float64", "float64", "float32"}
+    for name in ("inference", "export"):
+        assert set(EngineCandidate(name, 1).gates) == {"exact-float32", "exact-float64", "float64", "float32"}
 
 
 def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,9 @@ from parity.training.names import names
 from parity.training.official import DENSITY, given_gradient, integer_gradients
 from parity.training.port import make_model
 from pnasnet_torch import PNASNet
-from pnasnet_torch.operations import BATCH_NORM_EPSILON
 from tf_reference import official
 from tf_reference.backward import ROOT, BackwardGraph, backward_graph
 from tf_reference.graph import GraphSpec
-from tf_reference.unit_scale import unit_scales
 
 NETWORK = Network("mobile", 97, 97)
 LAYER = "cell_3.comb_iter_2.left.bn_sep_5x5_1"
@@ -36,12 +34,9 @@ def graph() -> BackwardGraph:
 def judge(graph: BackwardGraph) -> Judge:
     """The results on a port that `change` was done to."""
 
-    def choose(channels: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return unit_scales(channels, "float64", BATCH_NORM_EPSILON).choose(rng)
-
     shapes = {name: variable.shape for name, variable in graph.network.variables.items()}
     area = map_area(graph.network.layers[ROOT].shape)
-    official = integer_gradients(graph, exact_variables(shapes, "float64", area, 0, choose, DENSITY), 1, 0)
+    official = integer_gradients(graph, exact_variables(shapes, "float64", area, 0, DENSITY), 1, 0)
 
     def run(change: Callable[[PNASNet], object] = lambda _model: None) -> Results:
         def make(network: Network, training: bool) -> PNASNet:
