@@ -3,6 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from parity.policy import FLOAT64
+from parity.result import LayerResult
+
 # The layers that feed each layer, in the network's order; a name without an entry is an input.
 Feeders = Mapping[str, Sequence[str]]
 
@@ -21,10 +24,12 @@ def localize(
     passing: Collection[str],
     at_fault: Collection[str] = (),
     unreached: Collection[str] = (),
+    handing_on: Collection[str] = (),
 ) -> Localization:
     """A source fails while all layers that feed it pass, or is known to be `at_fault`; the rest is downstream.
 
-    A feeder that was not judged is looked through, to the layers that feed it. An `unreached` layer fails because the
+    Near a bound, a fault may pass in one layer and fail in the next: those `handing_on` pass, but are so near to it
+    that what fails behind them is explained by what fails before them. A feeder that was not judged is looked through, to the layers that feed it. An `unreached` layer fails because the
     port ended before it, and is a source only if nothing else explains why. A failing layer that `feeders` does not
     know has nothing behind it: it too is a source only if there is no other.
     """
@@ -33,7 +38,7 @@ def localize(
     downstream: dict[str, tuple[str, ...]] = {}
     for layer, inputs in feeders.items():
         behind = _union(roots.get(name, {}) for name in inputs)
-        if layer in passing:
+        if layer in passing and layer not in handing_on:
             behind = {}
         elif layer in failing:
             if layer in at_fault or (not behind and layer not in unreached):
@@ -51,3 +56,12 @@ def localize(
 
 def _union(groups: Iterable[Mapping[str, None]]) -> dict[str, None]:
     return {name: None for group in groups for name in group}
+
+
+def handing_on(gate: str, results: Mapping[str, LayerResult]) -> set[str]:
+    """The layers that pass the float64 gate, but nearer to its bound than any sound one.
+
+    The exact gates allow nothing, and by the float32 gate sound layers come as near to their bounds.
+    """
+    rows = results.items() if gate == "float64" else ()
+    return {layer for layer, result in rows if result and result.margin > FLOAT64.handed_on}

@@ -10,7 +10,7 @@ from parity.diagnosis.diagnose import diagnose
 from parity.diagnosis.examiner import Probe
 from parity.diagnosis.verdict import Verdict
 from parity.layers import Network, port_layers
-from parity.localize import Localization, localize
+from parity.localize import Localization, handing_on, localize
 from parity.options import Options
 from parity.policy import TRAINING_GATES
 from parity.references import ReferenceSource, TrainingSource
@@ -97,7 +97,7 @@ class ParitySession:
         failing = {name for name, result in rows.items() if not result}
         unreached = {name for name in failing if not rows[name].reached}
         feeders = {name: layer.inputs for name, layer in layers.items()}
-        return localize(feeders, failing, rows.keys() - failing, (), unreached)
+        return localize(feeders, failing, rows.keys() - failing, (), unreached, handing_on(gate, rows))
 
     def tallies(self) -> list[Tally]:
         """Of each network and gate that was computed so far."""

@@ -1,14 +1,15 @@
 """From a network's results to its verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from parity import structure
 from parity.capture import PortError
 from parity.diagnosis.examiner import Examiner, Probe
+from parity.diagnosis.hints import parameter_hints
 from parity.diagnosis.verdict import Source, Verdict
 from parity.layers import Network, layer_of
-from parity.localize import localize
+from parity.localize import handing_on, localize
 from parity.policy import GATES
 from parity.result import LayerResult
 from parity.structure import PortParts
@@ -40,9 +41,20 @@ def diagnose(
     """
     evidence = _Evidence(network, graph, results, parts, probe)
     at_fault = evidence.examiner.at_fault if evidence.examiner else ()
-    found = localize(graph.feeders, evidence.failures, evidence.passing, at_fault, evidence.unreached)
-    sources = [evidence.source(layer, closely=number < EXAMINED) for number, layer in enumerate(found.sources)]
-    return Verdict(str(network), tuple(sources), found.downstream)
+    near = handing_on("float64", results.get("float64", {}))
+    found = localize(graph.feeders, evidence.failures, evidence.passing, at_fault, evidence.unreached, near)
+    sources = {
+        layer: evidence.source(layer, closely=number < EXAMINED) for number, layer in enumerate(found.sources)
+    }
+    downstream = dict(found.downstream)
+    accumulated = [layer for layer, source in sources.items() if source.kind == "accumulated"]
+    for layer, behind in evidence.explained(accumulated).items():
+        del sources[layer]
+        downstream[layer] = behind
+        sources |= {name: evidence.within_its_bound(name) for name in behind if name not in sources}
+    order = {layer: number for number, layer in enumerate(graph.layers)}
+    named = sorted(sources.values(), key=lambda source: order.get(source.layer, len(order)))
+    return Verdict(str(network), tuple(named), downstream)
 
 
 class _Evidence:
@@ -129,4 +141,18 @@ class _Evidence:
             return Finding("float32 alone", (), replays)
         if problems := [result.problem for result in self.failures[layer].values() if result.problem]:
             return Finding("error", tuple(problems[:1]), replays)
-        return Finding("unjudged" if unjudged else "unconfirmed", (), replays)
+        if unjudged:
+            return Finding("unjudged", (), replays)
+        return Finding("unconfirmed" if examiner.differs_from_run_to_run(layer) else "accumulated", (), replays)
+
+    def explained(self, layers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Those of the failing layers that are explained by others before them, though those between them pass."""
+        return self.examiner.explained(layers) if self.examiner and layers else {}
+
+    def within_its_bound(self, layer: str) -> Source:
+        """A layer at fault that fails no gate: what is known of it is how it differs alone."""
+        assert self.examiner, "found by one"
+        examiner = Examiner(self.examiner.probe, [layer])
+        hints = tuple(parameter_hints(examiner.model, layer, examiner.probe.variables))
+        gates = tuple(gate for gate in GATES if gate in self.failures.get(layer, {}))
+        return Source(layer, gates, "within its bound", (examiner.replays[layer],), hints)

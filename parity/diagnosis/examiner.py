@@ -10,12 +10,15 @@ import numpy as np
 from parity import compare, metrics
 from parity.diagnosis.hints import Operation, mistake, parameter_hints
 from parity.diagnosis.relations import describe, same
-from parity.diagnosis.replay import Observed, observe, replay
+from parity.diagnosis.replay import Observed, observe, replaced, replay
 from parity.layers import Network, layer_of
 from parity.pair import Pair
 from parity.result import LayerResult
 from parity.subject import subject
 from tf_reference.layers import IMAGES
+
+# Alone, a sound layer takes this share of the float64 bound at most: its own few roundings, of 1e-16 each.
+SOUND_ALONE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,9 @@ class Examiner:
     def __init__(self, probe: Probe, layers: Sequence[str]) -> None:
         self.probe = probe
         self.graph = probe.pair.graph
-        self.model = probe.pair.port.model
-        common = subject(self.model).alone & self.graph.layers.keys()
+        # Finding the layers of a model takes longer than running one: it is done once.
+        self.model = subject(probe.pair.port.model)
+        common = self.model.alone & self.graph.layers.keys()
         self.official = self._official([layer for layer in layers if layer in common])
         known = self.official.keys()
         self.layers = [
@@ -70,13 +74,38 @@ class Examiner:
         return {layer: self._replay(layer) for layer in self.layers}
 
     def _replay(self, layer: str) -> LayerResult:
-        gate, network = self.probe.gate, str(self.probe.network)
         try:
             actual = replay(self.model, layer, self._inputs(layer))
         except Exception as error:  # whatever a faulty layer raises is its result
-            return LayerResult(gate, network, layer, problem=f"it raises {type(error).__name__}: {error}")
-        judge = compare.exact if gate.startswith("exact") else compare.float64
-        return judge(network, layer, actual, self.official[layer])
+            problem = f"it raises {type(error).__name__}: {error}"
+            return LayerResult(self.probe.gate, str(self.probe.network), layer, problem=problem)
+        return self._judge(layer, actual)
+
+    def _judge(self, layer: str, actual: np.ndarray) -> LayerResult:
+        """By the probe's gate."""
+        judge = compare.exact if self.probe.gate.startswith("exact") else compare.float64
+        return judge(str(self.probe.network), layer, actual, self.official[layer])
+
+    def differs_from_run_to_run(self, layer: str) -> bool:
+        """Whether the port, run twice more, gives other values at the layer, or now gives the right ones."""
+        first, second = (observe(self.model, self.probe.images, (), [layer]).outputs[layer] for _ in range(2))
+        return not np.array_equal(first, second, equal_nan=True) or bool(self._judge(layer, first))
+
+    def explained(self, layers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Which of these failing layers, that pass alone, fail because of layers before them that pass too; and of
+        which: those that differ when they are run alone, within their bounds, but by more than any sound one.
+
+        It is tried: with the official values in the place of theirs, the port has to pass.
+        """
+        before = {layer: _ancestors(self.graph.feeders, layer) for layer in layers}
+        everything = set().union(*before.values())
+        alone = Examiner(self.probe, [name for name in self.graph.layers if name in everything])
+        suspects = [name for name, result in alone.replays.items() if not result or result.margin > SOUND_ALONE]
+        with replaced(self.model, {name: alone.official[name] for name in suspects}):
+            outputs = observe(self.model, self.probe.images, (), layers).outputs
+        passing = [layer for layer, actual in outputs.items() if self._judge(layer, actual)]
+        behind = {layer: tuple(name for name in suspects if name in before[layer]) for layer in passing}
+        return {layer: names for layer, names in behind.items() if names}
 
     def replay_in_float32(self, layer: str) -> Iterator[LayerResult]:
         """The layer alone on TensorFlow's float32 inputs, measured from what TensorFlow makes of them in float64.
@@ -167,6 +196,17 @@ class Examiner:
         if found or (not parameters and (found := describe(actual, expected))):
             yield f"it gives: {found}"
         yield from parameters
+
+
+def _ancestors(feeders: Mapping[str, Sequence[str]], layer: str) -> set[str]:
+    """All layers that feed this one, through others or not."""
+    found: set[str] = set()
+    left = [layer]
+    while left:
+        new = [name for name in feeders.get(left.pop(), ()) if name not in found]
+        found.update(new)
+        left.extend(new)
+    return found
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:

@@ -42,7 +42,7 @@ def parameter_hints(model: PNASNet | Subject, layer: str, official: Variables) -
             actual = tensor.numpy().astype(np.float32)
             expected = official[name].astype(np.float32)
             if not np.array_equal(actual, expected):
-                found = describe(actual, expected) or _of_another(actual, official) or "other values"
+                found = describe(actual, expected) or _of_another(actual, official) or _other_values(actual, expected)
                 hints.append(f"{name}: {found}")
     return hints
 
@@ -53,6 +53,18 @@ def _of_another(actual: np.ndarray, official: Variables) -> str:
         if array.shape == actual.shape and np.array_equal(array.astype(actual.dtype), actual):
             return f"the values of {name}"
     return ""
+
+
+def _other_values(actual: np.ndarray, expected: np.ndarray) -> str:
+    """How many values differ, and one of them to its last bit: the difference may be no more than that."""
+    if actual.shape != expected.shape:
+        return "other values"
+    different = np.argwhere(actual != expected)
+    index = tuple(int(i) for i in different[0])
+    return (
+        f"{len(different):,} of {actual.size:,} values differ, such as {list(index)}: "
+        f"{actual[index]:.9g}, not {expected[index]:.9g}"
+    )
 
 
 def mistake(operation: Operation, actual: np.ndarray) -> str:

@@ -2,12 +2,13 @@
 
 import weakref
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from parity.capture import Inputs, PortError, dtype_of, run, to_nchw, to_nhwc
 from parity.subject import Subject, subject
@@ -35,6 +36,22 @@ def replay(model: PNASNet | Subject, layer: str, inputs: Sequence[np.ndarray]) -
         judged = subject(model)
         dtype = dtype_of(judged.module)
         return to_nhwc(judged.value(layer, judged.layers[layer](*(to_nchw(array, dtype) for array in inputs))))
+
+
+@contextmanager
+def replaced(model: PNASNet | Subject, values_nhwc: Mapping[str, np.ndarray]) -> Iterator[None]:
+    """The model, with these values in the place of what the layers give."""
+    judged = subject(model)
+
+    def hook(value_nhwc: np.ndarray) -> Callable[[nn.Module, object, Tensor], Tensor]:
+        return lambda _module, _inputs, output: to_nchw(value_nhwc, output.dtype).reshape(output.shape)
+
+    handles = [judged.layers[name].register_forward_hook(hook(value)) for name, value in values_nhwc.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def observe(

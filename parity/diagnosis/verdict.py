@@ -17,7 +17,12 @@ KINDS = {
     "extra": "the port has this layer, the official network does not",
     "not reported": "the port has this layer, but never runs it",
     "error": "the port raises an error here",
-    "unconfirmed": "run alone on TensorFlow's own inputs, it passes, and these do arrive: it differs from run to run",
+    "within its bound": "run alone on TensorFlow's own inputs, it differs, though within its bound; what fails behind it "
+    "passes with the official values in its place: the fault is in this operation or its parameters",
+    "unconfirmed": "run alone on TensorFlow's own inputs, it passes, and the port run again gives other values here: it "
+    "differs from run to run",
+    "accumulated": "run alone on TensorFlow's own inputs, it passes, and the port run again fails again: what arrives at "
+    "it differs, each within its bound, and no single layer before it explains that",
     "unjudged": "run alone on TensorFlow's own inputs, it passes: the fault lies before it, where nothing was judged",
     "float32 alone": "run alone in float64, it passes: the fault is in float32, where a replay takes TensorFlow itself",
     "not replayed": "it was not run alone: no gate compared values, or the reference does not hold what feeds it",
@@ -52,7 +57,8 @@ class Source:
         return ": ".join([self.layer, self.kind, *self.hints[:1]])
 
     def __str__(self) -> str:
-        lines = [f"{self.layer}: {self.kind} (fails {', '.join(self.gates)})", f"  {SAYS[self.kind]}"]
+        failed = f"fails {', '.join(self.gates)}" if self.gates else "fails no gate itself"
+        lines = [f"{self.layer}: {self.kind} ({failed})", f"  {SAYS[self.kind]}"]
         lines += [f"  replay in {replay.gate}: {_outcome(replay)}" for replay in self.replays]
         lines += [f"  {hint}" for hint in self.hints]
         if self.unjudged:

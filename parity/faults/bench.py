@@ -1,49 +1,179 @@
-"""One network with everything that is the same in all trials: TensorFlow's values, and sound models to plant in."""
+"""One network whose official values are computed once, and any number of changed ports that a session judges by them."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from parity import compare, metrics, structure
-from parity.diagnosis.diagnose import diagnose
-from parity.diagnosis.examiner import Probe
+from parity import structure
+from parity.candidates.candidate import NETWORK_GATES, Candidate
+from parity.capture import PortError
 from parity.diagnosis.verdict import Verdict
 from parity.faults.checks import Panel, Seen
 from parity.faults.plant import copied
 from parity.layers import WHOLE, Network
-from parity.pair import Pair
-from parity.port import Make, Port, make_model
+from parity.options import Options
+from parity.port import Port, make_model
+from parity.references import LiveSource, Variables
 from parity.result import LayerResult
-from parity.session import PROBES
-from parity.turn import Turn
+from parity.session import ParitySession
+from parity.structure import PortParts
 from pnasnet_torch import PNASNet
 from pnasnet_torch.weights import load_tf_variables
+from tf_reference.graph import ReferenceGraph
+from tf_reference.run import Reference
 
-Plant = Callable[[PNASNet], None]
-PortOf = Callable[[Network, str, Make], Port]
+Plant = Callable[[PNASNet], object]
 Values = Mapping[str, np.ndarray]
-EXACT = {"exact-float32": "float32", "exact-float64": "float64"}
-VALUE_GATES = {**EXACT, "float64": "float64", "float32": "float32"}
+GATES = tuple(gate for gate in NETWORK_GATES if gate != structure.GATE)
 
 
-class RememberedPair(Pair):
-    """Both networks, where TensorFlow has computed all its values for these weights and images already."""
+class RememberedSource(LiveSource):
+    """The official network of one setting. What it computed is kept, and so are its graphs, weights and images.
 
-    def __init__(self, pair: Pair, values: Values, port: Port) -> None:
-        self.graph, self.port = pair.graph, port
-        self.reference = _Remembered(pair, values)  # type: ignore[assignment]
+    `latest` has the values of its last run in each dtype.
+    """
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.latest: dict[str, Values] = {}
+        self._graphs: dict[str, ReferenceGraph] = {}
+        self._inputs: dict[str, tuple[Variables, np.ndarray]] = {}
+        self._running: dict[str, tuple[Reference, Variables | None]] = {}
+        self._values: dict[tuple[str, int, bytes], Values] = {}
+
+    def graph(self, network: Network, dtype: str) -> ReferenceGraph:
+        if dtype not in self._graphs:
+            self._graphs[dtype] = super().graph(network, dtype)
+        return self._graphs[dtype]
+
+    def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
+        return self._checkpoint_inputs(network)[0]
+
+    def images(self, network: Network) -> np.ndarray:
+        return self._checkpoint_inputs(network)[1]
+
+    def _checkpoint_inputs(self, network: Network) -> tuple[Variables, np.ndarray]:
+        if "" not in self._inputs:
+            self._inputs[""] = super().variables(network, self.graph(network, "float32")), super().images(network)
+        return self._inputs[""]
+
+    def exact_inputs(
+        self, network: Network, graph: ReferenceGraph, density: tuple[int, int] | None = None
+    ) -> tuple[Variables, np.ndarray]:
+        dtype = graph.spec.dtype
+        if dtype not in self._inputs:
+            self._inputs[dtype] = super().exact_inputs(network, graph, density)
+        return self._inputs[dtype]
+
+    def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> "RememberedRun":  # type: ignore[override]
+        return RememberedRun(self, graph, layers)
+
+    def values(self, graph: ReferenceGraph, variables: Variables, images_nhwc: np.ndarray) -> Values:
+        """Every layer's (NHWC), for weights that this source gave out and images of its."""
+        dtype = graph.spec.dtype
+        key = dtype, id(variables), images_nhwc.astype(dtype).tobytes()
+        if key not in self._values:
+            self._values[key] = self.running(graph, variables).run(images_nhwc)
+        self.latest[dtype] = self._values[key]
+        return self._values[key]
+
+    def running(self, graph: ReferenceGraph, variables: Variables) -> Reference:
+        """The official network with these weights."""
+        dtype = graph.spec.dtype
+        reference, assigned = self._running.get(dtype) or (Reference(graph, None, self._options.threads), None)
+        if assigned is not variables:
+            is_checkpoint = variables is self._inputs.get("", (None,))[0]
+            (reference.assign if is_checkpoint else reference.assign_exact)(variables)
+        self._running[dtype] = reference, variables
+        return reference
+
+    def release(self) -> None:
+        """Frees what runs."""
+        for reference, _ in self._running.values():
+            reference.close()
+        self._running.clear()
 
 
-class _Remembered:
-    def __init__(self, pair: Pair, values: Values) -> None:
-        self._values = values
-        self.layers = list(values)
-        self.replay = pair.reference.replay
+class RememberedRun:
+    """The official layers of the network in one dtype, as the source remembers them."""
 
-    def run(self, _images: np.ndarray, layers: Iterable[str]) -> dict[str, np.ndarray]:
-        return {layer: self._values[layer] for layer in layers}
+    def __init__(self, source: RememberedSource, graph: ReferenceGraph, layers: Sequence[str]) -> None:
+        self.layers = layers
+        self._source, self._graph = source, graph
+        self._variables: Variables = {}
+
+    def assign(self, values: Variables) -> None:
+        self._variables = values
+
+    assign_exact = assign
+
+    def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        values = self._source.values(self._graph, self._variables, images_nhwc)
+        return {layer: values[layer] for layer in (self.layers if layers is None else layers)}
+
+    def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        return self._source.running(self._graph, self._variables).replay(layer, inputs)
+
+    def close(self) -> None:
+        """Nothing: the next port is judged by the same values."""
+
+
+class PlantedCandidate:
+    """The port as `plant` changes it, once it has its weights; layers that are `folded` into others are not visible."""
+
+    name = "the port, changed"
+    gates: Sequence[str] = NETWORK_GATES
+    runs_alone = True
+
+    def __init__(self, plant: Plant, sound: Callable[[str, Variables], PNASNet], folded: Collection[str] = ()) -> None:
+        self._plant, self._sound, self._folded = plant, sound, frozenset(folded)
+        self._parts: PortParts | None = None
+
+    def refuses(self, _network: Network) -> str:
+        return ""
+
+    def unseen(self, _network: Network) -> frozenset[str]:
+        return self._folded
+
+    def side(self, network: Network, dtype: str) -> "PlantedPort":
+        return PlantedPort(network, dtype, self._plant, self._sound)
+
+    def parts(self, network: Network) -> PortParts:
+        def make(network: Network, dtype: str) -> PNASNet:
+            model = make_model(network, dtype)
+            self._plant(model)
+            return model
+
+        if self._parts is None:
+            self._parts = structure.port_parts(network, make)._replace(unseen=self._folded)
+        return self._parts
+
+
+class PlantedPort(Port):
+    """One network of it in one dtype: each time it is given weights, a copy of the sound model is changed anew."""
+
+    def __init__(
+        self, network: Network, dtype: str, plant: Plant, sound: Callable[[str, Variables], PNASNet]
+    ) -> None:
+        super().__init__(network, dtype)
+        self._plant, self._sound = plant, sound
+        self._variables: Variables = {}
+        self._planted: PNASNet | None = None
+
+    def load(self, variables: Variables) -> None:
+        self._variables, self._planted = variables, None
+
+    @property
+    def model(self) -> PNASNet:
+        if self._planted is None:
+            model = copied(self._sound(self.dtype, self._variables))
+            try:
+                self._plant(model)
+            except Exception as error:
+                raise PortError("", error) from error
+            self._planted = model
+        return self._planted
 
 
 @dataclass(frozen=True)
@@ -62,91 +192,56 @@ class Trial:
 
 
 class Bench:
-    """The networks of `turn`, in both dtypes, with the integers and with the checkpoint on its images."""
+    """The one network of `options`, with the integers and with the checkpoint on its images.
 
-    def __init__(self, turn: Turn) -> None:
-        self.network = turn.network
-        self.graph = turn.graph("float32")
-        self.images = turn.images()
-        self._turn = turn
-        self._inputs: dict[str, np.ndarray] = {}
-        self._values: dict[str, Values] = {}
-        self._sound: dict[str, PNASNet] = {}
-        self._variables: dict[str, Values] = {}
+    Trials are sessions as `pytest parity` has them: the same gates, image by image, and the same verdict.
+    """
+
+    def __init__(self, options: Options, checks: bool = False) -> None:
+        """With the simpler `checks` beside the gates, which take longer than these."""
+        (self.network,) = options.networks
+        self._checks = checks
+        self.source = RememberedSource(options)
+        self.graph = self.source.graph(self.network, "float32")
+        self._options = options
+        self._sound: dict[tuple[str, int], PNASNet] = {}
         self._known: dict[str, tuple[np.ndarray, dict[str, bool]]] = {}
-        for gate in VALUE_GATES:  # the checkpoint last: it stays in the official networks
-            inputs = turn.exact_inputs(VALUE_GATES[gate]) if gate in EXACT else (turn.variables(), self.images)
-            self._prepare(gate, *inputs)
-        truth, single = self._values["float64"], self._values["float32"]
-        self._official = {layer: metrics.distance(single[layer], truth[layer]) for layer in truth}
-        self._independent = min(metrics.independent_neighbourhoods(image) for image in self.images)
 
-    def _prepare(self, gate: str, variables: Values, images: np.ndarray) -> None:
-        dtype = VALUE_GATES[gate]
-        pair = self._pair(gate)
-        pair.reference.assign(variables)
-        self._variables[gate], self._inputs[gate] = variables, images
-        self._values[gate] = pair.reference.run(images)
-        self._sound[gate] = make_model(self.network, dtype)
-        load_tf_variables(self._sound[gate], variables)
+    def sound(self, dtype: str, variables: Variables) -> PNASNet:
+        """The port with these weights, which the source gave out; it is to be copied."""
+        key = dtype, id(variables)
+        if key not in self._sound:
+            self._sound[key] = make_model(self.network, dtype)
+            load_tf_variables(self._sound[key], variables)
+        return self._sound[key]
 
-    def _pair(self, gate: str) -> Pair:
-        dtype = VALUE_GATES[gate]
-        return self._turn.pair(dtype, self._turn.graph(dtype).layers)
+    def trial(self, plant: Plant, hidden: Collection[str] = (), folded: Collection[str] = ()) -> Trial:
+        """All gates on the port as `plant` changes it; the layers `hidden` are not selected."""
+        return self.judge(PlantedCandidate(plant, self.sound, folded), hidden)
 
-    def trial(self, plant: Plant, hidden: Collection[str] = (), port_of: PortOf = Port) -> Trial:
-        """All gates and checks on the port as `plant` changes it; the layers `hidden` are not looked at."""
-
-        def make(network: Network, dtype: str) -> PNASNet:
-            model = make_model(network, dtype)
-            plant(model)
-            return model
-
-        parts = structure.port_parts(self.network, make)
-        layers = frozenset(parts.layers or self.graph.layers) - frozenset(hidden)
-        results = {structure.GATE: structure.compare_parts(self.network, self.graph, {*layers, WHOLE}, parts)}
+    def judge(self, candidate: Candidate, hidden: Collection[str] = ()) -> Trial:
+        """All gates on a candidate, and the checks."""
+        own = candidate.parts(self.network).layers or self.graph.layers.keys()
+        layers = frozenset(own) - frozenset(hidden) - candidate.unseen(self.network)
+        selection = {(gate, self.network): layers for gate in GATES if gate in candidate.gates}
+        if structure.GATE in candidate.gates:
+            selection = {(structure.GATE, self.network): layers | {WHOLE}, **selection}
         panel = Panel(self._known)
-        ports = {gate: port_of(self.network, dtype, self._maker(gate, plant)) for gate, dtype in VALUE_GATES.items()}
-        for gate, port in ports.items():
-            judge = partial(self._judge, gate, panel)
-            results[gate] = port.results(gate, layers, self._pair(gate).graph, self._inputs[gate], judge)
-        if any(not result.reached for result in results["float32"].values()):
+
+        def observe(result: LayerResult, actual: np.ndarray, truth: np.ndarray) -> None:
+            if self._checks and result.gate == "float32":
+                panel.see(Seen(result.layer, actual, self.source.latest["float32"][result.layer], truth))
+
+        session = ParitySession(
+            replace(self._options, candidate=candidate), selection, self.source, observe=observe
+        )
+        for gate, network in selection:
+            session.result(gate, network, next(iter(layers)))
+        session.close()
+        results = session.results[self.network]
+        if self._checks and any(not result.reached for result in results["float32"].values()):
             panel.crash()
-        failed = [gate for gate in PROBES if not all(results[gate].values())]
-        verdict = None
-        if failed or not all(results[structure.GATE].values()):
-            rows = {
-                gate: {name: row for name, row in by_name.items() if name != WHOLE} for gate, by_name in results.items()
-            }
-            probe = self._probe(failed[0], ports) if failed else None
-            verdict = diagnose(self.network, self.graph, rows, parts, probe)
-        return Trial(results, panel.alarms, verdict)
+        return Trial(results, panel.alarms, session.verdicts[0] if session.verdicts else None)
 
-    def _maker(self, gate: str, plant: Plant) -> Make:
-        """Makes the sound model, its weights loaded, and plants in it."""
-
-        def make(_network: Network, _dtype: str) -> PNASNet:
-            model = copied(self._sound[gate])
-            plant(model)
-            return model
-
-        return make
-
-    def _judge(self, gate: str, panel: Panel, layer: str, actual: np.ndarray) -> LayerResult:
-        network, expected = str(self.network), self._values[gate][layer]
-        if gate in EXACT:
-            return compare.exact(network, layer, actual, expected)
-        if gate == "float64":
-            return compare.float64(network, layer, actual, expected)
-        truth = self._values["float64"][layer]
-        panel.see(Seen(layer, actual, expected, truth))
-        return compare.float32(network, layer, actual, truth, self._official[layer], self._independent)
-
-    def _probe(self, gate: str, ports: Mapping[str, Port]) -> Probe:
-        def side(gate: str) -> Pair:
-            return RememberedPair(self._pair(gate), self._values[gate], ports[gate])
-
-        single = None
-        if gate not in EXACT:
-            gate, single = "float64", side("float32")
-        return Probe(self.network, gate, side(gate), self._inputs[gate], self._variables[gate], single)
+    def close(self) -> None:
+        self.source.release()

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.localize import Localization, localize
+from parity.localize import Localization, handing_on, localize
+from parity.result import Check, LayerResult
 
 CHAIN = {"a": ["images"], "b": ["a"], "c": ["b"], "d": ["c"]}
 # a feeds both sides, which meet in d; e follows.
@@ -75,6 +76,25 @@ def test_a_layer_that_was_not_judged_is_looked_through() -> None:
     assert found(CHAIN, "a d", unjudged="b c") == Localization(("a",), {"d": ("a",)})
     assert found(CHAIN, "d", unjudged="b c") == Localization(("d",), {})
     assert found(DIAMOND, "left e", unjudged="d right") == Localization(("left",), {"e": ("left",)})
+
+
+def test_a_layer_that_passes_near_its_bound_hands_on_what_fails_before_it() -> None:
+    """And nothing where nothing fails before it."""
+    passing = {"b", "c"}
+    near = localize(CHAIN, ["a", "d"], passing, handing_on=["b", "c"])
+    assert near == Localization(("a",), {"d": ("a",)})
+    assert localize(CHAIN, ["a", "d"], passing, handing_on=["b"]) == Localization(("a", "d"), {})
+    assert localize(CHAIN, ["d"], {"a", *passing}, handing_on=["b", "c"]) == Localization(("d",), {})
+
+
+def test_only_the_float64_gate_tells_who_hands_on() -> None:
+    """By the float32 gate, sound layers come near to their bounds."""
+    rows = {
+        name: LayerResult("float64", "mobile-224", name, (Check("relative L2", measured, 1e-10),))
+        for name, measured in (("sound", 1e-13), ("near", 9e-11), ("failing", 2e-10))
+    }
+    assert handing_on("float64", rows) == {"near"}
+    assert handing_on("float32", rows) == set()
 
 
 def test_a_layer_that_passes_is_not_looked_through() -> None:

@@ -12,7 +12,6 @@ from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
 from parity.pair import Pair
 from parity.port import Port, make_model
-from parity.references import LiveSource
 from parity.turn import Turn
 from pnasnet_torch import PNASNet
 from pnasnet_torch.weights import load_tf_variables
@@ -23,23 +22,19 @@ Examine = Callable[..., Examiner]
 
 
 @pytest.fixture(scope="package")
-def turn() -> Iterator[Turn]:
-    """The network's turn, on one photograph; one thread is quicker on maps as small as these."""
+def bench() -> Iterator[Bench]:
+    """On one photograph; one thread is quicker on maps as small as these."""
     pin_torch(1)
-    turn = Turn(LiveSource(Options((NETWORK,), None, (PHOTOGRAPHS / "chelsea.jpg",), ("official",), 0, 1, ())))
-    turn.begin(NETWORK)
-    yield turn
-    turn.close()
+    bench = Bench(Options((NETWORK,), None, (PHOTOGRAPHS / "chelsea.jpg",), ("official",), 0, 1, ()))
+    yield bench
+    bench.close()
 
 
 @pytest.fixture(scope="package")
-def bench(turn: Turn) -> Bench:
-    return Bench(turn)
-
-
-@pytest.fixture(scope="package")
-def examine(turn: Turn) -> Examine:
+def examine(bench: Bench) -> Examine:
     """Takes a fault and the names of layers, and examines these as the float64 gate runs them."""
+    turn = Turn(bench.source)
+    turn.begin(NETWORK)
     variables, images = turn.variables(), turn.images()
     layers = turn.graph("float64").layers
     for dtype in ("float64", "float32"):

@@ -1,11 +1,12 @@
 """The verdict on the real network beside TensorFlow: each kind of fault, where it lies, and what only follows it."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from parity import structure
 from parity.diagnosis.diagnose import diagnose
@@ -49,10 +50,15 @@ def another_number_of_classes(model: PNASNet) -> None:
     plant.part(model, "final_layer").FC = nn.Linear(layer.in_features, 1000, dtype=layer.weight.dtype)
 
 
-def wrong_at_first(model: PNASNet) -> None:
-    """The first forward differs from all that follow."""
-    forwards = iter([torch.neg])
-    plant.after(model, POOL, lambda x: next(forwards, torch.clone)(x))
+def wrong_at_first() -> Fault:
+    """The forwards that the four gates look at differ from all that follow."""
+    forwards = iter([torch.neg] * 4)
+    return lambda model: plant.after(model, POOL, lambda x: next(forwards, torch.clone)(x) if x.numel() else x)
+
+
+def is_real(values: Tensor) -> bool:
+    """Not those of the integer network, which has other weights than the checkpoint's."""
+    return not torch.equal(values, values.round())
 
 
 class Expected(NamedTuple):
@@ -114,7 +120,12 @@ EXPECTED = {
         "it gets the output of cell_4.beginning_bn, not cell_4.1x1",
     ),
     "cannot be made": Expected(broken, "conv0", "error", "the port fails with ValueError: planted"),
-    "unconfirmed": Expected(wrong_at_first, POOL, "unconfirmed"),
+    "unconfirmed": Expected(wrong_at_first(), POOL, "unconfirmed"),
+    "accumulated": Expected(
+        lambda model: plant.before(model, "cell_3.1x1", lambda x: x * (1 + 2e-10) if is_real(x) else x),
+        "cell_3.1x1",
+        "accumulated",
+    ),
 }
 
 
@@ -134,7 +145,7 @@ def test_a_fault_is_found_where_it_lies(bench: Bench, name: str) -> None:
 def test_every_kind_of_fault_is_tried() -> None:
     """Those that depend on what was selected, or on the reference, have tests of their own."""
     tried = {expected.kind for expected in EXPECTED.values()}
-    assert tried == KINDS.keys() - {"not replayed", "unjudged", "float32 alone"}
+    assert tried == KINDS.keys() - {"not replayed", "unjudged", "float32 alone", "within its bound"}
 
 
 def test_a_sound_port_needs_no_verdict(bench: Bench) -> None:
@@ -239,6 +250,85 @@ def test_of_many_sources_all_are_named(bench: Bench, monkeypatch: pytest.MonkeyP
     assert first.replays
     assert first.hints
     assert (second.replays, second.hints, third.replays, third.hints) == ((), (), (), ())
+
+
+def last_bit(parameter: str, layer: str) -> Fault:
+    """The largest value of a parameter of the checkpoint moved by the last bit of a float32; integers stay."""
+
+    def moved(values: Tensor) -> Tensor:
+        if not is_real(values):
+            return values
+        flat = values.float().flatten()
+        place = flat.abs().argmax()
+        flat[place] = torch.nextafter(flat[place], torch.tensor(torch.inf))
+        return flat.reshape(values.shape).to(values.dtype)
+
+    return lambda model: plant.change(model, layer, parameter, moved)
+
+
+ONE_BIT = [
+    ("weight", "conv0"),
+    ("running_mean", "cell_4.beginning_bn"),
+    ("bias", "cell_7.comb_iter_1.left.bn_sep_7x7_2"),
+    *(
+        pytest.param(*row, marks=pytest.mark.slow)
+        for row in (
+            ("weight", "cell_stem_1.comb_iter_2.left.separable_5x5_1.depthwise"),
+            ("weight", "cell_3.1x1"),
+            ("weight", "cell_8.comb_iter_4.left.separable_3x3_2.pointwise"),
+            ("running_mean", "conv0_bn"),
+            ("bias", "cell_2.comb_iter_2.right.bn_sep_3x3_1"),
+            ("bias", "final_layer.FC"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("parameter", "layer"), ONE_BIT)
+def test_the_last_bit_of_one_value_has_one_culprit(bench: Bench, parameter: str, layer: str) -> None:
+    verdict = verdict_on(bench, last_bit(parameter, layer))
+    (source,) = verdict.sources
+    assert (source.layer, source.kind, source.gates) == (layer, "operation", ("float64",))
+    assert re.search(r": 1 of [\d,]+ values differ, such as \[[\d, ]+\]: -?[\d.]+, not -?[\d.]+$", source.hints[0])
+
+
+def nudged(parameter: str, layer: str, share: float) -> Fault:
+    """The largest value of a parameter of the checkpoint moved by this share of it, in float64 alone."""
+
+    def moved(values: Tensor) -> Tensor:
+        flat = values.clone().flatten()
+        if values.dtype == torch.float64 and is_real(values):
+            flat[flat.abs().argmax()] *= 1 + share
+        return flat.reshape(values.shape)
+
+    return lambda model: plant.change(model, layer, parameter, moved)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "layer", "margin", "kind"),
+    [
+        ("running_mean", "cell_4.beginning_bn", 0.9, "within its bound"),
+        ("weight", "cell_3.1x1", 1.1, "operation"),
+        pytest.param("weight", "conv0", 0.5, "within its bound", marks=pytest.mark.slow),
+        pytest.param("weight", "cell_3.1x1", 0.9, "within its bound", marks=pytest.mark.slow),
+        pytest.param("weight", "conv0", 1.1, "operation", marks=pytest.mark.slow),
+        pytest.param("bias", "cell_2.comb_iter_2.right.bn_sep_3x3_1", 0.9, "within its bound", marks=pytest.mark.slow),
+        pytest.param("bias", "cell_2.comb_iter_2.right.bn_sep_3x3_1", 1.5, "operation", marks=pytest.mark.slow),
+    ],
+)
+def test_near_its_bound_a_fault_has_one_culprit(
+    bench: Bench, parameter: str, layer: str, margin: float, kind: str
+) -> None:
+    """Layers behind it pass and fail by turns, and it may pass itself: what fails is behind it all the same."""
+    share = 1e-6
+    measured = bench.trial(nudged(parameter, layer, share)).results["float64"][layer].margin
+    trial = bench.trial(nudged(parameter, layer, share * margin / measured))
+    failing = {name for name, result in trial.results["float64"].items() if not result}
+    assert trial.results["float64"][layer].margin == pytest.approx(margin, rel=0.01)
+    assert trial.verdict
+    assert [(source.layer, source.kind) for source in trial.verdict.sources] == [(layer, kind)]
+    assert trial.verdict.downstream.keys() == failing - {layer}
+    assert str(trial.verdict.sources[0])
 
 
 def structure_alone(bench: Bench, make: Callable[[Network, str], PNASNet]) -> Verdict:

@@ -218,7 +218,7 @@ def test_what_follows_a_layer_that_never_runs_is_not_at_fault(examine: Examine) 
     assert list(examiner.arrivals(CONV)) == [f"it gets the output of cell_4.cell_output.concat, not {layer}"]
 
 
-def test_tensorflow_is_asked_for_what_the_layers_need(examine: Examine, turn: object) -> None:
+def test_tensorflow_is_asked_for_what_the_layers_need(examine: Examine) -> None:
     """Their own values and those that feed them, and the images as they are given to both sides."""
     examiner = examine(sound, "conv0", ADD)
     graph: ReferenceGraph = examiner.graph

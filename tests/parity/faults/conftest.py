@@ -6,16 +6,16 @@ import pytest
 
 from parity.environment import pin_torch
 from parity.faults.bench import Bench
-from parity.faults.campaign import EVEN, make_turn
+from parity.faults.campaign import EVEN, make_bench
 from parity.faults.sites import Places
 
 
 @pytest.fixture(scope="session")
 def bench() -> Iterator[Bench]:
     pin_torch(1)  # quicker on maps as small as these
-    turn = make_turn(EVEN, 1)
-    yield Bench(turn)
-    turn.close()
+    bench = make_bench(EVEN, 1)
+    yield bench
+    bench.close()
 
 
 @pytest.fixture(scope="session")
