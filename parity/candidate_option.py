@@ -29,13 +29,22 @@ def candidate_of(config: pytest.Config) -> "Candidate | None":
         raise pytest.UsageError(f"--candidate: {error}") from error
 
 
-def admitted(config: pytest.Config, networks: tuple[Network, ...], candidate: "Candidate") -> tuple[Network, ...]:
-    """The networks that the candidate has. One that was asked for and that it has not is an error; a variant was not
-    asked for where none was named."""
-    refused = {network: reason for network in networks if (reason := candidate.refuses(network))}
+def admitted(
+    config: pytest.Config, networks: tuple[Network, ...], candidate: "Candidate"
+) -> tuple[tuple[Network, ...], tuple[str, ...]]:
+    """The networks that the candidate has, and why it is not judged on the others.
+
+    One that was asked for and that it has not is an error. A variant is asked for by its name, a size by `--image-size`
+    for the variants that the candidate has at any of the sizes.
+    """
+    refused = {network: candidate.refuses(network) for network in networks if candidate.refuses(network)}
     having = tuple(network for network in networks if network not in refused)
-    named = config.getoption("variant") or [network.variant for network in having]
-    asked = [network for network in refused if not having or network.variant in named]
-    if asked and (not having or config.getoption("variant") or config.getoption("image_size")):
-        raise pytest.UsageError(f"--candidate {candidate.name} cannot be judged as {asked[0]}: {refused[asked[0]]}")
-    return having
+    variants = {network.variant for network in having}
+    named = set(config.getoption("variant") or ())
+    sizes_are_asked = bool(config.getoption("image_size"))
+    for network, reason in refused.items():
+        variant_is_asked = network.variant in named and network.variant not in variants
+        size_is_asked = sizes_are_asked and network.variant in (named or variants)
+        if not having or variant_is_asked or size_is_asked:
+            raise pytest.UsageError(f"--candidate {candidate.name} cannot be judged as {network}: {reason}")
+    return having, tuple(f"{network} is left out: {reason}" for network, reason in refused.items())

@@ -105,6 +105,7 @@ def header(options: "Options") -> list[str]:
     lines = [
         *_machine(found),
         f"{', '.join(map(str, options.networks))}: {options.judged} against {found['reference']}",
+        *(f"  {line}" for line in options.left_out),
     ]
     if recorded and options.stored:
         lines += [f"  made from {recorded['reference']} {recorded.get('created', '')}".rstrip()]

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
-# Image sizes (pixels) at which a variant is judged unless others are asked for: where known ports match, and do not.
-DEFAULT_SIZES = {"large": ("331", "323"), "mobile": ("224",)}
+# Image sizes (pixels) of the evaluation on ImageNet unless others are asked for: where known ports match, and do not.
+EVALUATION_SIZES = {"large": ("331", "323"), "mobile": ("224",)}
+# Small and not square, as a port that takes rows for columns is right on a square. Each map that is halved has even rows
+# (48, 24, 12, 6) and odd columns (65, 33, 17, 9), so that all of them are padded differently.
+NOT_SQUARE = "97x131"
+# Those at which layers are judged.
+DEFAULT_SIZES = {variant: (*sizes, NOT_SQUARE) for variant, sizes in EVALUATION_SIZES.items()}
 # The name of all blocks together, where a test is about the network as a whole.
 WHOLE = "whole"
 

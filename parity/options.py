@@ -71,6 +71,8 @@ class Options:
     stored: "StoredSource | None" = field(default=None, compare=False)
     candidate: "Candidate | None" = field(default=None, compare=False)
     training: bool = False
+    # Why the candidate is not judged on some of the networks that a plain run has.
+    left_out: tuple[str, ...] = ()
 
     @property
     def gates(self) -> tuple[str, ...]:
@@ -133,7 +135,7 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         metavar="SIZE",
         help="pixels: a side such as 331, or HEIGHTxWIDTH such as 300x480; repeatable "
-        "(default: large 331 and 323, mobile 224)",
+        "(default: large 331, 323 and 97x131, mobile 224 and 97x131)",
     )
     group.addoption(
         "--checkpoint",

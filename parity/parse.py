@@ -39,8 +39,9 @@ def parse_options(config: pytest.Config, settings: Settings | None = None) -> Op
     stored = _stored(config, *references) if is_stored(references[0]) else None
     networks = _stored_networks(config, stored) if stored else _networks(config, variants, references)
     candidate = candidate_of(config)
+    judged, left_out = admitted(config, networks, candidate) if candidate else (networks, ())
     return Options(
-        networks=admitted(config, networks, candidate) if candidate else networks,
+        networks=judged,
         checkpoint=settings.checkpoint if settings else _checkpoint(config, networks),
         images=_images(config),
         references=references,
@@ -53,6 +54,7 @@ def parse_options(config: pytest.Config, settings: Settings | None = None) -> Op
         stored=stored,
         candidate=candidate,
         training=training_of(config, networks),
+        left_out=left_out,
     )
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from parity import exact
-from parity.layers import Network, network_at
+from parity.layers import NOT_SQUARE, Network, network_at
 from tf_reference.cache import replacing
 from tf_reference.errors import InputError
 
 FOLDER = Path(__file__).parent
 # Odd and even, square and not; Large at its own size, where a map is halved that is even, and Mobile at its own.
-SIZES = {"large": ("331", "128x97"), "mobile": ("224", "97x130")}
+SIZES = {"large": ("331", NOT_SQUARE), "mobile": ("224", NOT_SQUARE)}
 NETWORKS = tuple(network_at(variant, size) for variant, sizes in SIZES.items() for size in sizes)
 DTYPES = ("float32", "float64")
 SEED = 0

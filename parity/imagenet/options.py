@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.environment import choose_device
-from parity.layers import DEFAULT_SIZES, Network, network_at
+from parity.layers import EVALUATION_SIZES, Network, network_at
 from pnasnet_torch.genotype import VARIANTS
 from tf_reference.errors import InputError
 
@@ -127,7 +127,7 @@ def _networks(prefix: Path, variants: list[str] | None, sizes: list[str] | None)
         raise InputError(f"{prefix}: {error}") from error
     if variants and set(variants) != {found}:
         raise InputError(f"--variant {', '.join(variants)}: {prefix} holds the weights of PNASNet-5 {found}")
-    return tuple(dict.fromkeys(_network(found, size) for size in sizes or DEFAULT_SIZES[found]))
+    return tuple(dict.fromkeys(_network(found, size) for size in sizes or EVALUATION_SIZES[found]))
 
 
 def _network(variant: str, size: str) -> Network:

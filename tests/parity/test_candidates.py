@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from parity.candidates.shown import share
+from parity.environment import header
 from parity.layers import Network
 from tests import checkouts
 from tests.parity.starting import USAGE_ERROR, start
@@ -99,8 +100,13 @@ def test_a_candidate_that_cannot_be_judged_so(given: str, said: str) -> None:
     assert said in str(caught.value)
 
 
-def test_a_variant_that_was_not_asked_for_is_left_out() -> None:
-    assert [str(network) for network in parse("--candidate=pytorchcv").networks] == ["large-331", "large-323"]
+@pytest.mark.parametrize("given", ["", "--variant=large"])
+def test_networks_that_were_not_asked_for_are_left_out_and_that_is_said(given: str) -> None:
+    options = parse("--candidate=pytorchcv", *given.split())
+    assert [str(network) for network in options.networks] == ["large-331", "large-323"]
+    assert options.left_out[0] == "large-97x131 is left out: it takes images of 323 to 354 pixels alone"
+    said = "\n".join(header(options))
+    assert all(line in said for line in options.left_out)
 
 
 def test_what_is_shown_is_said_in_words() -> None:

@@ -74,7 +74,7 @@ def slim(tmp_path: Path) -> Path:
 def test_the_defaults() -> None:
     """Both networks at the sizes that are known, two photographs, the official source, a synthetic checkpoint."""
     options = parse()
-    assert list(map(str, options.networks)) == ["large-331", "large-323", "mobile-224"]
+    assert list(map(str, options.networks)) == ["large-331", "large-323", "large-97x131", "mobile-224", "mobile-97x131"]
     names = [path.name for network in options.networks for path in options.images_of(network)]
     assert names == ["chelsea.jpg", "coffee.jpg", "chelsea.jpg"]
     assert (options.checkpoint, options.references, options.seed) == (None, ("official",), 0)
@@ -85,10 +85,13 @@ def test_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("arguments", "networks"),
     [
-        ("--variant=mobile", ["mobile-224"]),
-        ("--variant=large", ["large-331", "large-323"]),
-        ("--variant=mobile --variant=large", ["mobile-224", "large-331", "large-323"]),
-        ("--variant=mobile --variant=mobile", ["mobile-224"]),
+        ("--variant=mobile", ["mobile-224", "mobile-97x131"]),
+        ("--variant=large", ["large-331", "large-323", "large-97x131"]),
+        (
+            "--variant=mobile --variant=large",
+            ["mobile-224", "mobile-97x131", "large-331", "large-323", "large-97x131"],
+        ),
+        ("--variant=mobile --variant=mobile", ["mobile-224", "mobile-97x131"]),
         ("--image-size=256", ["large-256", "mobile-256"]),
         ("--variant=mobile --image-size=300x480 --image-size=224", ["mobile-300x480", "mobile-224"]),
         ("--variant=mobile --image-size=224 --image-size=224x224", ["mobile-224"]),
