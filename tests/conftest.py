@@ -1,18 +1,58 @@
 """What has to be done before any test, and what is made once for all of them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from parity.environment import import_triton
+from tests.parity.report import browser
 
 # Tests of the official network may come before those that compile the port.
 import_triton()
 
 Once = Callable[[str, Callable[[Path], None]], Path]
+# Seconds of processor time that a test, or what is set up for it, may take unless it is marked slow: those of the clock
+# depend on what else the machine does.
+LONGEST = 15.0
+# Seconds after which a test has hung, on a machine however busy.
+HUNG, SLOW_HUNG = 300, 1800
+USED = pytest.StashKey[dict[str, float]]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test a deadline."""
+    for item in items:
+        is_slow = item.get_closest_marker("slow") or item.get_closest_marker("official")
+        item.add_marker(pytest.mark.timeout(SLOW_HUNG if is_slow else HUNG))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    started = processor_seconds()
+    yield
+    item.stash[USED] = {"what is set up for it": processor_seconds() - started}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that takes long, and is not marked slow: it would make every run of the fast tests longer."""
+    started = processor_seconds()
+    yield
+    item.stash[USED]["the test"] = processor_seconds() - started
+    if item.get_closest_marker("slow") or item.get_closest_marker("official"):
+        return
+    for what, seconds in item.stash[USED].items():
+        if seconds > LONGEST:
+            took = f"{what} took {seconds:.1f} s of processor time, at most {LONGEST:g} s are allowed"
+            pytest.fail(f"{took}: make it shorter, or mark the test slow", pytrace=False)
+
+
+def processor_seconds() -> float:
+    """What this process has used, and those that it started and that have ended."""
+    return sum(os.times()[:4])
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +71,10 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
         return folder
 
     return made
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say behind everything else which tests a missing browser kept from being run."""
+    yield
+    browser.write_summary(terminalreporter, browser.required(os.environ))

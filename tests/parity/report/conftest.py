@@ -1,16 +1,18 @@
-"""A small outcome made by hand, real reports of small runs, and Chromium."""
+"""A small outcome made by hand, real reports of small runs, and a browser."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserType, sync_playwright
 
 from parity import compare
 from parity.diagnosis.verdict import Source, Verdict
@@ -21,11 +23,13 @@ from parity.report.document import Outcome, document
 from parity.report.judgement import Run
 from tests.conftest import Once
 from tests.parity.conftest import TrainingTrace
+from tests.parity.report.browser import Search, search
+from tests.parity.report.computer import Computer
+from tests.parity.report.machine import speaker, this_machine
 from tests.parity.training.conftest import STOPPED
 from tf_reference.layers import IMAGES, Layer
 
 ROOT = Path(__file__).parents[3]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NETWORK = Network("mobile", 24, 32)
 CHAIN = ("conv0", "conv0_bn", "cell_0.relu")
 # As a plugin, it plants symmetric padding in the first depthwise convolution and pool of cell_3, on even maps.
@@ -118,14 +122,44 @@ def partial(report_once: ReportOnce, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.fail("these tests need Chromium: apt-get install chromium", pytrace=False)
+def browser_type() -> Iterator[BrowserType]:
+    """Playwright's way to start Chromium; a process has one Playwright at a time."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        yield playwright.chromium
+
+
+@pytest.fixture(scope="session")
+def browser_search(once: Once, browser_type: BrowserType, pytestconfig: pytest.Config) -> Search:
+    """What came of the search for a browser, which one process makes for all."""
+
+    def fill(folder: Path) -> None:
+        result = search(this_machine(browser_type, speaker(pytestconfig)))
+        (folder / "search.json").write_text(json.dumps(asdict(result)))
+
+    return Search(**json.loads((once("browser", fill) / "search.json").read_text()))
+
+
+@pytest.fixture(scope="session")
+def chromium(browser_search: Search, browser_type: BrowserType) -> Iterator[Browser]:
+    """The browser that was found; where none was, the tests that ask for it are not run."""
+    if not browser_search.path:
+        pytest.skip(browser_search.message)
+    browser = browser_type.launch(executable_path=browser_search.path, chromium_sandbox=browser_search.sandbox)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def computer(tmp_path: Path) -> Computer:
+    """A computer without a browser, and without a network to get one from."""
+    return Computer(tmp_path)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Set the browser up before any report, so that none is made for a test that is not run."""
+    if isinstance(item, pytest.Function) and "chromium" in item.fixturenames:
+        item.fixturenames.remove("chromium")
+        item.fixturenames.insert(0, "chromium")
 
 
 @pytest.fixture
