@@ -83,7 +83,7 @@ def provenance(options: "Options") -> dict[str, Any]:
     Where the reference is stored, weights and images are those of `recorded`, which is its own provenance.
     """
     found: dict[str, Any] = {
-        "versions": {name: _version(name) for name in FRAMEWORKS},
+        "versions": {name: version(name) for name in FRAMEWORKS},
         "cpu": cpu(),
         "threads": options.threads,
         "reference": ", ".join(options.references),
@@ -140,7 +140,7 @@ def _inputs(found: Mapping[str, Any]) -> list[str]:
     return [f"checkpoint {checkpoint}", f"images (SHA-256) {hashes}"]
 
 
-def _version(distribution: str) -> str:
+def version(distribution: str) -> str:
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

@@ -15,7 +15,10 @@ from parity.layers import port_layers
 from tests.parity.starting import USAGE_ERROR, start
 from tf_reference import checkpoint
 
-ONE_LAYER = ("--variant=mobile", "-k", "test_float64 and conv0_bn")
+SMALL = ("--variant=mobile", "--image-size=65", "--threads=1")
+ONE_LAYER = (*SMALL, "-k", "test_float64 and conv0_bn")
+# The networks of a plain run, in its order.
+NETWORKS = ["large-331", "large-323", "large-97x131", "mobile-224", "mobile-97x131"]
 # As a plugin, it tells at the end what was imported.
 SPY = """
 import sys
@@ -76,12 +79,11 @@ def test_an_empty_selection_ends_the_run(run: Run) -> None:
     """Nothing passes because nothing was selected; what -k takes is shown by examples that exist."""
     code, output = run("-k", "no_such_layer")
     assert code == USAGE_ERROR
-    hint = re.search(r"ERROR: none of 1\d,\d{3} cases is selected: -k takes .* cell_5, (\S+) or float32;", output)
+    hint = re.search(r"ERROR: none of 2\d,\d{3} cases is selected: -k takes .* cell_5, (\S+) or float32;", output)
     assert hint
     assert hint[1] in port_layers("large")
 
 
-@pytest.mark.slow
 def test_collecting_imports_no_tensorflow(run: Run) -> None:
     """Over 20,000 items: one network after the other, every layer of each by each gate, the strongest gate first."""
     code, output = run("--collect-only", "-q", plugin=SPY)
@@ -136,18 +138,17 @@ def test_triton_is_imported_before_tensorflow(run: Run, tmp_path: Path) -> None:
     (tmp_path / "triton").mkdir()
     (tmp_path / "triton/__init__.py").write_text("import sys\nFIRST = 'tensorflow' not in sys.modules\n")
     tell = "import sys\ndef pytest_unconfigure():\n    print('first:', sys.modules['triton'].FIRST)\n"
-    code, output = run("--variant=mobile", "-k", "test_float64 and conv0_bn", plugin=tell)
+    code, output = run(*ONE_LAYER, plugin=tell)
     assert code == 0
     assert "first: True" in output
 
 
-@pytest.mark.slow
 def test_an_error_of_the_suite_itself_ends_the_run(run: Run) -> None:
     """It is shown once, and that nothing else was compared."""
-    code, output = run("-k", "mobile and conv0", plugin=BREAK)
+    code, output = run(*SMALL, "-k", "conv0", plugin=BREAK)
     assert code == int(pytest.ExitCode.TESTS_FAILED)
     assert len(re.findall(r"^E +RuntimeError: planted in the suite$", output, re.MULTILINE)) == 1
-    assert "mobile-224 structure could not be computed; nothing behind it was compared" in output
+    assert "mobile-65 structure could not be computed; nothing behind it was compared" in output
 
 
 def truncated(synthetic: Path, prefix: Path) -> list[str]:
@@ -191,19 +192,19 @@ def test_a_checkpoint_that_is_not_sound_ends_the_run(
 @pytest.mark.slow
 def test_a_run_tells_what_was_compared(run: Run) -> None:
     """Versions, machine, settings, network, weights and images; at the end the counts of each gate."""
-    code, output = run("--variant=mobile", "--threads=2", "-k", "mobile and conv0")
+    code, output = run("--variant=mobile", "--image-size=65", "--threads=2", "-k", "conv0")
     assert code == 0
     for pattern in (
         r"torch \d+\.\d+\S*, tensorflow 2\.\d+\.\d+, tf-slim 1\.1\.0, tf-keras \S+, numpy \S+",
         r"parity: .+, 2 threads, oneDNN off in TensorFlow, TF32 off, deterministic algorithms",
-        r"parity: mobile-224: the port against official",
+        r"parity: mobile-65: the port against official",
         r"parity: .*checkpoint synthetic, seed 0",
         r"parity: images \(SHA-256\) chelsea\.jpg [0-9a-f]{12}",
         r"12 passed, 3637 deselected",
     ):
         assert re.search(pattern, output), pattern
     for gate in ("structure", "exact-float32", "exact-float64", "float64", "float32"):
-        assert re.search(rf"^mobile-224 +{gate} +2 +0 ", output, re.M), gate
+        assert re.search(rf"^mobile-65 +{gate} +2 +0 ", output, re.M), gate
 
 
 @pytest.fixture(scope="module")
@@ -211,37 +212,34 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Failed:
     """A run with a fault in conv0_bn: the exit code, what it said, and its JUnit file."""
     folder = tmp_path_factory.mktemp("failed")
     selection = ("-k", "conv0 or cell_stem_0.relu or cell_stem_0.1x1")
-    code, output = start(folder, "--variant=mobile", *selection, f"--junitxml={folder / 'junit.xml'}", plugin=PLANT)
+    code, output = start(folder, *SMALL, *selection, f"--junitxml={folder / 'junit.xml'}", plugin=PLANT)
     return code, output, folder / "junit.xml"
 
 
-@pytest.mark.slow
 def test_the_verdict_comes_before_all_failures(failed: Failed) -> None:
     """The source with its kind, its replays, a hint, and the command for a closer look; and the exit code is 1."""
     code, output, _ = failed
     assert code == int(pytest.ExitCode.TESTS_FAILED)
     lines = output[re.search("^=+ verdict =+$", output, re.MULTILINE).end() :].splitlines()  # type: ignore[union-attr]
     summary = [line for line in lines if line]
-    assert summary[0] == "mobile-224: 1 source, 2 layers downstream"
+    assert summary[0] == "mobile-65: 1 source, 2 layers downstream"
     assert summary[1] == "  conv0_bn: operation (fails exact-float32, exact-float64, float64, float32)"
     assert re.fullmatch(r"    replay in float64: fails: relative L2: measured .+ \(too far\)", summary[3])
     assert summary[5] == "    it gives: epsilon 1e-05"
-    assert summary[6] == "    a closer look: pytest parity -k 'mobile-224 and conv0_bn' --variant=mobile"
+    assert summary[6].startswith("    a closer look: pytest parity -k 'mobile-65 and conv0_bn' --variant=mobile")
     assert re.fullmatch("=+ FAILURES =+", summary[7])
 
 
-@pytest.mark.slow
 def test_only_a_source_is_printed_and_only_once(failed: Failed) -> None:
     """What fails behind it, and what fails by weaker gates again, is counted apart."""
     _, output, _ = failed
-    assert re.findall(r"^FAILED \S+\[(\S+)\]", output, re.MULTILINE) == ["mobile-224-float32-conv0_bn"]
-    assert re.findall(r"^_+ test_\w+\[(\S+)\] _+$", output, re.MULTILINE) == ["mobile-224-float32-conv0_bn"]
+    assert re.findall(r"^FAILED \S+\[(\S+)\]", output, re.MULTILINE) == ["mobile-65-float32-conv0_bn"]
+    assert re.findall(r"^_+ test_\w+\[(\S+)\] _+$", output, re.MULTILINE) == ["mobile-65-float32-conv0_bn"]
     assert re.search(r"= 1 failed, 10 passed, \d+ deselected, 8 downstream, 3 repeated in ", output)
     assert "parity/test_exact.py .Fdd.rdd" in output
-    assert re.search(r"^mobile-224  float32 +4  FAILED 3 .*  conv0_bn$", output, re.M)
+    assert re.search(r"^mobile-65  float32 +4  FAILED 3 .*  conv0_bn$", output, re.M)
 
 
-@pytest.mark.slow
 def test_junit_has_every_failure(failed: Failed) -> None:
     """With what explains it; those behind the source name it."""
     cases = list(ET.parse(failed[2]).iter("testcase"))

@@ -8,6 +8,7 @@ import pytest
 
 from tests.parity.starting import USAGE_ERROR, start
 from tests.parity.test_command_line import HIDE, PLANT, SPY, Run, run
+from tests.parity.test_options import parse
 
 __all__ = ["run"]
 NETWORK = ("--variant=mobile", "--image-size=64")
@@ -72,6 +73,7 @@ def test_a_fault_is_named_without_tensorflow(recorded: Recorded, run: Run, store
     assert given[0] in verdict.partition("a closer look: pytest parity")[2]
 
 
+@pytest.mark.slow
 def test_golden_digests_have_no_case_of_other_gates(run: Run) -> None:
     code, said = run("--reference=golden", "--collect-only", "-q")
     assert code == 0
@@ -87,15 +89,9 @@ def test_a_gate_that_the_reference_knows_nothing_for_is_refused(run: Run) -> Non
 
 
 REFUSED = {
-    "another selection": (["-k", "cell_stem_0"], "cases is selected"),
-    "what it holds": (
-        ["-k", "cell_stem_0"],
-        "holds preprocess, structure, exact-float32, exact-float64",
-    ),
     "weights": (["--checkpoint=model.ckpt"], "--checkpoint cannot go with --reference"),
     "images": (["--images=."], "--images cannot go with --reference"),
     "seed": (["--seed=1"], "--seed cannot go with --reference"),
-    "evaluation": (["--full-imagenet"], "--full-imagenet cannot go with --reference"),
     "another network": (["--variant=large"], "holds mobile-64, and not what is asked for"),
     "one of two networks": (["--variant=large", "--variant=mobile"], "holds mobile-64, and not what is asked for"),
     "another size": (["--image-size=64", "--image-size=65"], "holds mobile-64, and not what is asked for"),
@@ -104,13 +100,27 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_a_trace_cannot_do_is_refused(recorded: Recorded, run: Run, name: str) -> None:
+def test_what_a_trace_cannot_do_is_refused(recorded: Recorded, name: str) -> None:
     arguments, words = REFUSED[name]
-    code, said = run(f"--reference={recorded[0]}", *arguments, plugin=HIDE)
+    with pytest.raises(pytest.UsageError, match=re.escape(words)):
+        parse(f"--reference={recorded[0]}", *arguments)
+
+
+def test_a_selection_that_a_trace_does_not_hold_is_refused(recorded: Recorded, run: Run) -> None:
+    code, said = run(f"--reference={recorded[0]}", "-k", "cell_stem_0", plugin=HIDE)
     assert code == USAGE_ERROR
-    assert words in said
+    assert "cases is selected" in said
+    assert "holds preprocess, structure, exact-float32, exact-float64" in said
 
 
+@pytest.mark.slow
+def test_an_evaluation_is_refused(recorded: Recorded, run: Run) -> None:
+    code, said = run(f"--reference={recorded[0]}", "--full-imagenet", plugin=HIDE)
+    assert code == USAGE_ERROR
+    assert "--full-imagenet cannot go with --reference" in said
+
+
+@pytest.mark.slow
 def test_a_part_is_judged_as_a_part(recorded: Recorded, run: Run) -> None:
     """Without a selection all that the trace holds is judged, and it is said how much that is."""
     code, said = run(f"--reference={recorded[0]}", "--image-size=64x64", plugin=HIDE)
@@ -119,34 +129,30 @@ def test_a_part_is_judged_as_a_part(recorded: Recorded, run: Run) -> None:
     assert re.search(r"^mobile-64 +float32 +2 +0 ", said, re.M)
 
 
-def test_weights_of_the_port_are_not_replaced_by_a_trace(run: Run, tmp_path: Path) -> None:
+def test_weights_of_the_port_are_not_replaced_by_a_trace(tmp_path: Path) -> None:
     (tmp_path / "weights.h5").write_bytes(b"weights")
-    code, said = run(f"--record={tmp_path / 'weights.h5'}", *NETWORK)
-    assert code == USAGE_ERROR
-    assert "this file is no trace, and is not replaced" in said
+    with pytest.raises(pytest.UsageError, match="this file is no trace, and is not replaced"):
+        parse(f"--record={tmp_path / 'weights.h5'}", *NETWORK)
     assert (tmp_path / "weights.h5").read_bytes() == b"weights"
 
 
-def test_compression_without_a_trace_is_refused(run: Run) -> None:
-    code, said = run("--record-compression=lzf", *NETWORK)
-    assert code == USAGE_ERROR
-    assert "--record-compression is for --record FILE.h5" in said
+def test_compression_without_a_trace_is_refused() -> None:
+    with pytest.raises(pytest.UsageError, match=r"--record-compression is for --record FILE\.h5"):
+        parse("--record-compression=lzf", *NETWORK)
 
 
 @pytest.mark.parametrize("name", ["trace.txt", "folder.h5"])
-def test_a_name_that_is_none_of_a_trace_is_refused(run: Run, tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_none_of_a_trace_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.h5").mkdir()
-    code, said = run(f"--record={tmp_path / name}", *NETWORK)
-    assert code == USAGE_ERROR
-    assert "expected the name of a file that ends in .h5" in said
+    with pytest.raises(pytest.UsageError, match=r"expected the name of a file that ends in \.h5"):
+        parse(f"--record={tmp_path / name}", *NETWORK)
 
 
-def test_a_file_that_is_no_trace_is_refused(run: Run, tmp_path: Path) -> None:
+def test_a_file_that_is_no_trace_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.h5").write_text("no HDF5")
     for name, words in (("text.h5", "is no HDF5 file, or a truncated one"), ("none.h5", "there is no trace at")):
-        code, said = run(f"--reference={tmp_path / name}")
-        assert code == USAGE_ERROR
-        assert words in said
+        with pytest.raises(pytest.UsageError, match=words):
+            parse(f"--reference={tmp_path / name}")
 
 
 def test_an_altered_trace_ends_the_run(recorded: Recorded, run: Run, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from rich.progress import track
 
 from parity.environment import cpu, pin_torch
 from parity.faults.record import PACKAGES
-from parity.faults.training.bench import NETWORK, TrainingBench
+from parity.faults.training.bench import NETWORK, TrainingBench, up_to
 from parity.faults.training.catalogue import TRAINING_FAULTS
 from parity.faults.training.variations import VARIATIONS
 from tf_reference.cache import replacing
@@ -50,7 +50,7 @@ def _faults() -> Iterator[tuple[str, str, tuple[str, ...], bool]]:
     """Of each fault its name, the gate and the places that the verdict names, and whether they are right."""
     bench = TrainingBench()
     for fault in track(TRAINING_FAULTS, "faults"):
-        gate, places = bench.verdict(bench.judge(fault.plant, fault.around))
+        gate, places = bench.verdict(bench.judge(fault.plant, fault.around, up_to(fault.gate)))
         right = (gate, places) == (fault.gate, fault.at)
         if not right:
             print(f"{fault.name}: expected {fault.gate} at {fault.at}, found {gate or 'no gate'} at {places}")

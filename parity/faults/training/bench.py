@@ -3,18 +3,19 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cache
 
 import torch
 
-from parity.computing import Results
+from parity import training
+from parity.computing import Results, no_progress
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS
 from parity.training.alone import OfficialAlone, official_alone
 from parity.training.batch import make_batches, with_aux_head
 from parity.training.judge import Judged
-from parity.training.names import FORWARD, GRADIENT, GRADIENT_FLOAT32, LOSS, STEP
-from parity.training.official import IntegerGradients, LiveTraining
+from parity.training.names import FORWARD, GRADIENT, GRADIENT_FLOAT32, LOSS, STEP, names
+from parity.training.official import Arrays, IntegerGradients, LiveTraining
 from parity.training.verdict import LISTED, localized
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.weights import empty_network
@@ -33,8 +34,43 @@ GATES = (FORWARD, LOSS, GRADIENT, GRADIENT_FLOAT32, STEP)
 KEEP_PROB = 0.6
 
 
+class RememberedTraining:
+    """What the official network gives in training, computed when it is first asked for, and kept."""
+
+    untrained = False
+
+    def __init__(self, live: LiveTraining) -> None:
+        self._live = live
+        self.parts, self.variables, self.batches, self.integers = live.parts, live.variables, live.batches, live.integers
+        self._forward, self._backward = cache(live.forward), cache(live.backward)
+        self._statistics, self._steps = cache(live.statistics), cache(live.steps)
+        self._errors: Arrays | None = None
+
+    def forward(self, dtype: str) -> Arrays:
+        return dict(self._forward(dtype))
+
+    def backward(self, dtype: str) -> tuple[Arrays, Arrays]:
+        losses, gradients = self._backward(dtype)
+        return dict(losses), dict(gradients)
+
+    def errors(self, values: Arrays, gradients: Arrays) -> Arrays:
+        """Of the official values and gradients in float32, which are the same each time."""
+        if self._errors is None:
+            self._errors = self._live.errors(values, gradients)
+        return dict(self._errors)
+
+    def statistics(self) -> dict[int, Arrays]:
+        return {count: dict(rows) for count, rows in self._statistics().items()}
+
+    def steps(self, count: int) -> Arrays:
+        return dict(self._steps(count))
+
+    def release(self, dtype: str) -> None:
+        """Nothing: the next port is judged by the same."""
+
+
 class TrainingBench:
-    """Mobile with drop path, trained officially once: `official` ran to make the rest, and can give more."""
+    """Mobile with drop path, trained officially once, for any number of ports."""
 
     def __init__(self, seed: int = 0) -> None:
         """With photographs, weights and draws of this seed."""
@@ -51,11 +87,19 @@ class TrainingBench:
         self.variables, _ = with_aux_head(checkpoint.read(prefix), self.graph, seed)
         chosen = [photographs[(seed + number) % len(photographs)] for number in range(2)]
         self.batches = make_batches(self.graph, load_images(source, chosen, NETWORK.height, NETWORK.width), seed)
-        self.official = LiveTraining(NETWORK, graph, self.variables, self.batches, _no_integers, 1)
-        self.parts = self.official.parts
-        self.values = self.official.forward("float64")
-        self.losses, self.gradients = self.official.backward("float64")
-        self.steps = cache(self.official.steps)
+        live = LiveTraining(NETWORK, graph, self.variables, self.batches, _no_integers, 1)
+        self.official = RememberedTraining(live)
+        self.parts = live.parts
+
+    @property
+    def values(self) -> Arrays:
+        """Each layer's official value in float64, on the first batch."""
+        return self.official.forward("float64")
+
+    @property
+    def gradients(self) -> Arrays:
+        """The official gradients in float64, of each layer and variable."""
+        return self.official.backward("float64")[1]
 
     def judged(self, plant: Plant = lambda _model: None, batches: Sequence[Batch] | None = None) -> Judged:
         """A port that `plant` changed, not judged yet; on these batches, or the bench's."""
@@ -71,44 +115,34 @@ class TrainingBench:
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
         gates: Sequence[str] = GATES,
     ) -> dict[str, Results]:
-        """All results on a port that `plant` changed, trained inside `around`, by `gates`, as far as the first that
-        fails."""
-        judged = self.judged(plant)
+        """What `pytest parity --training` makes of a port that `plant` changed, trained inside `around`, by `gates`."""
+        named = {FORWARD: self.parts.layers, GRADIENT: self.parts.gradients, GRADIENT_FLOAT32: self.parts.gradients}
+        chosen = {gate: frozenset(named.get(gate) or names(gate, NETWORK)) for gate in gates}
 
-        def goes_on(gate: str) -> bool:
-            return gate in gates and all(all(rows.values()) for rows in judged.results.values())
+        def make(_network: Network, dtype: str = "float64") -> PNASNet:
+            return make_port(plant, dtype)
 
         with around():
-            judged.forward(dict(self.values))
-            if goes_on(LOSS) or goes_on(GRADIENT):
-                judged.backward(self.losses, dict(self.gradients))
-                if not all(judged.results[GRADIENT].values()):
-                    judged.look_closer(OfficialAlone(self.parts.layers, dict(self.values), dict(self.gradients), {}))
-            if goes_on(GRADIENT_FLOAT32):
-                judged.backward_float32(self.alone())
-            if goes_on(STEP):
-                judged.update(self.steps(len(self.batches)))
-                if not all(judged.results[STEP].values()):
-                    any(judged.look_at_steps(count, self.steps(count)) for count in range(1, len(self.batches)))
-        return judged.results
+            results = training.judge(NETWORK, self.official, chosen, no_progress, make)
+        return {gate: results[gate] for gate in gates}
 
     def alone(self) -> OfficialAlone:
         """In float32, to be used up."""
-        found = self._alone
-        return replace(found, **{name: dict(getattr(found, name)) for name in ("values", "gradients", "errors")})
-
-    @cached_property
-    def _alone(self) -> OfficialAlone:
         return official_alone(self.official, "float32")
 
     def verdict(self, results: dict[str, Results]) -> tuple[str, tuple[str, ...]]:
         """The first gate that fails, and what it names, of more than a few the kinds; both are empty if none does."""
-        for gate in GATES:
+        for gate in results:
             if not all(results[gate].values()):
                 named = localized(gate, self.parts.layers, results).sources
                 few = gate != STEP or len(named) <= LISTED
                 return gate, named if few else tuple(sorted({name.rpartition("/")[2] for name in named}))
         return "", ()
+
+
+def up_to(gate: str) -> tuple[str, ...]:
+    """The gates that come before this one, and it: of a fault that it is to find first."""
+    return GATES[: GATES.index(gate) + 1]
 
 
 def _no_integers() -> IntegerGradients:

@@ -122,6 +122,7 @@ def test_plots_are_drawn_when_they_come_into_view(visit: Visit, report: Path) ->
     expect(page.locator(f"#growth {DRAWN} canvas")).to_have_count(2)
 
 
+@pytest.mark.slow
 def test_training_is_drawn_as_evaluation_is(visit: Visit, training: Path) -> None:
     page = visit.open(training)
     page.locator("#growth").scroll_into_view_if_needed()

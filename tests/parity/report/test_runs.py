@@ -68,6 +68,7 @@ def reasons(gate: dict[str, Any]) -> set[str]:
     return {reason for reason, _ in gate["explained"].values()}
 
 
+@pytest.mark.slow
 def test_a_run_of_training(training: Path) -> None:
     """Its gates, none left out, and of the lost gradients, each where it is lost."""
     data = read(training)

@@ -25,7 +25,7 @@ def test_the_port_passes_in_every_name(bench: TrainingBench) -> None:
 
 def test_what_one_side_alone_regularises_is_named(bench: TrainingBench) -> None:
     (fault,) = (fault for fault in TRAINING_FAULTS if fault.name == "L2 on batch norms")
-    results = bench.judge(fault.plant, fault.around)
+    results = bench.judge(fault.plant, fault.around, (FORWARD, LOSS))
     assert "regularised variable conv0_bn/gamma: the port alone has it" in str(results[LOSS][WHOLE])
 
 
@@ -33,10 +33,14 @@ def test_what_the_port_raises_is_the_result_of_what_was_not_reached(bench: Train
     def fail(_module: nn.Module, _inputs: Any) -> None:
         raise RuntimeError("planted")
 
-    results = bench.judge(lambda model: model.get_submodule("cell_8").register_forward_pre_hook(fail))
-    assert "cell_7.1x1" in results[FORWARD]
-    assert "cell_8.1x1" not in results[FORWARD]
-    assert results[GRADIENT] == {}
+    def plant(model: nn.Module) -> None:
+        model.get_submodule("cell_8").register_forward_pre_hook(fail)
+
+    results = bench.judge(plant, gates=(FORWARD, LOSS, GRADIENT))
+    assert results[FORWARD]["cell_7.1x1"]
+    for result in (results[FORWARD]["cell_8.1x1"], *results[GRADIENT].values()):
+        assert not result
+        assert "planted" in result.problem
 
 
 def test_an_error_of_its_own_is_no_result(bench: TrainingBench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +53,7 @@ def test_an_error_of_its_own_is_no_result(bench: TrainingBench, monkeypatch: pyt
 def test_another_constant_of_the_optimiser_is_found(constant: dict[str, Any], kind: str, bench: TrainingBench) -> None:
     """Without momentum, the first step is as it should be."""
     changed = partial(mock.patch, "parity.training.port.RMSProp", partial(RMSProp, **constant))
-    results = bench.judge(around=changed)
+    results = bench.judge(around=changed, gates=(STEP,))
     assert bench.verdict(results) == (STEP, (kind,))
     found = verdict(NETWORK, bench.graph.network.layers, results)
     assert found

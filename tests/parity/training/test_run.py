@@ -69,6 +69,7 @@ def test_a_gradient_that_is_lost_is_named_and_the_rest_told_as_behind_it(
     assert "downstream" in said
 
 
+@pytest.mark.slow
 def test_a_trace_is_used_for_what_it_holds(training_trace: TrainingTrace, run: Run) -> None:
     code, said = run(f"--reference={training_trace.path}", "--threads=1")
     assert code == USAGE_ERROR
