@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -97,12 +97,14 @@ def judge(threads: int, quick: bool) -> Row:
     from parity.faults.fault import Fault
 
     every = [job for job in jobs() if job.setting in (EVEN, WIDE) and job.name != "torch.compile"]
-    harmless = [job for job in every if not isinstance(named()[job.name], Fault)]
+    is_fault = {job: isinstance(named()[job.name], Fault) for job in every}
     # Variations that set a number of threads are tried in the process that has as many.
-    harmless = [job for job in harmless if re.match(r"\d threads", job.name) is None or named()[job.name].threads == threads]
+    with_threads = [job for job in every if re.match(r"\d threads", job.name)]
+    others = {job for job in with_threads if named()[job.name].threads != threads}
+    harmless = [job for job in every if not is_fault[job] and job not in others]
     if quick:
         harmless = [job for job in harmless if job.name in QUICK_VARIATIONS]
-    faults = sample([job for job in every if isinstance(named()[job.name], Fault)], QUICK_FAULTS if quick else FAULTS, SEED)
+    faults = sample([job for job in every if is_fault[job]], QUICK_FAULTS if quick else FAULTS, SEED)
     chosen = sorted([*harmless, *faults], key=every.index)
     outcomes = list(run(chosen, threads))
     planted = [outcome for outcome in outcomes if outcome.expected]
@@ -169,7 +171,8 @@ def main(options: argparse.Namespace) -> int:
             took = time.monotonic() - started
             verdict = "passes" if row.passed else "FAILS"
             counts = f"{row.alarms} alarms in {row.variations} variations, {row.placed} of {row.faults} faults placed"
-            progress.console.print(f"{setting}, {row.threads} threads ({row.kernels}): {verdict}, {counts}, {took:.0f} s")
+            what = f"{setting}, {row.threads} threads ({row.kernels})"
+            progress.console.print(f"{what}: {verdict}, {counts}, {took:.0f} s")
             for line in row.wrong:
                 progress.console.print(f"  {line}")
             progress.advance(task)

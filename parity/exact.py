@@ -3,8 +3,8 @@
 Kernels are sparse with values -1, 0 and 1; a batch norm has integers for beta and mean, a power of 4 for variance +
 epsilon, and its root or minus that for gamma. So it multiplies by exactly 1 or -1, and nothing is rounded in whatever
 order a candidate computes it: as one scale, folded into a kernel, or compiled. Every value is an integer, and exact as
-long as it fits the format: 24 bits in float32, 53 in float64. What limits the density is growth with depth. Kernels with as many +1 as -1 grow least:
-they take differences, which also keeps channels from dying in the ReLUs.
+long as it fits the format: 24 bits in float32, 53 in float64. What limits the density is growth with depth. Kernels
+with as many +1 as -1 grow least: they take differences, which also keeps channels from dying in the ReLUs.
 
 The mean over the map is no integer, but one correctly rounded quotient of integers on both sides. A last layer that
 takes one such value for each class, times a large power of two, rounds only when it adds the bias; it takes more where

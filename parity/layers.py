@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 # Image sizes (pixels) of the evaluation on ImageNet unless others are asked for: where known ports match, and do not.
 EVALUATION_SIZES = {"large": ("331", "323"), "mobile": ("224",)}
-# Small and not square, as a port that takes rows for columns is right on a square. Each map that is halved has even rows
-# (48, 24, 12, 6) and odd columns (65, 33, 17, 9), so that all of them are padded differently.
+# Small and not square, as a port that takes rows for columns is right on a square. Each map that is halved has an even
+# number of rows (48, 24, 12, 6) and an odd one of columns (65, 33, 17, 9), so that they are padded differently.
 NOT_SQUARE = "97x131"
 # Those at which layers are judged.
 DEFAULT_SIZES = {variant: (*sizes, NOT_SQUARE) for variant, sizes in EVALUATION_SIZES.items()}

@@ -29,9 +29,10 @@ def localize(
     """A source fails while all layers that feed it pass, or is known to be `at_fault`; the rest is downstream.
 
     Near a bound, a fault may pass in one layer and fail in the next: those `handing_on` pass, but are so near to it
-    that what fails behind them is explained by what fails before them. A feeder that was not judged is looked through, to the layers that feed it. An `unreached` layer fails because the
-    port ended before it, and is a source only if nothing else explains why. A failing layer that `feeders` does not
-    know has nothing behind it: it too is a source only if there is no other.
+    that what fails behind them is explained by what fails before them. A feeder that was not judged is looked through,
+    to the layers that feed it. An `unreached` layer fails because the port ended before it, and is a source only if
+    nothing else explains why. A failing layer that `feeders` does not know has nothing behind it: it too is a source
+    only if there is no other.
     """
     roots: dict[str, dict[str, None]] = {}
     sources: list[str] = []

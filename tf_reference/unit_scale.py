@@ -19,8 +19,9 @@ from tf_reference.compat import tensorflow
 
 # The official network's, as its source has it.
 EPSILON = 0.001
-# What an approximation of the processor may be off by, and a fitted gamma makes up for: anything more is something else.
+# What a processor's approximation may be off by, and a fitted gamma makes up for: anything more is something else.
 APPROXIMATION = 2.0**-20
+
 
 def fitted(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The integer network's `variables`, by TensorFlow name, with gammas by which TensorFlow multiplies exactly.

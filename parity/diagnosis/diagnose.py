@@ -43,9 +43,7 @@ def diagnose(
     at_fault = evidence.examiner.at_fault if evidence.examiner else ()
     near = handing_on("float64", results.get("float64", {}))
     found = localize(graph.feeders, evidence.failures, evidence.passing, at_fault, evidence.unreached, near)
-    sources = {
-        layer: evidence.source(layer, closely=number < EXAMINED) for number, layer in enumerate(found.sources)
-    }
+    sources = {layer: evidence.source(layer, closely=number < EXAMINED) for number, layer in enumerate(found.sources)}
     downstream = dict(found.downstream)
     accumulated = [layer for layer, source in sources.items() if source.kind == "accumulated"]
     for layer, behind in evidence.explained(accumulated).items():

@@ -1,4 +1,4 @@
-"""One network whose official values are computed once, and any number of changed ports that a session judges by them."""
+"""One network, its official values computed once, and any number of changed ports that sessions judge by them."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -153,9 +153,7 @@ class PlantedCandidate:
 class PlantedPort(Port):
     """One network of it in one dtype: each time it is given weights, a copy of the sound model is changed anew."""
 
-    def __init__(
-        self, network: Network, dtype: str, plant: Plant, sound: Callable[[str, Variables], PNASNet]
-    ) -> None:
+    def __init__(self, network: Network, dtype: str, plant: Plant, sound: Callable[[str, Variables], PNASNet]) -> None:
         super().__init__(network, dtype)
         self._plant, self._sound = plant, sound
         self._variables: Variables = {}
@@ -232,9 +230,7 @@ class Bench:
             if self._checks and result.gate == "float32":
                 panel.see(Seen(result.layer, actual, self.source.latest["float32"][result.layer], truth))
 
-        session = ParitySession(
-            replace(self._options, candidate=candidate), selection, self.source, observe=observe
-        )
+        session = ParitySession(replace(self._options, candidate=candidate), selection, self.source, observe=observe)
         for gate, network in selection:
             session.result(gate, network, next(iter(layers)))
         session.close()

@@ -1,24 +1,24 @@
 """All trials of all faults and variations: which there are, and how they are run."""
 
 import random
+import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 
 from parity.candidates.engines import EngineCandidate
 from parity.environment import pin_torch
 from parity.faults.bench import Bench
 from parity.faults.catalogue import FAULTS
 from parity.faults.fault import Fault
+from parity.faults.nonsquare import ROWS_AND_COLUMNS
 from parity.faults.record import Outcome
 from parity.faults.sites import Places, spread
 from parity.faults.variations import COMPILED, VARIATIONS, Variation
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
-from parity.port import Port
-from parity.references import LiveSource
-from parity.turn import Turn
 from tf_reference import official
 from tf_reference.graph import GraphSpec, reference_graph
 
@@ -41,6 +41,12 @@ EVEN, ODD = (Setting(Network("mobile", side, side), 0, CHELSEA) for side in (65,
 LARGE_EVEN, LARGE_ODD = (Setting(Network("large", side, side), 0, CHELSEA) for side in (65, 67))
 # At how many sites each fault is tried.
 SITES = {EVEN: 2, ODD: 2, LARGE_EVEN: 1, LARGE_ODD: 1}
+# Of every map that is halved the one side is even and the other odd, with more columns (32x33, 16x17, 8x9, 4x5) or more
+# rows (49x32, 25x16, 13x8, 7x4): so a fault of rows and columns shows wherever it can. Only these are tried here.
+WIDE, HIGH = (Setting(Network("mobile", *sides), 0, CHELSEA) for sides in ((65, 67), (99, 65)))
+LARGE_HIGH = Setting(Network("large", 67, 65), 0, CHELSEA)
+EVERY = sys.maxsize
+NONSQUARE = {WIDE: EVERY, HIGH: 1, LARGE_HIGH: 1}
 VARIED = (
     *SITES,
     Setting(Network("mobile", 64, 64), 1, ("coffee",)),
@@ -73,19 +79,21 @@ def named() -> dict[str, Fault | Variation]:
     return {row.name: row for row in rows}
 
 
-def jobs() -> list[Job]:
+@cache
+def jobs() -> tuple[Job, ...]:
     """All of them, those of one setting one after the other."""
-    found = []
-    for setting in dict.fromkeys((*VARIED, *COMPILED_AT)):
+    found: list[Job] = []
+    for setting in dict.fromkeys((*VARIED, *NONSQUARE, *COMPILED_AT)):
         places = _places(setting.network)
-        for turn, fault in enumerate(FAULTS):
-            found += [
-                Job(setting, fault.name, site) for site in spread(fault.where(places), SITES.get(setting, 0), turn)
-            ]
+        faults, count = FAULTS, SITES.get(setting, 0)
+        if setting in NONSQUARE:
+            faults, count = ROWS_AND_COLUMNS, NONSQUARE[setting]
+        for turn, fault in enumerate(faults):
+            found += [Job(setting, fault.name, site) for site in spread(fault.where(places), count, turn)]
         variations = VARIATIONS if setting in VARIED else ()
         found += [Job(setting, row.name, "") for row in variations if row.sites(places)]
         found += [Job(setting, COMPILED.name, "")] if setting in COMPILED_AT else []
-    return found
+    return tuple(found)
 
 
 def _places(network: Network) -> Places:
@@ -93,7 +101,7 @@ def _places(network: Network) -> Places:
     return Places(reference_graph(official.find("official"), spec))
 
 
-def sample(found: list[Job], count: int, seed: int) -> list[Job]:
+def sample(found: Sequence[Job], count: int, seed: int) -> list[Job]:
     """So many of them at random, in their order; none that has to be compiled."""
     quick = [job for job in found if job.name != COMPILED.name]
     chosen = set(random.Random(seed).sample(range(len(quick)), min(count, len(quick))))
@@ -103,28 +111,16 @@ def sample(found: list[Job], count: int, seed: int) -> list[Job]:
 def run(todo: Iterable[Job], threads: int) -> Iterator[Outcome]:
     """The outcomes of the jobs, one bench at a time."""
     pin_torch(threads)
-    turn: Turn | None = None
-    bench: Bench | None = None
-    setting: Setting | None = None
-    for job in todo:
-        if job.setting != setting:
-            if turn:
-                turn.close()
-            bench = None  # before the next takes as much memory
-            setting = job.setting
-            turn = make_turn(setting, threads)
-            bench = Bench(turn)
-        assert bench
-        yield attempt(bench, job)
-    if turn:
-        turn.close()
+    for setting, group in groupby(todo, key=lambda job: job.setting):
+        bench = make_bench(setting, threads)
+        for job in group:
+            yield attempt(bench, job)
+        bench.close()
 
 
-def make_turn(setting: Setting, threads: int) -> Turn:
+def make_bench(setting: Setting, threads: int) -> Bench:
     images = tuple(PHOTOGRAPHS / f"{name}.jpg" for name in setting.photographs)
-    turn = Turn(LiveSource(Options((setting.network,), None, images, ("official",), setting.seed, threads, ())))
-    turn.begin(setting.network)
-    return turn
+    return Bench(Options((setting.network,), None, images, ("official",), setting.seed, threads, ()), checks=True)
 
 
 @cache
@@ -144,8 +140,10 @@ def attempt(bench: Bench, job: Job) -> Outcome:
     else:
         places = Places(bench.graph)
         with row.around():
-            port = compiled().side if row.compiled else Port
-            trial = bench.trial(lambda model: row.plant(model, places), row.folded(places), port)
+            if row.compiled:
+                trial = bench.judge(compiled())
+            else:
+                trial = bench.trial(lambda model: row.plant(model, places), folded=row.folded(places))
     sources = {source.layer: source.kind for source in trial.verdict.sources} if trial.verdict else {}
     seconds = round(time.monotonic() - start, 2)
     return Outcome(*job.key, tuple(trial.gates), sources, expected, dict(trial.alarms), seconds)

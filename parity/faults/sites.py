@@ -45,6 +45,11 @@ class Places:
             lambda row: self.sides(row.inputs[0]) == self.sides(row.name) and min(self.sides(row.name)) >= least,
         )
 
+    def oblong(self, name: str) -> bool:
+        """Whether the layer's map has not as many rows as columns."""
+        rows, columns = self.sides(name)
+        return rows != columns
+
     def cells(self, where: str = "any") -> list[str]:
         """The cells; only those whose two inputs are of `same` shape, or that are a `reduction`, or `normal`."""
         rows = []
@@ -57,6 +62,24 @@ class Places:
 
     def channels(self, name: str) -> int:
         return self.graph.layers[name].shape[-1] or 0
+
+
+# Whether a fault shows on a map of so many rows and columns, by the layer's kernel.
+Shows = Callable[[tuple[int, int], int], bool]
+
+
+def halving_where(pattern: str, shows: Shows) -> Sites:
+    """Finds the layers that halve a map on which the fault shows."""
+
+    def where(places: Places) -> list[str]:
+        found = []
+        for site in places.halving(pattern):
+            kernel = re.search(r"separable_(\d)", site)
+            if shows(places.sides(places.graph.layers[site].inputs[0]), int(kernel[1]) if kernel else 3):
+                found.append(site)
+        return found
+
+    return where
 
 
 def spread(sites: list[str], count: int, turn: int) -> list[str]:

@@ -4,16 +4,19 @@ import fcntl
 import os
 import pty
 import re
+import select
 import struct
-import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.waiting import DEADLINE, ROOT, run, running
+
 TESTS = """
 import os, time
 import pytest
@@ -50,22 +53,26 @@ OnTerminal = Callable[..., Said]
 def on_terminal(folder: Path, *arguments: str, **environment: str) -> Said:
     """What these tests write to a terminal, and what can be read there at the end."""
     (folder / "test_it.py").write_text(TESTS)
-    command = [*COMMAND, *arguments]
-    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
     path = {"PYTHONPATH": str(ROOT), "TERM": "xterm"}
-    process = subprocess.Popen(command, cwd=folder, env=kept | path | environment, stdout=slave, stderr=slave)
-    os.close(slave)
-    said = b""
-    try:
-        while part := os.read(master, 65536):
-            said += part
-    except OSError:  # the other end is closed
-        pass
+    with running(*COMMAND, *arguments, folder=folder, output=slave, environment=path | environment) as process:
+        os.close(slave)
+        said = read_to_end(master)
+        code, _ = process.finish()
     os.close(master)
-    assert process.wait() == 0, said.decode()
-    return said.decode(), screen(said.decode())
+    assert code == 0, said
+    return said, screen(said)
+
+
+def read_to_end(terminal: int) -> str:
+    """What comes to `terminal` until nobody has its other end any more; fails at the deadline."""
+    end, said = time.monotonic() + DEADLINE, b""
+    with suppress(OSError):  # the other end is closed
+        while select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0]:
+            said += os.read(terminal, 65536)
+        pytest.fail(f"the terminal is still written to after {DEADLINE:g} s:\n{said.decode()}", pytrace=False)
+    return said.decode()
 
 
 def screen(said: str) -> list[str]:
@@ -92,11 +99,12 @@ def screen(said: str) -> list[str]:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> OnTerminal:
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OnTerminal:
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
     return lambda *arguments, **environment: on_terminal(tmp_path, *arguments, **environment)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", [[], ["-v", "--rootdir=/"], ["--capture=sys"]], ids=["plain", "verbose", "sys"])
 def test_pytests_lines_are_as_without_it(terminal: OnTerminal, mode: list[str]) -> None:
     """Even where one is wider than the terminal; and what is printed meanwhile is captured."""
@@ -109,7 +117,6 @@ def test_pytests_lines_are_as_without_it(terminal: OnTerminal, mode: list[str]) 
     assert "printed meanwhile" not in shown
 
 
-@pytest.mark.slow
 def test_the_bar_of_an_evaluation_stays(terminal: OnTerminal) -> None:
     """On lines of its own; what pytest says next is behind what it said before, as it reckons."""
     _, lines = terminal("-k", "three")
@@ -119,25 +126,22 @@ def test_the_bar_of_an_evaluation_stays(terminal: OnTerminal) -> None:
     assert start < bar < dot
 
 
-@pytest.mark.slow
 def test_without_colour_it_is_seen_all_the_same(terminal: OnTerminal) -> None:
     said, _ = terminal("-k", "one", NO_COLOR="1")
     assert "a step" in said
     assert not re.search(r"\x1b\[[\d;]*m", said)
 
 
-@pytest.mark.slow
 def test_a_terminal_that_can_only_write_on_is_spared(terminal: OnTerminal) -> None:
     said, _ = terminal("-k", "one", TERM="dumb")
     assert "a step" not in said
     assert "\x1b" not in said
 
 
-@pytest.mark.slow
 def test_elsewhere_nothing_is_said(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([*COMMAND, "-k", "one"], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "a step" not in done.stdout
-    assert "\x1b" not in done.stdout
+    apart = ("sh", "-c", 'exec "$@" 2> errors', "sh")
+    code, said = run(*apart, *COMMAND, "-k", "one", folder=tmp_path, environment={"PYTHONPATH": str(ROOT)})
+    assert (code, (tmp_path / "errors").read_text()) == (0, ""), said
+    assert "a step" not in said
+    assert "\x1b" not in said

@@ -78,5 +78,5 @@ def test_what_is_no_approximation_is_not_made_up_for() -> None:
 
 
 def test_a_multiplier_is_what_the_batch_norm_does() -> None:
-    gamma, variance = np.float32([2, 3]), np.float32([4 - EPSILON, 9 - EPSILON])
+    gamma, variance = np.array([2, 3], np.float32), np.array([4 - EPSILON, 9 - EPSILON], np.float32)
     np.testing.assert_allclose(multipliers(gamma, variance), [1, 1], rtol=1e-6)

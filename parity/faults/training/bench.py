@@ -41,7 +41,8 @@ class RememberedTraining:
 
     def __init__(self, live: LiveTraining) -> None:
         self._live = live
-        self.parts, self.variables, self.batches, self.integers = live.parts, live.variables, live.batches, live.integers
+        self.parts, self.integers = live.parts, live.integers
+        self.variables, self.batches = live.variables, live.batches
         self._forward, self._backward = cache(live.forward), cache(live.backward)
         self._statistics, self._steps = cache(live.statistics), cache(live.steps)
         self._errors: Arrays | None = None

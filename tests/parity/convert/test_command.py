@@ -1,10 +1,10 @@
 """The command: any source to any target with the same bits, or an error and nothing in place."""
 
 import json
-import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ from pnasnet_torch.hub import FILE, OWN, sha256
 from pnasnet_torch.naming import schemes
 from pnasnet_torch.source import Weights, read_weights
 from pnasnet_torch.weights import OURS, TF, outline, store
+from tests import waiting
 from tf_reference import checkpoint
 
-ROOT = Path(__file__).parents[3]
 Run = Callable[..., tuple[int, str, str]]
+State = dict[str, np.ndarray]
 Bits = Callable[[Mapping[str, np.ndarray]], object]
 LARGE = variant("large").config
+FAST = "timm"
 TARGETS = {
     "h5": ("a.h5",),
     "h5-tf": ("a.h5", "--names", TF),
@@ -37,26 +39,41 @@ TARGETS = {
 }
 
 
-@pytest.fixture(scope="module", params=[*TARGETS.values()], ids=[*TARGETS])
-def source(request: pytest.FixtureRequest, synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of each kind, made from the synthetic checkpoint."""
-    name, *options = request.param
-    path = tmp_path_factory.mktemp("source") / name
-    assert main([str(synthetic), str(path), *options]) == 0
-    return path
+# An order of the kinds in which the format changes at each step, so that each is once read as another is written.
+CIRCLE = ("h5", "v1", "safetensors-tf", "pth", "v2", "h5-tf", "safetensors", "pth-tf")
+NEXT = dict(zip(CIRCLE, (*CIRCLE[1:], CIRCLE[0]), strict=True))
+PAIRS = [
+    pytest.param(source, target, marks=() if target == NEXT[source] else pytest.mark.slow)
+    for source in TARGETS
+    for target in TARGETS
+]
 
 
-@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+@pytest.fixture(scope="module")
+def source(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives a file of a kind, made from the synthetic checkpoint where it is first asked for."""
+
+    @cache
+    def made(kind: str) -> Path:
+        name, *options = TARGETS[kind]
+        path = tmp_path_factory.mktemp(kind) / name
+        assert main([str(synthetic), str(path), *options]) == 0
+        return path
+
+    return made
+
+
+@pytest.mark.parametrize(("kind", "target"), PAIRS)
 def test_from_every_kind_of_file_to_every_other(
-    source: Path, target: tuple[str, ...], weights: Weights, bits: Bits, run: Run, tmp_path: Path
+    kind: str, target: str, source: Callable[[str], Path], weights: Weights, bits: Bits, run: Run, tmp_path: Path
 ) -> None:
-    name, *options = target
-    assert run(source, tmp_path / name, *options)[0] == 0
+    name, *options = TARGETS[target]
+    assert run(source(kind), tmp_path / name, *options)[0] == 0
     assert bits(read_weights(tmp_path / name).state) == bits(weights.state)
     assert not list(tmp_path.glob(".*"))
 
 
-def strange_state() -> dict[str, np.ndarray]:
+def strange_state() -> State:
     """Large's parameters with random bits, whatever numbers they are, but infinite ones and none."""
     rng, state = np.random.default_rng(0), {}
     for name, tensor in outline(LARGE).state_dict().items():
@@ -66,15 +83,26 @@ def strange_state() -> dict[str, np.ndarray]:
     return state
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("names", schemes())
-def test_there_and_back_by_every_scheme(names: str, bits: Bits, run: Run, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, State]:
+    """A file of Large's parameters, which are random bits, and what is in it."""
+    path, state = tmp_path_factory.mktemp("large") / "source.h5", strange_state()
+    formats.write_file(path, store(outline(LARGE), OURS, state))
+    return path, state
+
+
+# By names alone every scheme is tested in tests/pnasnet_torch/test_naming.py.
+@pytest.mark.parametrize(
+    "names", [FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in schemes() if name != FAST)]
+)
+def test_there_and_back_by_every_scheme(
+    names: str, large: tuple[Path, State], bits: Bits, run: Run, tmp_path: Path
+) -> None:
     """Random bits: among them are negative zeros, and numbers below the normal ones."""
-    state = strange_state()
-    formats.write_file(tmp_path / "source.h5", store(outline(LARGE), OURS, state))
+    source, state = large
     (tmp_path / "hub").mkdir()
     there, back = tmp_path / "hub/model.safetensors", tmp_path / "back.pth"
-    assert run(tmp_path / "source.h5", there, "--names", names)[0] == 0
+    assert run(source, there, "--names", names)[0] == 0
     assert run(there, back)[0] == 0
     assert bits(formats.read_file(back)) == bits(state)
 
@@ -235,27 +263,31 @@ def test_a_target_that_cannot_be_written_is_a_usage_error(run: Run, tmp_path: Pa
     assert "unknown format '.onnx'" in err
 
 
+# Each argument is a whole command, cut at bars.
 HIDDEN = """
 import importlib.util, sys
 real = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *more: None if name == "tensorflow" else real(name, *more)
 from parity.convert.__main__ import main
-code = main(sys.argv[1:])
+codes = [main(line.split("|")) for line in sys.argv[1:]]
 assert not {"tensorflow", "rich", "pytest"} & sys.modules.keys()
-raise SystemExit(code)
+print("codes:", *codes)
 """
 
 
-@pytest.mark.parametrize(("options", "code"), [(["a.safetensors"], 0), (["a.ckpt"], 2), (["a.h5", "--verify"], 2)])
-def test_without_tensorflow(options: list[str], code: int, synthetic: Path, tmp_path: Path) -> None:
+def test_without_tensorflow(synthetic: Path, tmp_path: Path) -> None:
     """All but checkpoints as targets, and verifying; where it is needed, what to install is said."""
-    command = [sys.executable, "-c", HIDDEN, str(synthetic), str(tmp_path / options[0]), *options[1:]]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert result.returncode == code, result.stderr
-    assert ("needs tensorflow: python -m pip install 'pnasnet-parity[parity]'" in result.stderr) == bool(code)
+    targets = ("a.safetensors", "a.ckpt", "a.h5|--verify")
+    code, said = waiting.run(sys.executable, "-c", HIDDEN, *(f"{synthetic}|{tmp_path / target}" for target in targets))
+    assert code == 0, said
+    assert "codes: 0 2 2" in said
+    assert said.count("needs tensorflow: python -m pip install 'pnasnet-parity[parity]'") == 2
+    assert [path.suffix for path in tmp_path.iterdir() if path.name != FILE] == [".safetensors"]
 
 
-def test_help_suffices() -> None:
-    command = [sys.executable, "-m", "parity.convert", "--help"]
-    said = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+def test_help_suffices(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
     assert all(word in said for word in ("examples:", ".tar.gz", "--verify", "pnasnet-pytorch", "exit codes"))

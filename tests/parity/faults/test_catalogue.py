@@ -1,24 +1,27 @@
 """The catalogue and the campaign are as large, and as wide, as they say."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
 
-from parity.faults.campaign import SITES, Job, jobs, named, sample
+from parity.faults import sides
+from parity.faults.campaign import NONSQUARE, SITES, WIDE, Job, jobs, named, sample
 from parity.faults.catalogue import FAULTS, GROUPS
 from parity.faults.checks import CHECKS
 from parity.faults.fault import Fault
+from parity.faults.nonsquare import OF_A_CELL, ROWS_AND_COLUMNS
 from parity.faults.padding import CADENE, CHENXI
 from parity.faults.sites import spread
+from parity.port import make_model
 
 
 @pytest.fixture(scope="module")
 def every_job() -> list[Job]:
-    return jobs()
+    return list(jobs())
 
 
 def test_there_are_faults_of_every_kind() -> None:
-    """Over 60, each under a name of its own, in twelve groups; those of the known ports are among them."""
+    """Over 60, each under a name of its own, in thirteen groups; those of the known ports are among them."""
     assert len(named()) > len(FAULTS) > 60
     assert all(GROUPS.values())
     assert {fault.port.partition(" (")[0] for fault in FAULTS} >= {CHENXI, CADENE}
@@ -35,6 +38,37 @@ def test_each_fault_is_tried(every_job: list[Job]) -> None:
     odd_filters = {"reduction: odd filters split the other way"}  # Large has none
     assert {name for name, variants in networks.items() if variants != {"large", "mobile"}} == odd_filters
     assert len(set(trials)) == len(trials)
+
+
+def test_faults_of_rows_and_columns_are_tried_where_maps_are_no_squares(every_job: list[Job]) -> None:
+    """Each on every such network, on which no other fault is tried, and on no other network."""
+    tried = {(job.setting, job.name) for job in every_job if isinstance(named()[job.name], Fault)}
+    names = {fault.name for fault in ROWS_AND_COLUMNS}
+    assert {(setting, name) for setting, name in tried if setting in NONSQUARE or name in names} == {
+        (setting, name) for setting in NONSQUARE for name in names
+    }
+
+
+def test_faults_of_rows_and_columns_are_tried_at_every_site(every_job: list[Job]) -> None:
+    """At each layer of stride 2 that the port has, or in each cell."""
+    sites: defaultdict[str, set[str]] = defaultdict(set)
+    for job in every_job:
+        if job.setting == WIDE:
+            sites[job.name].add(job.site)
+    modules = dict(make_model(WIDE.network, "float32").named_modules())
+    halving = {name for name, module in modules.items() if getattr(module, "stride", 1) in (2, (2, 2))} - {"conv0"}
+    cells = {name for name in modules if name.startswith("cell_") and "." not in name}
+    for kind, last in (("depthwise", ".depthwise"), ("max-pool", ".max_pool")):
+        for name in sides.PADS:
+            assert sites[f"{kind}: {name}"] == {layer for layer in halving if layer.endswith(last)}
+    for kind in OF_A_CELL:
+        for name in sides.MAPS:
+            assert sites[f"{kind}: {name}"] == cells
+    paths = {name for name in modules if name.endswith((".avg_pool", ".avg_pool_1"))}
+    assert sites["reduction: positions of the rows for both"] == paths
+    assert sites["1x1 of stride 2: positions of the rows for both"] == {
+        name for name in halving if name.endswith(".1x1")
+    }
 
 
 def test_there_are_200_harmless_variations(every_job: list[Job]) -> None:

@@ -1,21 +1,33 @@
 """What was tried is kept, whatever happens to the run, and trusted only where nothing else has changed."""
 
-import os
-import signal
-import subprocess
 import sys
-import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from parity.faults.__main__ import main
+from parity.faults.campaign import Job, jobs
 from parity.faults.record import Outcome, Record
+from tests.waiting import run, running
 from tf_reference.errors import InputError
 
 OUTCOME = Outcome("mobile-65 seed 0 chelsea", "a fault", "conv0", ("float64",), {"conv0": "operation"}, {}, {}, 1.5)
 RIGHT = replace(OUTCOME, expected={"conv0": "operation"})
-ROOT = Path(__file__).parents[3]
+TRIALS = "mobile-65 seed 0 chelsea: the least for max"
+ADD_FOR_EVER = """
+import sys
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from parity.faults.record import Outcome, Record
+record = Record(Path(sys.argv[1]))
+outcome = Outcome("mobile-65 seed 0 chelsea", "", "conv0", (), {}, {}, {}, 1.5)
+for number in count():
+    record.add(replace(outcome, name=f"fault {number}"))
+    print(f"fault {number}", flush=True)
+"""
 
 
 @pytest.fixture
@@ -64,23 +76,65 @@ def test_an_outcome_is_right_only_as_a_whole(outcome: Outcome, right: bool) -> N
     assert outcome.right == right
 
 
+def test_what_was_added_outlasts_a_kill(path: Path) -> None:
+    """A real process: each outcome that it said to have added is there, and the next run goes on behind them."""
+    with running(sys.executable, "-c", ADD_FOR_EVER, path) as process:
+        process.wait_until(lambda: process.said.count("\n") >= 3)
+        process.kill()
+        said = process.said.splitlines()
+    record = Record(path)
+    assert [name for _, name, _ in record.outcomes][: len(said)] == said
+    record.add(OUTCOME)
+    assert Record(path).outcomes.keys() == record.outcomes.keys()
+
+
+@pytest.fixture
+def todo(path: Path) -> list[Job]:
+    """The trials of one fault; the outcome of the first is kept, and right."""
+    found = [job for job in jobs() if TRIALS in f"{job.setting}: {job.name}"]
+    Record(path).add(caught(found[0]))
+    return found
+
+
+def caught(job: Job) -> Outcome:
+    return replace(RIGHT, setting=str(job.setting), name=job.name, site=job.site)
+
+
+def test_what_was_done_is_not_done_again(
+    todo: list[Job], path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The trials that are left are run, here by nobody, and kept; the table is of all."""
+    given: list[Job] = []
+
+    def run_at_once(left: Sequence[Job], workers: int) -> Iterator[Outcome]:
+        given.extend(left)
+        return map(caught, left)
+
+    monkeypatch.setattr("parity.faults.__main__.in_processes", run_at_once)
+    docs = path.parent / "docs"
+    arguments = [f"--only={TRIALS}", f"--output={path.parent}", f"--docs={docs}"]
+    assert main(arguments) == 0
+    assert "2 trials: 2 caught, 2 localised" in capsys.readouterr().out
+    assert given == todo[1:]
+    assert [outcome.site for outcome in Record(path).outcomes.values()] == [job.site for job in todo]
+    assert "| pools: the least for max | 2 | 2 | 2 | 0 |" in (docs / "faults.md").read_text()
+
+
 @pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
-    """What it had done is not done again."""
-    trials = "mobile-65 seed 0 chelsea: the least for max"
-    command = [sys.executable, "-m", "parity.faults", "--only", trials, "--output", "out", "--docs", "docs"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    """What it had done is not done again: of two trials, the first."""
+    command = (sys.executable, "-m", "parity.faults", "--only", TRIALS)
+    outputs = ("--output", tmp_path / "out", "--docs", tmp_path / "docs")
     lines = tmp_path / "out/trials.jsonl"
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
-    while not lines.exists() or lines.read_text().count("\n") < 1:
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with running(*command, *outputs) as process:
+        # The first line says of which code the outcomes are.
+        process.wait_until(lambda: lines.exists() and lines.read_text().count("\n") == 2)
+        process.kill()
     before = lines.read_text()
     assert not (tmp_path / "docs").exists()
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert lines.read_text().startswith(before[: before.rfind("\n") + 1])
-    assert "2 trials: 2 caught, 2 localised" in done.stdout
+    code, said = run(*command, *outputs)
+    assert code == 0, said
+    assert lines.read_text().startswith(before)
+    assert lines.read_text().count("\n") == 3
+    assert "2 trials: 2 caught, 2 localised" in said
     assert "| pools: the least for max | 2 | 2 | 2 | 0 | 2 | 2 | 2 | 2 |" in (tmp_path / "docs/faults.md").read_text()

@@ -28,8 +28,16 @@ def images() -> Images:
     return [(f"ILSVRC2012_val_{number + 1:08d}.JPEG", wnid, jpeg(number)) for number, wnid in enumerate(wnids)]
 
 
+@pytest.fixture(scope="session")
+def kit(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The development kit of the images, packed; to be copied, since it takes longest to write."""
+    path = tmp_path_factory.mktemp("kit") / KIT_NAMES[1]
+    write_devkit(path, images)
+    return path
+
+
 @pytest.fixture
-def write(images: Images, tmp_path: Path) -> Write:
+def write(images: Images, kit: Path, tmp_path: Path) -> Write:
     """Writes the images in a layout, in a folder of its own, and gives the path for `open_dataset`."""
 
     def written(layout: str) -> Path:
@@ -39,7 +47,8 @@ def write(images: Images, tmp_path: Path) -> Write:
         elif layout == "TFRecord shards":
             write_records(path, images, shards=3)
         else:
-            write_devkit(path.parent / KIT_NAMES[1], images)
+            path.parent.mkdir(exist_ok=True)
+            shutil.copy(kit, path.parent)
         if layout == "flat folder":
             write_flat(path, images)
         if layout == "tar":
@@ -51,8 +60,8 @@ def write(images: Images, tmp_path: Path) -> Write:
 
 
 @pytest.fixture
-def unpacked_kit(images: Images, tmp_path: Path) -> Path:
-    """The development kit of the images as a folder."""
-    write_devkit(tmp_path / "kit.tar.gz", images)
+def unpacked_kit(kit: Path, tmp_path: Path) -> Path:
+    """The development kit of the images as a folder; packed, it lies beside as kit.tar.gz."""
+    shutil.copy(kit, tmp_path / "kit.tar.gz")
     shutil.unpack_archive(tmp_path / "kit.tar.gz", tmp_path / "unpacked", filter="data")
     return tmp_path / "unpacked" / KIT

@@ -1,6 +1,5 @@
 """The same images in whichever layout, and an answer to whatever is no layout."""
 
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +12,10 @@ from parity.imagenet.labels import label_of
 from parity.imagenet.listing import few
 from parity.imagenet.writers import Images, write_class_folders, write_flat, write_tar
 from pnasnet_torch.classes import WNIDS
+from tests.waiting import run
 from tf_reference.errors import InputError
 
 Write = Callable[[str], Path]
-ROOT = Path(__file__).parents[3]
 LAYOUTS = ("class folders", "flat folder", "tar", "TFRecord shards")
 EVERY_LAYOUT = pytest.mark.parametrize("layout", LAYOUTS)
 FULL = tuple(Image(f"ILSVRC2012_val_{number + 1:08d}.JPEG", WNIDS[number % 1000]) for number in range(50_000))
@@ -185,6 +184,6 @@ def test_reading_needs_no_framework_until_there_are_records(write: Write) -> Non
     path = write("tar")
     code = "import sys; from pathlib import Path; import parity.imagenet.writers; "
     code += "from parity.imagenet.dataset import open_dataset; open_dataset(Path(sys.argv[1])); print(*sys.modules)"
-    command = [sys.executable, "-c", code, str(path)]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
-    assert not {"tensorflow", "torch", "pytest"} & set(result.stdout.split())
+    result, said = run(sys.executable, "-c", code, path)
+    assert result == 0, said
+    assert not {"tensorflow", "torch", "pytest"} & set(said.split())

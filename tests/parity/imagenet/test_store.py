@@ -1,14 +1,19 @@
 """Records on disk: they come back as they were, once each, and nothing foreign is mixed in."""
 
+import os
 import sqlite3
+import sys
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from parity.imagenet.record import Answer, Failure, Record
 from parity.imagenet.store import Store, read_failures, read_records, read_run, worker_files
+from tests.waiting import run
 from tf_reference.errors import InputError
 
 FINGERPRINT = {"network": "mobile-224", "torch": "1"}
@@ -56,6 +61,21 @@ def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         with pytest.raises(sqlite3.Error):
             opened.add([RECORDS[1], replace(RECORDS[1], index=object())], [])  # type: ignore[arg-type]
     assert list(read_records([path])) == RECORDS[:1]
+
+
+@pytest.fixture
+def in_memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where the machine has such: on a disk, most kills fall into the wait for it."""
+    shared = Path("/dev/shm")
+    with TemporaryDirectory(dir=shared if os.access(shared, os.W_OK) else tmp_path) as folder:
+        yield Path(folder)
+
+
+def test_killed_at_any_moment_it_holds_whole_batches_each_once(in_memory: Path) -> None:
+    """What was said to be stored is there, what was not is there wholly or not at all, and the next worker goes on."""
+    code, said = run(sys.executable, "-m", "tests.parity.imagenet.killing", in_memory)
+    assert code == 0, said
+    assert "96 workers were killed" in said
 
 
 def test_another_fingerprint_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from parity.training.verdict import localized
 from pnasnet_torch import PNASNet
 from tf_reference.alone import AloneReference
 
+pytestmark = pytest.mark.slow
 BRANCH = "cell_3.comb_iter_2.left"
 SEPARABLE = f"{BRANCH}.separable_5x5_1"
 WEIGHTS = f"{SEPARABLE.replace('.', '/')}/pointwise_weights"

@@ -20,6 +20,7 @@ from tf_reference import official
 from tf_reference.backward import ROOT, BackwardGraph, backward_graph
 from tf_reference.graph import GraphSpec
 
+pytestmark = pytest.mark.slow
 NETWORK = Network("mobile", 97, 97)
 LAYER = "cell_3.comb_iter_2.left.bn_sep_5x5_1"
 Judge = Callable[..., Results]

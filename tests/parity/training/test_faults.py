@@ -19,8 +19,9 @@ KIND = {
 
 
 def first_of_each_gate() -> list[object]:
-    """All faults; those behind the first of each gate are slow."""
-    seen: set[str] = set()
+    """All faults; those behind the first of each gate are slow, and so are those that take whole steps, or the official
+    network cut at every layer."""
+    seen = {GRADIENT_FLOAT32, STEP}
     found: list[object] = []
     for fault in TRAINING_FAULTS:
         found.append(pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] if fault.gate in seen else []))

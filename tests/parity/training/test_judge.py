@@ -16,9 +16,10 @@ from parity.training.verdict import verdict
 from pnasnet_torch.optimizer import RMSProp
 
 
-def test_the_port_passes_in_every_name(bench: TrainingBench) -> None:
-    results = bench.judge()
-    for gate in (FORWARD, LOSS, GRADIENT, STEP):
+@pytest.mark.parametrize("gates", [(FORWARD, LOSS, GRADIENT), pytest.param((STEP,), marks=pytest.mark.slow)])
+def test_the_port_passes_in_every_name(bench: TrainingBench, gates: tuple[str, ...]) -> None:
+    results = bench.judge(gates=gates)
+    for gate in gates:
         assert {*results[gate]} == {*names(gate, NETWORK)}
         assert all(results[gate].values())
 
@@ -46,9 +47,10 @@ def test_what_the_port_raises_is_the_result_of_what_was_not_reached(bench: Train
 def test_an_error_of_its_own_is_no_result(bench: TrainingBench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parity.compare.float64", lambda *_arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        bench.judge()
+        bench.judge(gates=(FORWARD,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("constant", "kind"), [({"decay": 0.99}, "rms"), ({"momentum": 0.0}, "momentum")], ids=str)
 def test_another_constant_of_the_optimiser_is_found(constant: dict[str, Any], kind: str, bench: TrainingBench) -> None:
     """Without momentum, the first step is as it should be."""

@@ -15,6 +15,7 @@ from parity.training.single import OfficialFloat32, true_statistic
 from pnasnet_torch import PNASNet
 from pnasnet_torch.operations import BATCH_NORM_MOMENTUM, BatchNorm
 
+pytestmark = pytest.mark.slow
 NORM = "cell_3.comb_iter_2.left.bn_sep_5x5_1"
 MEAN, VARIANCE = (f"{NORM.replace('.', '/')}/{name}" for name in ("moving_mean", "moving_variance"))
 Run = Callable[..., dict[str, Results]]

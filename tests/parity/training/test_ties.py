@@ -76,6 +76,7 @@ def results_on(bench: TrainingBench, images_nhwc: np.ndarray) -> tuple[Results, 
         return with_ties, judged()
 
 
+@pytest.mark.slow
 def test_on_regions_of_one_colour_ties_are_compared_in_sum(bench: TrainingBench) -> None:
     images = bench.batches[0].images_nhwc.copy()
     images[0, 20:], images[1, :, 30:] = 1, -1
@@ -85,6 +86,7 @@ def test_on_regions_of_one_colour_ties_are_compared_in_sum(bench: TrainingBench)
     assert any("ties are compared by the sum of each" in note for row in with_ties.values() for note in row.notes)
 
 
+@pytest.mark.slow
 def test_on_photographs_without_such_regions_nothing_is_let_off(bench: TrainingBench) -> None:
     noise = np.random.default_rng(0).uniform(-1, 1, bench.batches[0].images_nhwc.shape)
     with_ties, without = results_on(bench, noise)
