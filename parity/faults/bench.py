@@ -146,8 +146,14 @@ class PlantedCandidate:
             return model
 
         if self._parts is None:
-            self._parts = structure.port_parts(network, make)._replace(unseen=self._folded)
+            parts = structure.port_parts(network, make)
+            found = {part: said for part, said in parts.found.items() if part not in _layers(self._folded)}
+            self._parts = parts._replace(found=found, unseen=self._folded)
         return self._parts
+
+
+def _layers(names: Iterable[str]) -> set[tuple[str, str]]:
+    return {("layer", name) for name in names}
 
 
 class PlantedPort(Port):

@@ -30,7 +30,10 @@ def drop_paths() -> dict[str, DropPath]:
     return {name: module for name, module in model.named_modules() if isinstance(module, DropPath)}
 
 
-@pytest.mark.parametrize("step", [0, 1, 125_000, 249_999, 250_000, 1_000_000])
+MORE = (pytest.param(step, marks=pytest.mark.slow) for step in (1, 249_999, 250_000, 1_000_000))
+
+
+@pytest.mark.parametrize("step", [0, 125_000, *MORE])
 def test_drop_path_keeps_with_the_official_probability(
     step: int, graph: TrainingGraph, drop_paths: dict[str, DropPath]
 ) -> None:

@@ -68,12 +68,14 @@ def test_nothing_passes_by_not_being_visible(run: Run) -> None:
     assert "nothing can be judged: pytorchcv shows none of the layers that are selected" in said
 
 
+@pytest.mark.slow
 def test_two_references_are_compared(run: Run) -> None:
     code, said = run(*SMALL, "--candidate=official", "-k", "stem_0")
     assert code == 0, said
     assert "mobile-65: official against official" in said
 
 
+@pytest.mark.slow
 def test_a_reference_that_differs_is_found_at_its_layer(run: Run, tmp_path: Path) -> None:
     """Its layers are not run one by one."""
     wider = [(r"slim\.max_pool2d\(net, pooling_shape,", "slim.max_pool2d(net, pooling_shape + 2,")]

@@ -76,7 +76,7 @@ def test_the_defaults() -> None:
     options = parse()
     assert list(map(str, options.networks)) == ["large-331", "large-323", "large-97x131", "mobile-224", "mobile-97x131"]
     names = [path.name for network in options.networks for path in options.images_of(network)]
-    assert names == ["chelsea.jpg", "coffee.jpg", "chelsea.jpg"]
+    assert names == ["chelsea.jpg", "coffee.jpg", "chelsea.jpg", "coffee.jpg", "chelsea.jpg"]
     assert (options.checkpoint, options.references, options.seed) == (None, ("official",), 0)
     assert options.threads >= 1
     assert options.arguments == ()
@@ -177,7 +177,7 @@ def test_a_folder_called_like_an_image_is_none(tmp_path: Path) -> None:
 def test_what_can_be_used_is_kept(prefix: Path, slim: Path) -> None:
     given = ("--variant=mobile", f"--checkpoint={prefix}", f"--reference=slim:{slim}", "--seed=7", "--threads=3")
     options = parse(*given)
-    assert options.networks == (Network("mobile", 224, 224),)
+    assert options.networks == (Network("mobile", 224, 224), Network("mobile", 97, 131))
     assert (options.checkpoint, options.references, options.seed, options.threads) == (prefix, (f"slim:{slim}",), 7, 3)
 
 

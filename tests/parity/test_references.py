@@ -57,16 +57,17 @@ def names(*arguments: str) -> list[str]:
 
 def test_a_network_is_judged_by_each_reference(altered: str, flat: str) -> None:
     """One after the other, as far as it has that network."""
-    both = ["large-331-official", "large-331-pnasnet-tf", "large-323-official", "large-323-pnasnet-tf"]
-    assert names("--reference=official", f"--reference={flat}") == [*both, "mobile-224-official"]
-    two = names("--variant=mobile", f"--reference={altered}", "--reference=official")
+    both = [f"large-{size}-{label}" for size in ("331", "323", "97x131") for label in ("official", "pnasnet-tf")]
+    alone = ["mobile-224-official", "mobile-97x131-official"]
+    assert names("--reference=official", f"--reference={flat}") == [*both, *alone]
+    two = names("--variant=mobile", "--image-size=224", f"--reference={altered}", "--reference=official")
     assert two == ["mobile-224-slim", "mobile-224-official"]
 
 
 def test_one_reference_has_no_label(flat: str) -> None:
     """Nor has one that is given twice."""
-    assert names(f"--reference={flat}") == ["large-331", "large-323"]
-    assert names("--variant=mobile", "--reference=official", "--reference=official") == ["mobile-224"]
+    assert names(f"--reference={flat}") == ["large-331", "large-323", "large-97x131"]
+    assert names("--variant=mobile", "--reference=official", "--reference=official") == ["mobile-224", "mobile-97x131"]
 
 
 @pytest.mark.parametrize("more", [(), ("--reference=official",), ("--variant=large",)])
@@ -87,7 +88,8 @@ def test_every_reference_takes_the_same_photograph(flat: str) -> None:
     """A network has the one that it has without the other references."""
     options = parse("--reference=official", f"--reference={flat}")
     images = [options.images_of(network)[0].name for network in options.networks]
-    assert images == ["chelsea.jpg", "chelsea.jpg", "coffee.jpg", "coffee.jpg", "chelsea.jpg"]
+    of_large = ["chelsea.jpg", "chelsea.jpg", "coffee.jpg", "coffee.jpg", "chelsea.jpg", "chelsea.jpg"]
+    assert images == [*of_large, "coffee.jpg", "chelsea.jpg"]
 
 
 def test_every_reference_takes_the_same_weights(synthetic: Path) -> None:

@@ -44,6 +44,7 @@ def test_a_trace_judges_without_tensorflow(recorded: Recorded, run: Run) -> None
     assert said.count(" passed") == before.count(" passed") == 1
 
 
+@pytest.mark.slow
 def test_no_tensorflow_is_imported_where_it_is_installed(recorded: Recorded, run: Run) -> None:
     golden = ("--reference=golden", "-k", "mobile-97x131 and conv0_bn")
     for arguments in ((f"--reference={recorded[0]}", *SELECTED), golden):
@@ -155,6 +156,7 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path: Path) -> None:
             parse(f"--reference={tmp_path / name}")
 
 
+@pytest.mark.slow
 def test_an_altered_trace_ends_the_run(recorded: Recorded, run: Run, tmp_path: Path) -> None:
     path = tmp_path / "altered.h5"
     path.write_bytes(recorded[0].read_bytes())
@@ -165,6 +167,7 @@ def test_an_altered_trace_ends_the_run(recorded: Recorded, run: Run, tmp_path: P
     assert "was altered: the checksum of mobile-64/variables/checkpoint/conv0/weights does not fit" in said
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
     """As far as the operating system's limit of a file's size is one."""
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
@@ -174,6 +177,7 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing(run: Run, tmp_path: Path) -
     assert not list(tmp_path.glob("*full.h5*"))
 
 
+@pytest.mark.slow
 def test_a_run_that_stops_early_leaves_no_trace(run: Run, tmp_path: Path) -> None:
     code, said = run(*NETWORK, *SELECTED, "-x", f"--record={tmp_path / 'early.h5'}", plugin=PLANT)
     assert code == 1

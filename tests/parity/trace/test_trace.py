@@ -14,6 +14,7 @@ from pnasnet_torch.weights import load_tf_variables
 from tests.parity.trace.conftest import NETWORK, SELECTION, STEM, judged, options
 from tf_reference.errors import InputError
 
+pytestmark = pytest.mark.slow
 Recorded = tuple[ParitySession, Path]
 
 
