@@ -33,7 +33,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_a_users_implementation_is_judged_and_its_fault_named(run: Run) -> None:
-    code, said = run(*SMALL, "--candidate=extra_plugin:model", "-k", "stem_0", plugin=USERS)
+    code, said = run(*SMALL, "--candidate=extra_plugin:model", "-k", "stem_0.beginning or stem_0.comb_iter_0.left.relu", plugin=USERS)
     assert code == 1, said
     assert "mobile-65: extra_plugin:model against official" in said
     assert "mobile-65: 1 source, " in said

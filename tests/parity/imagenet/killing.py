@@ -1,4 +1,4 @@
-"""Kills workers that store records at random moments, again and again, and looks at what each one has left.
+"""Kill workers that store records, at random moments, again and again, and look at what each one has left.
 
 A program of its own, which test_store.py starts: without frameworks and threads it forks a worker in a millisecond.
 """
@@ -24,22 +24,21 @@ SIZE = 16
 # A name as long as a page of the file: a batch then takes many writes, and a kill may come between any two.
 NAME = "n" * 4000
 FRAMEWORKS = {"tensorflow", "torch"}
-# Seconds. Making a store takes some milliseconds, a batch about as long.
-WHILE_MADE, BETWEEN, DEADLINE = 0.004, 0.008, 30.0
+# Seconds. Making a store takes some milliseconds, and so does a batch.
+AT_START, AFTER_FIRST, DEADLINE = 0.004, 0.008, 30.0
 
 
 def batch(number: int) -> tuple[list[Record], list[Failure]]:
-    """The images of a batch, of which the last one failed."""
+    """Make up the images of a batch, of which the last one failed."""
     first = number * SIZE
     last = first + SIZE - 1
-    found = Answer((7, 1, 2, 3, 4), (first + 0.1, 4.0, 3.0, 2.0, 1.0), (0.25, -3.5))
-    return [Record(index, f"{index}{NAME}", 7, None, found) for index in range(first, last)], [
-        Failure(last, f"{last}{NAME}", "is broken")
-    ]
+    answer = Answer((7, 1, 2, 3, 4), (first + 0.1, 4.0, 3.0, 2.0, 1.0), (0.25, -3.5))
+    records = [Record(index, f"{index}{NAME}", 7, None, answer) for index in range(first, last)]
+    return records, [Failure(last, f"{last}{NAME}", "is broken")]
 
 
 def stored(path: Path) -> int:
-    """How many batches the store holds: the first ones, each whole and once, and nothing else."""
+    """Count the batches in the store; raises AssertionError unless they are the first ones, each whole and once."""
     failures = read_failures([path])
     expected = [batch(number) for number in range(len(failures))]
     records = list(read_records([path]))
@@ -60,7 +59,7 @@ def work(path: Path, say: Callable[[], object]) -> NoReturn:
 def killed(path: Path, begun: bool, delay: float) -> int:
     """Start a worker and kill it after `delay` seconds, counted from its first batch if it shall have `begun`.
 
-    Returns how many batches the worker said to have stored.
+    Returns how many batches the worker said to have stored. Raises AssertionError where it ended by itself.
     """
     heard, saying = os.pipe()
     pid = os.fork()
@@ -84,15 +83,19 @@ def killed(path: Path, begun: bool, delay: float) -> int:
 
 
 def examine(path: Path, rng: random.Random) -> int:
-    """Kill one worker after the other on a store: how many batches it then holds."""
+    """Kill one worker after the other on a store, and count the batches that it then holds.
+
+    Raises AssertionError where one is missing that a worker said to have stored.
+    """
     before = 0
     for number in range(KILLS):
-        begun = number > 0 and number % 4 > 0
-        said = killed(path, begun, rng.uniform(0, BETWEEN if begun else WHILE_MADE))
-        found = stored(path)
-        # The last one may have been stored without a word about it.
-        assert 0 <= found - before - said <= 1, f"of {before} + {said} batches {found} are there"
-        before = found
+        # Every fourth is killed while it makes the store or opens it.
+        begun = number % 4 > 0
+        said = killed(path, begun, rng.uniform(0, AFTER_FIRST if begun else AT_START))
+        now = stored(path)
+        # The last batch may have been stored without a word about it.
+        assert 0 <= now - before - said <= 1, f"of {before} + {said} batches {now} are there"
+        before = now
     path.unlink()  # they need not lie in memory all at once
     return before
 

@@ -9,9 +9,10 @@ import re
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from parity.imagenet.record import Answer, Record
 from parity.imagenet.sample import sample_images
 from parity.imagenet.store import read_records, worker_files
 from parity.imagenet.writers import write_class_folders, write_devkit, write_flat, write_records, write_tar
-from tests.waiting import ROOT, Running, run, running
+from tests.waiting import ROOT, run, running
 from tf_reference import checkpoint
 
 USAGE_ERROR = 4
@@ -39,7 +40,7 @@ Command = Callable[..., tuple[int, str]]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A set of 48 images in all four layouts."""
+    """Write a set of 48 images in all four layouts."""
     folder, images = tmp_path_factory.mktemp("imagenet"), sample_images(per_class=IMAGES // 24)
     write_class_folders(folder / "folders", images)
     write_flat(folder / "flat", images)
@@ -50,51 +51,52 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def given(data: Path, synthetic: Path) -> tuple[str, ...]:
-    """The arguments of all evaluations: the class folders, and small images; later ones win."""
+def arguments(data: Path, synthetic: Path) -> tuple[str, ...]:
+    """Name the class folders and the weights, and ask for small images; of two equal options the later one counts."""
     return "evaluate", f"--checkpoint={synthetic}", f"--imagenet={data / 'folders'}", *SMALL
 
 
 @pytest.fixture(scope="module")
-def whole(given: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What both models come to, on all images, in a run that nobody disturbs."""
+def whole(arguments: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Evaluate both models on all images, in a run that nobody disturbs."""
     output = tmp_path_factory.mktemp("whole")
-    assert main([*given, f"--output={output}"]) == 0
+    assert main([*arguments, f"--output={output}"]) == 0
     return output
 
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Command:
-    """Calls the command in this process: its exit code, and all that it says."""
+    """Call the command in this process: its exit code, and all that it says."""
     caplog.set_level(logging.INFO, "parity")
 
-    def called(*arguments: str) -> tuple[int, str]:
+    def call(*arguments: str) -> tuple[int, str]:
         caplog.clear()
         code = main(arguments)
         return code, "".join((*capsys.readouterr(), caplog.text))
 
-    return called
+    return call
 
 
 @pytest.fixture
-def evaluate(given: tuple[str, ...], command: Command) -> Command:
-    return lambda *arguments: command(*given, *arguments)
+def evaluate(arguments: tuple[str, ...], command: Command) -> Command:
+    """Call the command `evaluate`; what is given goes behind the usual arguments."""
+    return lambda *others: command(*arguments, *others)
 
 
 @pytest.fixture
 def worker(evaluate: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Evaluates the port in this process as one of two workers, with an output of its own."""
+    """Evaluate the port in this process as one of two workers, with an output of its own."""
 
-    def called(rank: int, output: Path) -> tuple[int, str]:
+    def evaluate_part(rank: int, output: Path) -> tuple[int, str]:
         for name, value in ranks(rank).items():
             monkeypatch.setenv(name, value)
         return evaluate("--sides=torch", f"--output={output}")
 
-    return called
+    return evaluate_part
 
 
 def ranks(rank: int) -> dict[str, str]:
-    """The environment that torchrun gives to one of two workers."""
+    """Give the environment that torchrun sets for one of two workers."""
     return {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}
 
 
@@ -102,13 +104,13 @@ def records(output: Path) -> list[Record]:
     return sorted(read_records(worker_files(output)), key=lambda record: record.index)
 
 
-def answers(found: list[Record]) -> dict[int, Answer | None]:
-    """The port's answers, which are the same whether the official network answers, too."""
-    return {record.index: record.port for record in found}
+def answers(stored: list[Record]) -> dict[int, Answer | None]:
+    """Take the port's answers by image: they are the same whether the official network answers, too, or not."""
+    return {record.index: record.port for record in stored}
 
 
 def count(output: Path) -> int:
-    """How many images are stored, seen from beside the running worker; 0 where that cannot be told."""
+    """Count the images that are stored, beside the running worker; 0 where that cannot be told."""
     try:
         return sum(map(_rows, worker_files(output)))
     except sqlite3.Error:
@@ -121,11 +123,14 @@ def _rows(path: Path) -> int:
     return number
 
 
-def kill_at_first_image(process: Running, folder: Path) -> list[Record]:
-    """What the worker of `folder` has left, killed as soon as it has stored more than there was."""
+def kill_at_first_image(
+    folder: Path, *command: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> list[Record]:
+    """Start `command`, kill it as soon as it has stored an image in `folder`, and read all that is stored."""
     before = count(folder)
-    process.wait_until(lambda: count(folder) > before)
-    process.kill()
+    with running(*command, environment=environment) as process:
+        process.wait_until(lambda: count(folder) > before)
+        process.kill()
     left = records(folder)
     assert before < len(left) < IMAGES
     return left
@@ -136,37 +141,37 @@ def test_the_result_is_what_numpy_makes_of_the_stored_logits(whole: Path, evalua
     code, said = evaluate(f"--output={whole}")
     assert code == 0, said
     assert f"validation ({IMAGES} images) passes the imagenet gate ({NETWORK})" in said
-    rows = records(whole / NETWORK)
-    assert [row.index for row in rows] == list(range(IMAGES))
+    stored = records(whole / NETWORK)
+    assert [record.index for record in stored] == list(range(IMAGES))
     (result,) = json.loads((whole / "result.json").read_text())
     for side in ("official", "port"):
-        found = [getattr(row, side) for row in rows]
-        assert (np.diff([answer.logits for answer in found]) <= 0).all()
-        hits = np.array([answer.classes for answer in found]) == np.array([[row.label] for row in rows])
+        sides_answers = [getattr(record, side) for record in stored]
+        assert (np.diff([answer.logits for answer in sides_answers]) <= 0).all()
+        hits = np.array([answer.classes for answer in sides_answers]) == np.array([[record.label] for record in stored])
         assert result[side]["top_1"]["correct"] == int(hits[:, 0].sum())
         assert result[side]["top_5"]["correct"] == int(hits.any(axis=1).sum())
     assert result["verdict"]["passed"]
 
 
 def test_a_killed_worker_continues_and_loses_nothing(
-    given: tuple[str, ...], worker: Command, command: Command, whole: Path, tmp_path: Path
+    arguments: tuple[str, ...], worker: Command, command: Command, whole: Path, tmp_path: Path
 ) -> None:
     """A real process, one of two workers: no image is left out or done twice, and all are as in an undisturbed run."""
     outputs = [tmp_path / str(rank) for rank in range(2)]
     report = ("report", *map(str, outputs))
-    with running(*COMMAND, *given, "--sides=torch", f"--output={outputs[1]}", environment=ranks(1)) as process:
-        left = kill_at_first_image(process, outputs[1] / ALONE)
+    killed = (*COMMAND, *arguments, "--sides=torch", f"--output={outputs[1]}")
+    left = kill_at_first_image(outputs[1] / ALONE, *killed, environment=ranks(1))
     assert worker(0, outputs[0])[0] == 0
     code, said = command(*report)
     assert (code, "images not evaluated" in said) == (1, True), said
     todo = IMAGES // 2 - len(left)
     code, said = worker(1, outputs[1])
     assert (code, f"{NETWORK}: {todo} of {todo} images" in said) == (0, True), said
-    code, said = command(*report)
-    assert code == 0, said
+    assert command(*report)[0] == 0
     stored = [records(output / ALONE) for output in outputs]
     assert stored[1][: len(left)] == left
-    assert [[row.index for row in rows] for rows in stored] == [list(range(rank, IMAGES, 2)) for rank in range(2)]
+    for rank in range(2):
+        assert [record.index for record in stored[rank]] == list(range(rank, IMAGES, 2))
     assert answers(stored[0] + stored[1]) == answers(records(whole / NETWORK))
 
 
@@ -187,13 +192,13 @@ def test_broken_files_are_listed_and_fail_until_they_are_mended(evaluate: Comman
     path = sorted(copy.glob("*/*"), key=lambda path: path.name)[3]
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    arguments = (f"--imagenet={copy}", "--sides=torch", "--limit=8", f"--output={tmp_path / 'out'}")
-    code, said = evaluate(*arguments)
+    mended_or_not = (f"--imagenet={copy}", "--sides=torch", "--limit=8", f"--output={tmp_path / 'out'}")
+    code, said = evaluate(*mended_or_not)
     assert code == 1
     assert f"{path.name} is not a sound" in said
     assert "files that could not be evaluated: measured 1, allowed 0 (too far)" in said
     path.write_bytes(content)
-    code, said = evaluate(*arguments)
+    code, said = evaluate(*mended_or_not)
     assert code == 0, said
     assert "1 of 1 images" in said
 
@@ -211,28 +216,26 @@ def test_results_of_other_weights_are_refused(evaluate: Command, synthetic: Path
     assert records(whole / NETWORK) == before
 
 
-def test_a_set_that_is_not_whole_is_refused_unless_meant(command: Command, given: tuple[str, ...]) -> None:
-    code, said = command(*(argument for argument in given if argument != "--partial"))
+def test_a_set_that_is_not_whole_is_refused_unless_meant(command: Command, arguments: tuple[str, ...]) -> None:
+    code, said = command(*(argument for argument in arguments if argument != "--partial"))
     assert code == USAGE_ERROR
     assert f"there are {IMAGES} images, not 50,000" in said
 
 
-def test_pytest_evaluates_where_the_images_and_weights_are_named(
-    data: Path, synthetic: Path, whole: Path, tmp_path: Path
-) -> None:
-    """As a user types it, with a blank before each path; what is stored is not done again."""
-    shutil.copytree(whole, tmp_path / "out")
-    code, said = run(*pytest_command(data, synthetic, tmp_path / "out"), "--partial", "--limit=16")
-    assert code == 0, said
-    assert "1 passed" in said
-    assert f"(class folders): {IMAGES} images, of which the first 16" in said
-
-
 def pytest_command(data: Path, synthetic: Path, output: Path) -> tuple[str, ...]:
+    """Spell pytest's command as a user types it, with a blank before each path."""
     return (
         *(sys.executable, "-m", "pytest", "--full-imagenet", "--imagenet", str(data / "folders")),
         *("--checkpoint", str(synthetic), "--output", str(output), "--image-size", "65"),
     )
+
+
+def test_pytest_evaluates_where_the_images_and_weights_are_named(data: Path, synthetic: Path, tmp_path: Path) -> None:
+    code, said = run(*pytest_command(data, synthetic, tmp_path), "--sides=torch", "--partial", "--limit=16")
+    assert code == 0, said
+    assert "1 passed" in said
+    assert f"(class folders): {IMAGES} images, of which the first 16" in said
+    assert [record.index for record in records(tmp_path / ALONE)] == list(range(16))
 
 
 @pytest.mark.slow
@@ -247,27 +250,25 @@ def test_pytest_refuses_a_set_that_is_not_whole_unless_meant(data: Path, synthet
 
 @pytest.mark.slow
 def test_killed_at_its_start_and_later_the_same_command_continues(
-    given: tuple[str, ...], whole: Path, tmp_path: Path
+    arguments: tuple[str, ...], whole: Path, tmp_path: Path
 ) -> None:
     """Both models, as real processes: before anything is stored, twice in the middle, and then to the end."""
-    folder, command = tmp_path / NETWORK, (*COMMAND, *given, f"--output={tmp_path}")
+    folder, command = tmp_path / NETWORK, (*COMMAND, *arguments, f"--output={tmp_path}")
     with running(*command) as process:
         process.wait_until(lambda: "imagenet: " in process.said)
         process.kill()
     assert not folder.exists()
-    left: list[Record] = []
-    for _ in range(2):
-        with running(*command) as process:
-            before, left = left, kill_at_first_image(process, folder)
-        assert left[: len(before)] == before
+    once = kill_at_first_image(folder, *command)
+    twice = kill_at_first_image(folder, *command)
+    assert twice[: len(once)] == once
     code, said = run(*command)
-    todo = IMAGES - len(left)
+    todo = IMAGES - len(twice)
     assert (code, f"{NETWORK}: {todo} of {todo} images" in said) == (0, True), said
     assert records(folder) == records(whole / NETWORK)
 
 
 def test_torchrun_tells_each_worker_which_it_is(tmp_path: Path) -> None:
-    """As `ranks` does."""
+    """Tell it as `ranks` does."""
     script = tmp_path / "worker.py"
     script.write_text("from parity.imagenet.options import environment_worker\nprint(environment_worker())\n")
     code, said = run(*TORCHRUN, script, environment={"PYTHONPATH": str(ROOT)})
@@ -278,8 +279,8 @@ def test_torchrun_tells_each_worker_which_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_under_torchrun(given: tuple[str, ...], whole: Path, tmp_path: Path) -> None:
-    code, said = run(*TORCHRUN, *COMMAND[1:], *given, "--sides=torch", f"--output={tmp_path}")
+def test_under_torchrun(arguments: tuple[str, ...], whole: Path, tmp_path: Path) -> None:
+    code, said = run(*TORCHRUN, *COMMAND[1:], *arguments, "--sides=torch", f"--output={tmp_path}")
     assert code == 0, said
     assert [path.name for path in worker_files(tmp_path / ALONE)] == ["worker-0-of-2.sqlite", "worker-1-of-2.sqlite"]
     assert answers(records(tmp_path / ALONE)) == answers(records(whole / NETWORK))

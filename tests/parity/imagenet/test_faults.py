@@ -57,7 +57,8 @@ class Kept(OfficialSide):
 
 
 @pytest.fixture(scope="module")
-def kept() -> Iterator[dict[str, Kept]]:
+def official_sides() -> Iterator[dict[str, Kept]]:
+    """Hold the official network by dtype, and close it at the end of the module."""
     sides: dict[str, Kept] = {}
     yield sides
     for side in sides.values():
@@ -65,15 +66,15 @@ def kept() -> Iterator[dict[str, Kept]]:
 
 
 @pytest.fixture
-def official_once(kept: dict[str, Kept], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has the official network loaded once a dtype for all tests with the synthetic checkpoint: that takes longest."""
+def official_once(official_sides: dict[str, Kept], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load the official network once a dtype for all tests with the synthetic checkpoint: that takes longest."""
 
     def load(
         source: Source, network: Network, variables: Mapping[str, np.ndarray], threads: int, dtype: str = "float32"
     ) -> Kept:
-        if dtype not in kept:
-            kept[dtype] = Kept(source, network, variables, threads, dtype)
-        return kept[dtype]
+        if dtype not in official_sides:
+            official_sides[dtype] = Kept(source, network, variables, threads, dtype)
+        return official_sides[dtype]
 
     monkeypatch.setattr("parity.imagenet.models.OfficialSide", load)
 
