@@ -33,7 +33,8 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_a_users_implementation_is_judged_and_its_fault_named(run: Run) -> None:
-    code, said = run(*SMALL, "--candidate=extra_plugin:model", "-k", "stem_0.beginning or stem_0.comb_iter_0.left.relu", plugin=USERS)
+    chosen = ("-k", "stem_0.beginning or stem_0.comb_iter_0.left.relu")
+    code, said = run(*SMALL, "--candidate=extra_plugin:model", *chosen, plugin=USERS)
     assert code == 1, said
     assert "mobile-65: extra_plugin:model against official" in said
     assert "mobile-65: 1 source, " in said
