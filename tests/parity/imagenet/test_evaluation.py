@@ -17,13 +17,16 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from parity.imagenet.__main__ import main
+from parity.imagenet.__main__ import main, parser
 from parity.imagenet.devkit import KIT_NAMES
-from parity.imagenet.options import environment_worker
+from parity.imagenet.evaluator import Evaluator
+from parity.imagenet.options import environment_worker, parse_settings
+from parity.imagenet.progress import shown
 from parity.imagenet.record import Answer, Record
 from parity.imagenet.sample import sample_images
 from parity.imagenet.store import read_records, worker_files
 from parity.imagenet.writers import write_class_folders, write_devkit, write_flat, write_records, write_tar
+from parity.layers import Network
 from tests.waiting import ROOT, run, running
 from tf_reference import checkpoint
 
@@ -31,7 +34,7 @@ USAGE_ERROR = 4
 # Small images, at a size whose graphs other tests need, too: what is tested here is not the networks. One image a
 # batch, so that its figures have the same bits however the images are dealt.
 SMALL = ("--image-size=65", "--partial", "--batch-size=1", "--threads=1")
-NETWORK, ALONE, IMAGES = "mobile-65", "mobile-65-port", 48
+NETWORK, ALONE, IMAGES = "mobile-65", "mobile-65-port", 24
 PART = IMAGES // 4
 COMMAND = (sys.executable, "-m", "parity.imagenet")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
@@ -40,8 +43,8 @@ Command = Callable[..., tuple[int, str]]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a set of 48 images in all four layouts."""
-    folder, images = tmp_path_factory.mktemp("imagenet"), sample_images(per_class=IMAGES // 24)
+    """Write a set of 24 images in all four layouts."""
+    folder, images = tmp_path_factory.mktemp("imagenet"), sample_images(per_class=1)
     write_class_folders(folder / "folders", images)
     write_flat(folder / "flat", images)
     write_tar(folder / "ILSVRC2012_img_val.tar", images)
@@ -136,6 +139,12 @@ def kill_at_first_image(
     return left
 
 
+def test_a_set_that_is_not_whole_is_refused_unless_meant(command: Command, arguments: tuple[str, ...]) -> None:
+    code, said = command(*(argument for argument in arguments if argument != "--partial"))
+    assert code == USAGE_ERROR
+    assert f"there are {IMAGES} images, not 50,000" in said
+
+
 def test_the_result_is_what_numpy_makes_of_the_stored_logits(whole: Path, evaluate: Command) -> None:
     """Both models, the real verdict; the accuracies are counted anew from the five logits of each image."""
     code, said = evaluate(f"--output={whole}")
@@ -153,22 +162,29 @@ def test_the_result_is_what_numpy_makes_of_the_stored_logits(whole: Path, evalua
     assert result["verdict"]["passed"]
 
 
+@pytest.fixture(scope="module")
+def killed(arguments: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kill one of two workers, a real process that evaluates the port, behind its first image."""
+    output = tmp_path_factory.mktemp("killed")
+    kill_at_first_image(
+        output / ALONE, *COMMAND, *arguments, "--sides=torch", f"--output={output}", environment=ranks(1)
+    )
+    return output
+
+
 def test_a_killed_worker_continues_and_loses_nothing(
-    arguments: tuple[str, ...], worker: Command, command: Command, whole: Path, tmp_path: Path
+    killed: Path, worker: Command, command: Command, whole: Path, tmp_path: Path
 ) -> None:
-    """A real process, one of two workers: no image is left out or done twice, and all are as in an undisturbed run."""
-    outputs = [tmp_path / str(rank) for rank in range(2)]
-    report = ("report", *map(str, outputs))
-    killed = (*COMMAND, *arguments, "--sides=torch", f"--output={outputs[1]}")
-    left = kill_at_first_image(outputs[1] / ALONE, *killed, environment=ranks(1))
-    assert worker(0, outputs[0])[0] == 0
+    """No image is left out or done twice by it and the other one, and all are as in an undisturbed run."""
+    left, report = records(killed / ALONE), ("report", str(tmp_path), str(killed))
+    assert worker(0, tmp_path)[0] == 0
     code, said = command(*report)
     assert (code, "images not evaluated" in said) == (1, True), said
     todo = IMAGES // 2 - len(left)
-    code, said = worker(1, outputs[1])
+    code, said = worker(1, killed)
     assert (code, f"{NETWORK}: {todo} of {todo} images" in said) == (0, True), said
     assert command(*report)[0] == 0
-    stored = [records(output / ALONE) for output in outputs]
+    stored = [records(output / ALONE) for output in (tmp_path, killed)]
     assert stored[1][: len(left)] == left
     for rank in range(2):
         assert [record.index for record in stored[rank]] == list(range(rank, IMAGES, 2))
@@ -216,26 +232,33 @@ def test_results_of_other_weights_are_refused(evaluate: Command, synthetic: Path
     assert records(whole / NETWORK) == before
 
 
-def test_a_set_that_is_not_whole_is_refused_unless_meant(command: Command, arguments: tuple[str, ...]) -> None:
-    code, said = command(*(argument for argument in arguments if argument != "--partial"))
-    assert code == USAGE_ERROR
-    assert f"there are {IMAGES} images, not 50,000" in said
-
-
 def pytest_command(data: Path, synthetic: Path, output: Path) -> tuple[str, ...]:
     """Spell pytest's command as a user types it, with a blank before each path."""
     return (
-        *(sys.executable, "-m", "pytest", "--full-imagenet", "--imagenet", str(data / "folders")),
+        *(sys.executable, "-m", "pytest", "-p", "no:hypothesispytest"),
+        *("--full-imagenet", "--imagenet", str(data / "folders")),
         *("--checkpoint", str(synthetic), "--output", str(output), "--image-size", "65"),
     )
 
 
-def test_pytest_evaluates_where_the_images_and_weights_are_named(data: Path, synthetic: Path, tmp_path: Path) -> None:
-    code, said = run(*pytest_command(data, synthetic, tmp_path), "--sides=torch", "--partial", "--limit=16")
+def test_pytest_judges_where_the_images_and_weights_are_named(
+    data: Path, synthetic: Path, whole: Path, tmp_path: Path
+) -> None:
+    """What is stored is not done again: this is about the command, and the evaluator does the rest below."""
+    shutil.copytree(whole, tmp_path / "out")
+    code, said = run(*pytest_command(data, synthetic, tmp_path / "out"), "--partial", "--limit=3")
     assert code == 0, said
     assert "1 passed" in said
-    assert f"(class folders): {IMAGES} images, of which the first 16" in said
-    assert [record.index for record in records(tmp_path / ALONE)] == list(range(16))
+    assert f"(class folders): {IMAGES} images, of which the first 3" in said
+
+
+def test_the_evaluator_of_pytest_evaluates_and_judges(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    options = parser().parse_args([*arguments, "--sides=torch", "--limit=3", f"--output={tmp_path}"])
+    evaluator = Evaluator(parse_settings(vars(options).get), lambda meter: shown(meter, None))
+    result = evaluator.result(Network("mobile", 65, 65))
+    assert result, result
+    assert [record.index for record in records(tmp_path / ALONE)] == [0, 1, 2]
+    assert any("PyTorch port" in line for line in evaluator.report())
 
 
 @pytest.mark.slow
@@ -244,7 +267,7 @@ def test_pytest_refuses_a_set_that_is_not_whole_unless_meant(data: Path, synthet
     code, said = run(*command)
     assert code == USAGE_ERROR, said
     assert f"there are {IMAGES} images, not 50,000" in said
-    code, said = run(*command, "--partial", "--limit=16")
+    code, said = run(*command, "--partial", "--limit=3")
     assert (code, "1 passed" in said) == (0, True), said
 
 
