@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.arm_inside import OPTION
 from benchmarks.arm_system import CHECKOUT, Machine
+from parity.layers import NOT_SQUARE
 
 GOLDEN, TRACE, PREPROCESS = KINDS = ("golden", "trace", "preprocess")
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
@@ -28,7 +29,7 @@ def network(variant: str, size: str) -> tuple[str, ...]:
     return "parity", "--variant", variant, "--image-size", size
 
 
-SMALL = network("mobile", "97x131")
+SMALL = network("mobile", NOT_SQUARE)
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,9 @@ def checks(kinds: Iterable[str], trace: Path | None) -> list[Check]:
     """Return the checks of these kinds; those of a `trace` need its file."""
     stored = ("-k", "exact", "--reference", "golden")
     everything = [
-        Check(GOLDEN, "golden, mobile-97x131", (*SMALL, *stored)),
-        Check(GOLDEN, "golden, large-97x131", (*network("large", "97x131"), *stored)),
-        Check(TRACE, "trace, mobile-97x131: all gates", (*SMALL, "--reference", str(trace))),
+        Check(GOLDEN, f"golden, mobile-{NOT_SQUARE}", (*SMALL, *stored)),
+        Check(GOLDEN, f"golden, large-{NOT_SQUARE}", (*network("large", NOT_SQUARE), *stored)),
+        Check(TRACE, f"trace, mobile-{NOT_SQUARE}: all gates", (*SMALL, "--reference", str(trace))),
         Check(PREPROCESS, "preprocessing's digests", ("tests/pnasnet_torch/test_preprocess.py",)),
     ]
     return [check for check in everything if check.kind in kinds]

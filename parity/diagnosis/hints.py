@@ -18,6 +18,8 @@ from pnasnet_torch import PNASNet
 
 Variables = Mapping[str, np.ndarray]
 EPSILON = 1e-3
+# Pixels that are added before the first row, and before the first column.
+Before = tuple[int, int]
 # What a mistake is called, and what the layer then gives (N, C, H, W).
 Mistake = tuple[str, Callable[[], Tensor]]
 
@@ -118,13 +120,12 @@ def _convolution(x: Tensor, operation: Operation) -> Iterator[Mistake]:
     weight, groups = kernel.permute((2, 3, 0, 1) if depthwise else (3, 2, 0, 1)), kernel.shape[2] if depthwise else 1
     size = operation.expected.shape[1:3]
 
-    def conv(x: Tensor, weight: Tensor, before: int | None = None, mode: str = "constant") -> Tensor:
+    def conv(x: Tensor, weight: Tensor, before: Before | None = None, mode: str = "constant") -> Tensor:
         padded, stride = _padded(x, weight.shape[-1], size, before, mode)
         return F.conv2d(padded, weight, None, stride, groups=groups)[:, :, : size[0], : size[1]]
 
-    official = _stride_and_padding(x.shape[2], weight.shape[-1], size[0])[1]
-    for before in sorted({*range(weight.shape[-1] + 1)} - {official}):
-        yield f"padding of {before} before instead of {official}", partial(conv, x, weight, before)
+    for words, before in _other_paddings(x, weight.shape[-1], size):
+        yield words, partial(conv, x, weight, before)
     for mode in ("reflect", "replicate"):
         yield f"padding by {mode}", partial(conv, x, weight, mode=mode)
     yield "a ReLU on its input", lambda: conv(x.relu(), weight)
@@ -136,15 +137,43 @@ def _convolution(x: Tensor, operation: Operation) -> Iterator[Mistake]:
 
 
 def _padded(
-    x: Tensor, kernel: int, size: tuple[int, ...], before: int | None, mode: str = "constant", value: float = 0.0
-) -> tuple[Tensor, int]:
-    """x padded for `size` outputs, by `before` pixels before each side (None: as the official code), and the stride."""
-    stride, pads = 1, []
-    for side, outputs in zip(reversed(x.shape[2:]), reversed(size), strict=True):
-        stride, official = _stride_and_padding(side, kernel, outputs)
-        first = official if before is None else before
-        pads += [first, max((outputs - 1) * stride + kernel - side - first, 0)]
-    return F.pad(x, pads, mode, value) if mode == "constant" else F.pad(x, pads, mode), stride
+    x: Tensor, kernel: int, size: tuple[int, ...], before: Before | None, mode: str = "constant", value: float = 0.0
+) -> tuple[Tensor, tuple[int, int]]:
+    """x padded for `size` outputs, by `before` pixels (None: as the official code), and the strides of both axes."""
+    strides, official = _strides_and_padding(x, kernel, size)
+    pads: list[int] = []
+    for axis in (1, 0):  # F.pad takes the last axis first
+        first = (before or official)[axis]
+        needed = (size[axis] - 1) * strides[axis] + kernel
+        pads += [first, max(needed - x.shape[2 + axis] - first, 0)]
+    return F.pad(x, pads, mode, value) if mode == "constant" else F.pad(x, pads, mode), strides
+
+
+def _other_paddings(x: Tensor, kernel: int, size: tuple[int, ...]) -> Iterator[tuple[str, Before]]:
+    """Paddings that a port may have instead of the official one: other pixels before both axes, or before one."""
+    _, official = _strides_and_padding(x, kernel, size)
+    rows, columns = official
+    others = {(columns, rows)}
+    for pixels in range(kernel):
+        others |= {(pixels, pixels), (pixels, columns), (rows, pixels)}
+    for before in sorted(others - {official}):
+        if rows == columns and before[0] == before[1]:
+            yield f"padding of {before[0]} before instead of {rows}", before
+            continue
+        exchanged = ": rows and columns exchanged" if before == (columns, rows) else ""
+        yield f"padding of {_in_words(before)} instead of {_in_words(official)}{exchanged}", before
+
+
+def _in_words(before: Before) -> str:
+    return f"{before[0]} before the rows and {before[1]} before the columns"
+
+
+def _strides_and_padding(x: Tensor, kernel: int, size: tuple[int, ...]) -> tuple[tuple[int, int], Before]:
+    """The strides of rows and columns, and the pixels that TensorFlow adds before each."""
+    (rows, top), (columns, left) = (
+        _stride_and_padding(side, kernel, outputs) for side, outputs in zip(x.shape[2:], size, strict=True)
+    )
+    return (rows, columns), (top, left)
 
 
 def _stride_and_padding(side: int, kernel: int, outputs: int) -> tuple[int, int]:
@@ -159,7 +188,7 @@ def _stride_and_padding(side: int, kernel: int, outputs: int) -> tuple[int, int]
 
 
 def _max_pool(x: Tensor, size: tuple[int, ...]) -> Iterator[Mistake]:
-    def pool(before: int | None, value: float) -> Tensor:
+    def pool(before: Before | None, value: float) -> Tensor:
         padded, stride = _padded(x, 3, size, before, value=value)
         return F.max_pool2d(padded, 3, stride)[:, :, : size[0], : size[1]]
 
@@ -170,10 +199,9 @@ def _max_pool(x: Tensor, size: tuple[int, ...]) -> Iterator[Mistake]:
         return total if counts_padding else total / count
 
     yield "padded with 0 instead of -inf", lambda: pool(None, 0.0)
-    official = _stride_and_padding(x.shape[2], 3, size[0])[1]
-    for before in sorted({*range(3)} - {official}):
-        yield f"padding of {before} before instead of {official}", partial(pool, before, -torch.inf)
-        yield f"padding of {before} before instead of {official}, with 0 instead of -inf", partial(pool, before, 0.0)
+    for words, before in _other_paddings(x, 3, size):
+        yield words, partial(pool, before, -torch.inf)
+        yield f"{words}, with 0 instead of -inf", partial(pool, before, 0.0)
     yield "the average, padding left out", lambda: average(counts_padding=False)
     yield "the average, padding counted", lambda: average(counts_padding=True)
 

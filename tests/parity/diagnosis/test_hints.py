@@ -53,9 +53,9 @@ class Convolution:
 
         return compute
 
-    def padded(self, left: int, right: int, mode: str = "constant") -> Function:
-        """With these pads before and behind, in both directions."""
-        pads = (left, right, left, right)
+    def padded(self, left: int, right: int, mode: str = "constant", rows: tuple[int, int] | None = None) -> Function:
+        """With these pads before and behind, in both directions; the rows may have others."""
+        pads = (left, right, *(rows or (left, right)))
         groups = self.official.groups
         return lambda x: F.conv2d(F.pad(x, pads, mode), self.weight, None, self.stride, groups=groups)
 
@@ -69,6 +69,18 @@ class Convolution:
 CONVOLUTIONS: dict[str, tuple[int, tuple[int, ...], Callable[[Convolution], Function]]] = {
     "padding of {half} before instead of {less}": (2, EVEN, lambda conv: conv.padded(conv.half, conv.half)),
     "padding of 0 before instead of {half}": (1, ODD, lambda conv: conv.padded(0, 2 * conv.half)),
+    "padding of {half} before the rows and {less} before the columns instead of "
+    "{less} before the rows and {half} before the columns: rows and columns exchanged": (
+        2,
+        WIDE,
+        lambda conv: conv.padded(conv.half - 1, conv.half + 1, rows=(conv.half, conv.half)),
+    ),
+    "padding of {less} before the rows and 0 before the columns instead of "
+    "{less} before the rows and {half} before the columns": (
+        2,
+        WIDE,
+        lambda conv: conv.padded(0, 2 * conv.half, rows=(conv.half - 1, conv.half)),
+    ),
     "padding by reflect": (1, WIDE, lambda conv: conv.padded(conv.half, conv.half, "reflect")),
     "padding by replicate": (1, WIDE, lambda conv: conv.padded(conv.half, conv.half, "replicate")),
     "a ReLU on its input": (2, WIDE, lambda conv: conv.wrong(lambda x, weight: (x.relu(), weight))),
@@ -115,6 +127,20 @@ POOLS: dict[str, Function] = {
 def test_a_wrong_max_pool(words: str) -> None:
     """On an even map that is halved."""
     assert told("MaxPool", SameMaxPool2d(3, 2), POOLS[words], EVEN) == words
+
+
+def test_a_max_pool_with_rows_and_columns_exchanged() -> None:
+    """Rows get the pixel before that the columns should have."""
+    words = (
+        "padding of 1 before the rows and 0 before the columns instead of 0 before the rows and 1 before the columns: "
+        "rows and columns exchanged"
+    )
+    official = SameMaxPool2d(3, 2)
+
+    def exchanged(x: Tensor) -> Tensor:
+        return F.max_pool2d(F.pad(x, (0, 2, 1, 0), value=-torch.inf), 3, 2)
+
+    assert told("MaxPool", official, exchanged, WIDE) == words
 
 
 PATHS: dict[str, Function] = {
