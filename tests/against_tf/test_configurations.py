@@ -65,12 +65,15 @@ INVALID = [
         {"num_cells": 2, "skip_reduction_layer_input": False}, "skip_reduction", id="no-skip-and-reduction-first"
     ),
     pytest.param(
-        {"skip_reduction_layer_input": False}, "more than one reduction", id="no-skip-and-neighbouring-reductions"
+        {"skip_reduction_layer_input": False},
+        "more than one reduction",
+        id="no-skip-and-neighbouring-reductions",
+        marks=pytest.mark.slow,
     ),
     pytest.param({"num_conv_filters": 3}, "filters", id="no-filters-in-the-stem"),
     pytest.param({"num_conv_filters": 0}, "filters", id="no-filters"),
     pytest.param({"stem_multiplier": 0.01}, "filters|stem_multiplier", id="no-stem-filters"),
-    pytest.param({"num_classes": -1}, "num_classes", id="negative-classes"),
+    pytest.param({"num_classes": -1}, "num_classes", id="negative-classes", marks=pytest.mark.slow),
 ]
 
 

@@ -1,7 +1,7 @@
 """A tiny port, hand-made official graphs, and the synthetic Mobile checkpoint."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from parity.options import PHOTOGRAPHS
 from pnasnet_torch import Config, PNASNet
+from pnasnet_torch.weights import load_tf_variables
 from tests.conftest import Once
 from tests.parity.starting import start
 from tf_reference import official
@@ -53,6 +54,17 @@ def official_graph() -> Callable[[Iterable[str]], ReferenceGraph]:
 def synthetic() -> Path:
     """The prefix of the synthetic Mobile checkpoint that a plain run uses."""
     return synthetic_checkpoint(official.find(), "mobile", 224, 0, sorted(PHOTOGRAPHS.glob("*.jpg")))
+
+
+@pytest.fixture
+def other_epsilon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plant another epsilon in the port's first batch norm, whenever it gets its weights."""
+
+    def load(model: PNASNet, variables: Mapping[str, np.ndarray]) -> None:
+        load_tf_variables(model, variables)
+        model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
+
+    monkeypatch.setattr("parity.subject.load_tf_variables", load)
 
 
 class TrainingTrace(NamedTuple):

@@ -1,8 +1,10 @@
 """`pytest parity` as a user starts it."""
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -22,3 +24,11 @@ def start(folder: Path, *arguments: str, plugin: str = "") -> tuple[int, str]:
     assert "Traceback (most recent call last)" not in said
     assert "INTERNALERROR" not in said
     return done.returncode, said
+
+
+def start_here(*arguments: str) -> tuple[int, str]:
+    """Run the same in this process, which takes a third of the time: both frameworks are imported already."""
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        code = pytest.main([str(ROOT / "parity"), f"--rootdir={ROOT}", "-p", "no:cacheprovider", *arguments])
+    return int(code), said.getvalue()

@@ -11,7 +11,7 @@ from parity.candidates.shown import share
 from parity.environment import header
 from parity.layers import Network
 from tests import checkouts
-from tests.parity.starting import USAGE_ERROR, start
+from tests.parity.starting import USAGE_ERROR, start, start_here
 from tests.parity.test_options import parse
 from tf_reference import official
 
@@ -32,16 +32,17 @@ def run(tmp_path: Path) -> Run:
     return partial(start, tmp_path)
 
 
-def test_a_users_implementation_is_judged_and_its_fault_named(run: Run) -> None:
-    chosen = ("-k", "stem_0.beginning or stem_0.comb_iter_0.left.relu")
-    code, said = run(*SMALL, "--candidate=extra_plugin:model", *chosen, plugin=USERS)
+def test_a_users_implementation_is_judged_and_its_fault_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "users.py").write_text(USERS)
+    monkeypatch.syspath_prepend(tmp_path)
+    code, said = start_here(*SMALL, "--candidate=users:model", "-k", "stem_0.beginning or stem_0.comb_iter_0.left.relu")
     assert code == 1, said
-    assert "mobile-65: extra_plugin:model against official" in said
+    assert "mobile-65: users:model against official" in said
     assert "mobile-65: 1 source, " in said
     assert "  cell_stem_0.beginning_bn: operation (fails exact-float32, exact-float64, float64, float32)" in said
     assert "it gives: epsilon 1e-05" in said
-    assert "--candidate=extra_plugin:model" in said.split("a closer look: ")[1].splitlines()[0]
-    assert "parity: extra_plugin:model shows 726 of 726 layers (100%) of mobile-65\n" in said
+    assert "--candidate=users:model" in said.split("a closer look: ")[1].splitlines()[0]
+    assert "parity: users:model shows 726 of 726 layers (100%) of mobile-65\n" in said
 
 
 @pytest.mark.slow
@@ -63,8 +64,8 @@ def test_another_implementation_shows_a_part_and_fails_where_it_pads_otherwise(r
     assert all(".combine.add" in name for name in skipped)
 
 
-def test_nothing_passes_by_not_being_visible(run: Run) -> None:
-    code, said = run("--candidate=pytorchcv", "-k", "large-331 and cell_0 and combine")
+def test_nothing_passes_by_not_being_visible() -> None:
+    code, said = start_here("--candidate=pytorchcv", "-k", "large-331 and cell_0 and combine")
     assert code == USAGE_ERROR
     assert "nothing can be judged: pytorchcv shows none of the layers that are selected" in said
 

@@ -2,34 +2,44 @@
 
 import re
 from collections import Counter
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from tests.parity.starting import ROOT, start
+from pnasnet_torch import model, operations, preprocess
+from tests.parity.starting import ROOT, start_here
 
 SMALL = ("--variant=mobile", "--image-size=64", "--threads=1")
-EPSILON = "from pnasnet_torch import operations; operations.BATCH_NORM_EPSILON = 1e-2"
-# What is broken in the port, as a plugin; which items look at it; and how many of them each file of the product has.
-BROKEN = {
+
+
+def break_pixels_and_batch_norms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "BATCH_NORM_EPSILON", 1e-2)
+    monkeypatch.setattr(preprocess, "SCALE", 2 * preprocess.SCALE)
+
+
+def break_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "stem_filters", lambda _config: 16)
+
+
+# How the port is broken; which items look at that; and how many of them each file of the product has.
+BROKEN: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str, dict[str, int]]] = {
     "pixels and batch norms": (
-        f"{EPSILON}; from pnasnet_torch import preprocess; preprocess.SCALE *= 2",
+        break_pixels_and_batch_norms,
         "chelsea or (conv0_bn and not structure)",
         {"test_preprocess": 1, "test_exact": 2, "test_float64": 1, "test_float32": 1},
     ),
     "filters": (
-        "from pnasnet_torch import model; model.stem_filters = lambda config: 16",
-        # The layer, its batch norm, and the blocks that these are.
+        break_filters,
         "structure and conv0",
+        # The layer, its batch norm, and the blocks that these are.
         {"test_structure": 4},
     ),
 }
 
 
-def run(folder: Path, broken: str, keyword: str) -> tuple[Counter[str], Counter[str]]:
-    """Runs the product with that much broken: by file, how many items pass, and how many fail."""
-    (folder / "broken_port.py").write_text(f"def pytest_collection_finish():\n    {broken}\n")
-    code, said = start(folder, *SMALL, "-p", "broken_port", "-k", keyword, "-v")
+def run(keyword: str) -> tuple[Counter[str], Counter[str]]:
+    """Run the product: by file, how many items pass, and how many fail."""
+    code, said = start_here(*SMALL, "-k", keyword, "-v")
     outcomes = re.findall(r"^parity/(\w+)\.py::\S+ (PASSED|FAILED|DOWNSTREAM|REPEATED)", said, re.MULTILINE)
     passed = Counter(file for file, outcome in outcomes if outcome == "PASSED")
     failed = Counter(file for file, outcome in outcomes if outcome != "PASSED")
@@ -38,17 +48,18 @@ def run(folder: Path, broken: str, keyword: str) -> tuple[Counter[str], Counter[
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_every_file_fails_where_the_port_is_broken(tmp_path: Path, what: str) -> None:
+def test_every_file_fails_where_the_port_is_broken(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each item that looks at what is broken."""
-    broken, keyword, items = BROKEN[what]
-    passed, failed = run(tmp_path, broken, keyword)
+    plant, keyword, items = BROKEN[what]
+    plant(monkeypatch)
+    passed, failed = run(keyword)
     assert failed == items
     assert not passed
 
 
-def test_no_file_fails_where_nothing_is_broken(tmp_path: Path) -> None:
+def test_no_file_fails_where_nothing_is_broken() -> None:
     keyword = " or ".join(f"({keyword})" for _, keyword, _ in BROKEN.values())
-    passed, failed = run(tmp_path, "pass", keyword)
+    passed, failed = run(keyword)
     assert passed == sum((Counter(items) for _, _, items in BROKEN.values()), Counter())
     assert not failed
 

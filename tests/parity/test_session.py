@@ -1,19 +1,19 @@
 """A session computes what was selected, once, and frees one network before the next."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from parity.candidates.candidate import Side
+from parity.faults.bench import RememberedSource
 from parity.layers import Network
 from parity.options import PHOTOGRAPHS, Options
 from parity.pair import Pair
 from parity.policy import GATES
 from parity.references import LiveSource, ReferenceRun
 from parity.session import ParitySession, Selection
-from pnasnet_torch import PNASNet
-from pnasnet_torch.weights import load_tf_variables
 from tf_reference.graph import ReferenceGraph
 
 SMALL, WIDE = Network("mobile", 64, 64), Network("mobile", 64, 96)
@@ -54,21 +54,24 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
 STEM = ("conv0", "conv0_bn", "cell_stem_0.relu", "cell_stem_0.1x1")
 
 
-@pytest.fixture
-def planted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another epsilon in the port's first batch norm."""
-
-    def load(model: PNASNet, variables: Any) -> None:
-        load_tf_variables(model, variables)
-        model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
-
-    monkeypatch.setattr("parity.subject.load_tf_variables", load)
+@pytest.fixture(scope="module")
+def remembered() -> Iterator[RememberedSource]:
+    """Give the small network's official values, which are computed once for all sessions."""
+    made = RememberedSource(options_of((SMALL,), IMAGES[:1]))
+    yield made
+    made.release()
 
 
-def session_of(selection: Selection, images: tuple[Any, ...] = IMAGES[:1]) -> ParitySession:
-    networks = tuple(dict.fromkeys(network for _, network in selection))
-    options = Options(networks, None, images, ("official",), 0, 1, ())
-    return ParitySession(options, selection, LiveSource(options))
+def options_of(networks: tuple[Network, ...], images: tuple[Path, ...]) -> Options:
+    return Options(networks, None, images, ("official",), 0, 1, ())
+
+
+def session_of(
+    selection: Selection, source: RememberedSource | None = None, images: tuple[Path, ...] = IMAGES[:1]
+) -> ParitySession:
+    """A session on the official network as it runs, or as the `source` remembers it."""
+    options = options_of(tuple(dict.fromkeys(network for _, network in selection)), images)
+    return ParitySession(options, selection, source or LiveSource(options))
 
 
 def test_all_gates_of_a_network_share_what_was_built(made: Made) -> None:
@@ -108,9 +111,11 @@ def test_gates_that_share_a_pair_are_each_given_their_own_layers(made: Made) -> 
 
 
 @pytest.mark.parametrize("gate", LAYER_GATES)
-def test_a_layer_that_the_official_network_lacks_fails_alone(gate: str) -> None:
+def test_a_layer_that_the_official_network_lacks_fails_alone(gate: str, remembered: RememberedSource) -> None:
     """Where nothing else is selected, so that the official network has nothing to compute."""
-    result = session_of({(gate, SMALL): frozenset({"cell_0.renamed"})}).result(gate, SMALL, "cell_0.renamed")
+    result = session_of({(gate, SMALL): frozenset({"cell_0.renamed"})}, remembered).result(
+        gate, SMALL, "cell_0.renamed"
+    )
     assert not result
     assert "neither side has it" in result.problem or "official network has no such layer" in result.problem
 
@@ -128,7 +133,7 @@ def test_one_network_is_freed_before_the_next(made: Made) -> None:
 def test_of_several_images_the_worst_result_counts() -> None:
     """In either order, and not the mean of both."""
     selection = {(gate, SMALL): LAYERS for gate in ("float64", "float32")}
-    sessions = [session_of(selection, images) for images in (IMAGES[:1], IMAGES[1:], IMAGES, IMAGES[::-1])]
+    sessions = [session_of(selection, images=images) for images in (IMAGES[:1], IMAGES[1:], IMAGES, IMAGES[::-1])]
     for gate in ("float64", "float32"):
         for layer in LAYERS:
             one, other, both, reverse = (session.result(gate, SMALL, layer) for session in sessions)
@@ -136,44 +141,44 @@ def test_of_several_images_the_worst_result_counts() -> None:
             assert both == reverse == max(one, other, key=lambda result: result.margin)
 
 
-def judged(gates: Iterable[str], names: Iterable[str] = STEM, network: Network = SMALL) -> ParitySession:
+def judged(remembered: RememberedSource, gates: Iterable[str], names: Iterable[str] = STEM) -> ParitySession:
     """A session that was asked for all of them."""
-    session = session_of({(gate, network): frozenset(names) for gate in gates})
+    session = session_of({(gate, SMALL): frozenset(names) for gate in gates}, remembered)
     for gate in gates:
-        session.result(gate, network, next(iter(names)))
+        session.result(gate, SMALL, next(iter(names)))
     return session
 
 
-def test_a_sound_network_gets_no_verdict() -> None:
-    session = judged(LAYER_GATES)
+def test_a_sound_network_gets_no_verdict(remembered: RememberedSource) -> None:
+    session = judged(remembered, LAYER_GATES)
     session.close()
     assert session.verdicts == []
 
 
-@pytest.mark.usefixtures("planted")
-def test_a_failure_is_explained_by_what_lies_before_it() -> None:
+@pytest.mark.usefixtures("other_epsilon")
+def test_a_failure_is_explained_by_what_lies_before_it(remembered: RememberedSource) -> None:
     """The source is not; behind it is what it feeds, and by a weaker gate it is a repetition."""
-    session = judged(LAYER_GATES)
+    session = judged(remembered, LAYER_GATES)
     rows = {layer: [session.explained(gate, SMALL, layer) for gate in LAYER_GATES[1:]] for layer in STEM[1:]}
     repeated = ("repeated", "as it failed exact-float32")
     assert rows["conv0_bn"] == [("", ""), repeated, repeated, repeated]
     assert rows["cell_stem_0.1x1"] == rows["cell_stem_0.relu"] == [("downstream", "behind conv0_bn")] * 4
 
 
-@pytest.mark.usefixtures("planted")
-def test_what_is_not_about_a_layer_is_not_explained() -> None:
+@pytest.mark.usefixtures("other_epsilon")
+def test_what_is_not_about_a_layer_is_not_explained(remembered: RememberedSource) -> None:
     """An image in the preprocess gate; a block in the structure gate fails by itself."""
-    session = judged(["float64"])
+    session = judged(remembered, ["float64"])
     assert session.explained("preprocess", SMALL, "chelsea.jpg") == ("", "")
     assert session.explained("imagenet", SMALL, "validation") == ("", "")
     assert not session.verdicts
 
 
-@pytest.mark.usefixtures("planted")
+@pytest.mark.usefixtures("other_epsilon")
 @pytest.mark.parametrize("gate", ["float64", "exact-float64", "exact-float32", "float32"])
-def test_each_gate_that_compares_values_gives_a_verdict(gate: str) -> None:
+def test_each_gate_that_compares_values_gives_a_verdict(gate: str, remembered: RememberedSource) -> None:
     """By the layers that it judged; replayed in float32 too where real weights are at hand."""
-    session = judged([gate])
+    session = judged(remembered, [gate])
     session.close()
     (verdict,) = session.verdicts
     (source,) = verdict.sources
@@ -184,7 +189,7 @@ def test_each_gate_that_compares_values_gives_a_verdict(gate: str) -> None:
     assert any("epsilon 1e-05" in hint for hint in source.hints)
 
 
-@pytest.mark.usefixtures("planted")
+@pytest.mark.usefixtures("other_epsilon")
 def test_each_network_that_fails_gets_its_verdict() -> None:
     """When the next one's turn comes, or at the end; closing twice gives none twice."""
     selection = {("float64", network): frozenset(STEM) for network in (SMALL, WIDE)}
@@ -197,9 +202,9 @@ def test_each_network_that_fails_gets_its_verdict() -> None:
     assert [verdict.network for verdict in session.verdicts] == ["mobile-64", "mobile-64x96"]
 
 
-@pytest.mark.usefixtures("planted")
-def test_where_the_source_was_not_selected_the_verdict_says_so() -> None:
-    session = judged(["float64"], STEM[2:])
+@pytest.mark.usefixtures("other_epsilon")
+def test_where_the_source_was_not_selected_the_verdict_says_so(remembered: RememberedSource) -> None:
+    session = judged(remembered, ["float64"], STEM[2:])
     session.close()
     (source,) = session.verdicts[0].sources
     assert (source.layer, source.kind, source.unjudged) == ("cell_stem_0.relu", "unjudged", ("conv0_bn",))

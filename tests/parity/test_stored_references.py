@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from tests.parity.starting import USAGE_ERROR, start
+from tests.parity.starting import ROOT, USAGE_ERROR, start_here
 from tests.parity.test_command_line import HIDE, PLANT, SPY, Run, run
 from tests.parity.test_options import parse
 
@@ -20,7 +20,7 @@ Recorded = tuple[Path, str]
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     """A trace of the first convolution and its batch norm, and what was said when it was recorded."""
     folder = tmp_path_factory.mktemp("recorded")
-    code, said = start(folder, *NETWORK, *SELECTED, f"--record={folder / 'one.h5'}")
+    code, said = start_here(*NETWORK, *SELECTED, f"--record={folder / 'one.h5'}")
     assert code == 0, said
     return folder / "one.h5", said
 
@@ -62,16 +62,24 @@ def test_the_golden_digests_judge_without_tensorflow(run: Run) -> None:
     assert "parity: integer network, seed 0" in said
 
 
+@pytest.mark.usefixtures("other_epsilon")
 @pytest.mark.parametrize("stored", ["golden", "trace"])
-def test_a_fault_is_named_without_tensorflow(recorded: Recorded, run: Run, stored: str) -> None:
+def test_a_fault_is_named_by_what_is_stored(recorded: Recorded, stored: str) -> None:
     given = ("--reference=golden", "-k", "mobile-97x131 and exact and conv0_bn")
     if stored == "trace":
         given = (f"--reference={recorded[0]}", *SELECTED)
-    code, said = run(*given, plugin=HIDE + PLANT)
+    code, said = start_here(*given)
     assert code == 1
     verdict = said.partition(" verdict ")[2]
     assert ("  conv0_bn: not replayed" if stored == "golden" else "  conv0_bn: operation") in verdict
     assert given[0] in verdict.partition("a closer look: pytest parity")[2]
+
+
+@pytest.mark.slow
+def test_a_fault_is_named_without_tensorflow(recorded: Recorded, run: Run) -> None:
+    code, said = run(f"--reference={recorded[0]}", *SELECTED, plugin=HIDE + PLANT)
+    assert code == 1
+    assert "  conv0_bn: operation" in said.partition(" verdict ")[2]
 
 
 @pytest.mark.slow
@@ -83,8 +91,9 @@ def test_golden_digests_have_no_case_of_other_gates(run: Run) -> None:
     assert "test_preprocess" not in said
 
 
-def test_a_gate_that_the_reference_knows_nothing_for_is_refused(run: Run) -> None:
-    code, said = run("--reference=golden", "--ignore=parity/test_exact.py", "--ignore=parity/test_structure.py")
+def test_a_gate_that_the_reference_knows_nothing_for_is_refused() -> None:
+    ignored = (f"--ignore={ROOT / 'parity' / name}" for name in ("test_exact.py", "test_structure.py"))
+    code, said = start_here("--reference=golden", *ignored)
     assert code == USAGE_ERROR
     assert "nothing can be judged: --reference golden holds structure, exact-float32, exact-float64" in said
 
@@ -107,8 +116,8 @@ def test_what_a_trace_cannot_do_is_refused(recorded: Recorded, name: str) -> Non
         parse(f"--reference={recorded[0]}", *arguments)
 
 
-def test_a_selection_that_a_trace_does_not_hold_is_refused(recorded: Recorded, run: Run) -> None:
-    code, said = run(f"--reference={recorded[0]}", "-k", "cell_stem_0", plugin=HIDE)
+def test_a_selection_that_a_trace_does_not_hold_is_refused(recorded: Recorded) -> None:
+    code, said = start_here(f"--reference={recorded[0]}", "-k", "cell_stem_0")
     assert code == USAGE_ERROR
     assert "cases is selected" in said
     assert "holds preprocess, structure, exact-float32, exact-float64" in said

@@ -23,7 +23,7 @@ SMALL = Network("mobile", 65, 65)
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.mark.parametrize("classes", [1001, 1000])
+@pytest.mark.parametrize("classes", [1001, pytest.param(1000, marks=pytest.mark.slow)])
 def test_a_sound_conversion_passes(classes: int, weights: Weights, capsys: pytest.CaptureFixture[str]) -> None:
     verify(weights, changed(weights, OURS, classes, False), SMALL)
     said = capsys.readouterr().out
@@ -42,6 +42,7 @@ def test_a_fault_is_found_and_named(weights: Weights, capsys: pytest.CaptureFixt
     assert "FAILED" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_another_number_of_classes_is_found(weights: Weights) -> None:
     """In the weights that the official network gets."""
     result = changed(weights, OURS, 1000, False)
