@@ -26,7 +26,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # so that it runs as a script, 
 from benchmarks import arm_system
 from benchmarks.arm_checks import KERNELS, KINDS, NEON, PYTEST, SMALL, SVE, TRACE, checks, page, run, table
 from benchmarks.arm_system import CHECKOUT, Machine, MissingError
-from parity.environment import cpu as this_cpu
+from parity.core.machine import cpu as this_cpu
 from tf_reference.cache import cache_dir
 
 PAGE = CHECKOUT / "docs/arm.md"

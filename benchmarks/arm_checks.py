@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.arm_inside import OPTION
 from benchmarks.arm_system import CHECKOUT, Machine
-from parity.layers import NOT_SQUARE
+from parity.core.layers import NOT_SQUARE
 
 GOLDEN, TRACE, PREPROCESS = KINDS = ("golden", "trace", "preprocess")
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")

@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from parity import metrics
-from parity.capture import capture
-from parity.layers import Network, parse_size, port_layers
-from parity.metrics import Distance
-from parity.options import DEFAULT_IMAGES, PHOTOGRAPHS, Options
-from parity.policy import FLOAT32, UNIT
-from parity.references import LiveSource, Variables
-from parity.turn import Turn
+from parity.candidate.capture import capture
+from parity.core import metrics
+from parity.core.layers import Network, parse_size, port_layers
+from parity.core.metrics import Distance
+from parity.core.policy import FLOAT32, UNIT
+from parity.core.specification import DEFAULT_IMAGES, PHOTOGRAPHS
+from parity.gates.turn import Turn
+from parity.reference.interface import Variables
+from parity.reference.live import LiveSource
+from parity.session.options import Options
 from pnasnet_torch import variant
 from pnasnet_torch.weights import from_tf_variables
 from tf_reference.run import Reference
@@ -30,7 +32,7 @@ Samples = dict[str, list[np.ndarray]]
 
 
 def samples(network: Network, seed: int, images: tuple[Path, ...]) -> Samples:
-    turn = Turn(LiveSource(Options((network,), None, images, ("official",), seed, 2, ())))
+    turn = Turn(LiveSource(Options((network,), None, images, ("official",), seed, 2)))
     turn.begin(network)
     layers = port_layers(network.variant)
     variables = turn.variables()

@@ -20,11 +20,12 @@ def bare() -> None:
     """The irreducible work, in this process."""
     import torch
 
-    from parity.capture import capture
-    from parity.layers import DEFAULT_SIZES, Network, parse_size, port_layers
-    from parity.options import DEFAULT_IMAGES, PHOTOGRAPHS, Options
-    from parity.references import LiveSource
-    from parity.turn import Turn
+    from parity.candidate.capture import capture
+    from parity.core.layers import DEFAULT_SIZES, Network, parse_size, port_layers
+    from parity.core.specification import DEFAULT_IMAGES, PHOTOGRAPHS
+    from parity.gates.turn import Turn
+    from parity.reference.live import LiveSource
+    from parity.session.options import Options
     from pnasnet_torch import variant
     from pnasnet_torch.weights import from_tf_variables
     from tf_reference.run import Reference
@@ -32,7 +33,7 @@ def bare() -> None:
     networks = [Network(name, *parse_size(size)) for name, sizes in DEFAULT_SIZES.items() for size in sizes]
     image = PHOTOGRAPHS / DEFAULT_IMAGES[0]
     threads = os.cpu_count() or 1
-    turn = Turn(LiveSource(Options(tuple(networks), None, (image,), ("official",), 0, threads, ())))
+    turn = Turn(LiveSource(Options(tuple(networks), None, (image,), ("official",), 0, threads)))
     for network in networks:
         turn.begin(network)
         last = [name for name in port_layers(network.variant) if name.startswith("cell_5.")][-1]

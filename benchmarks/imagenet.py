@@ -16,13 +16,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from parity.core.layers import Network
 from parity.imagenet.dataset import Dataset
 from parity.imagenet.evaluate import Evaluation
 from parity.imagenet.options import OPTIONS, parse_settings
 from parity.imagenet.pipeline import batches
 from parity.imagenet.progress import Meter, Report, shown
 from parity.imagenet.store import read_records
-from parity.layers import Network
 
 
 def repeated(dataset: Dataset, count: int) -> Dataset:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from parity.options import PHOTOGRAPHS
+from parity.core.specification import PHOTOGRAPHS
 from pnasnet_torch.decode import decode
 from pnasnet_torch.preprocess import preprocess
 from tf_reference import official

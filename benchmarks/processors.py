@@ -157,7 +157,7 @@ def _parts(document: str) -> Iterator[tuple[str, str]]:
 def main(options: argparse.Namespace) -> int:
     import torch
 
-    from parity.environment import FRAMEWORKS, cpu, version
+    from parity.core.machine import FRAMEWORKS, cpu, version
 
     chosen = settings(torch.backends.cpu.get_cpu_capability(), options.quick)
     rows = []

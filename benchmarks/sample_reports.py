@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 # Both halves of halving, padded as PyTorch's layers do; on odd maps that is what TensorFlow does, too.
 SYMMETRIC = """
 def pytest_collection_finish():
-    from parity import subject
+    from parity.candidate import subject
     from parity.faults.padding import padded_conv, padded_pool, symmetric
     load = subject.load_tf_variables
     def planted(model, variables):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from parity.plugin import raise_unless_passed
-from parity.result import LayerResult
+from parity.core.result import LayerResult
+from parity.plugin.running import raise_unless_passed
 
 
 @pytest.mark.gate("exact-float32", "exact-float64")

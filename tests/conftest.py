@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from parity.environment import import_triton
+from parity.core.pinning import import_triton
 from tests.parity.report import browser
 from tf_reference.cache import cache_dir
 
@@ -23,6 +23,13 @@ LONGEST = 30.0
 HUNG, SLOW_HUNG = 300, 1800
 USED = pytest.StashKey[dict[str, float]]()
 CACHED = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fail a test of the suite itself that warns; what people's runs warn of is shown, and changes nothing."""
+    config.addinivalue_line("filterwarnings", "error")
+    # PyTorch's compiler, on that one version.
+    config.addinivalue_line("filterwarnings", "ignore:Guards may run slower on Python 3.13.0:RuntimeWarning")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,18 +10,18 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from parity import structure
-from parity.candidates.candidate import Side
+from parity.candidate.interface import Side
+from parity.candidate.parts import PortParts, port_parts
+from parity.candidate.port import Port
 from parity.convert.change import AUX_HEAD
 from parity.convert.status import step
+from parity.core.layers import DEFAULT_SIZES, Network, network_at, port_layers
 from parity.diagnosis.verdict import DETAILED
-from parity.layers import DEFAULT_SIZES, Network, network_at, port_layers
-from parity.options import Options
-from parity.port import Port
-from parity.references import LiveSource, Variables
-from parity.session import ParitySession
-from parity.structure import PortParts
-from parity.terminal import table
+from parity.plugin.terminal import table
+from parity.reference.interface import Variables
+from parity.reference.live import LiveSource
+from parity.session.options import Options
+from parity.session.session import ParitySession
 from pnasnet_torch import PNASNet
 from pnasnet_torch.archive import is_archive
 from pnasnet_torch.checkpoint import files_of
@@ -45,7 +45,7 @@ def verify(source: Weights, result: Weights, network: Network | None = None) -> 
     """
     network = network or network_at(result.variant, DEFAULT_SIZES[result.variant][0])
     candidate = Converted(result)
-    options = Options((network,), None, (), (OFFICIAL,), 0, os.cpu_count() or 1, (), candidate=candidate)
+    options = Options((network,), None, (), (OFFICIAL,), 0, os.cpu_count() or 1, candidate=candidate)
     layers = frozenset(port_layers(network.variant))
     selection = {(gate, network): layers for gate in GATES}
     classes = result.config.num_classes
@@ -144,7 +144,7 @@ class Converted:
         return ConvertedPort(network, dtype, self.make)
 
     def parts(self, network: Network) -> PortParts:
-        return structure.port_parts(network, self.make)
+        return port_parts(network, self.make)
 
 
 class ConvertedPort(Port):

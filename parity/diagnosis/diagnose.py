@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from parity import structure
-from parity.capture import PortError
+from parity.candidate.capture import PortError
+from parity.candidate.parts import PortParts
+from parity.core.layers import Network, layer_of
+from parity.core.localize import handing_on, localize
+from parity.core.policy import GATES, STRUCTURE
+from parity.core.result import LayerResult
 from parity.diagnosis.examiner import Examiner, Probe
 from parity.diagnosis.hints import parameter_hints
 from parity.diagnosis.verdict import Source, Verdict
-from parity.layers import Network, layer_of
-from parity.localize import handing_on, localize
-from parity.policy import GATES
-from parity.result import LayerResult
-from parity.structure import PortParts
+from parity.gates.structure import compare_parts
 from tf_reference.graph import ReferenceGraph
 
 # So many sources are looked at closely; all are named.
@@ -70,9 +70,9 @@ class _Evidence:
         own = {layer_of(name) if kind == "variable" else name for kind, name in parts.found}
         self._graph, self._parts = graph, parts
         shown = {*graph.layers, *selected, *own} - parts.unseen
-        self._structure = structure.compare_parts(network, graph, shown, parts)
+        self._structure = compare_parts(network, graph, shown, parts)
         self.failures: dict[str, dict[str, LayerResult]] = {}
-        for gate, by_layer in {**results, structure.GATE: self._structure}.items():
+        for gate, by_layer in {**results, STRUCTURE: self._structure}.items():
             for layer, result in by_layer.items():
                 if not result:
                     self.failures.setdefault(layer, {})[gate] = result

@@ -7,14 +7,14 @@ from functools import cached_property
 
 import numpy as np
 
-from parity import compare, metrics
+from parity.candidate.subject import subject
+from parity.core import compare, metrics
+from parity.core.layers import Network, layer_of
+from parity.core.result import LayerResult
 from parity.diagnosis.hints import Operation, mistake, parameter_hints
 from parity.diagnosis.relations import describe, same
 from parity.diagnosis.replay import Observed, observe, replaced, replay
-from parity.layers import Network, layer_of
-from parity.pair import Pair
-from parity.result import LayerResult
-from parity.subject import subject
+from parity.gates.pair import Pair
 from tf_reference.layers import IMAGES
 
 # Alone, a sound layer takes this share of the float64 bound at most: its own few roundings, of 1e-16 each.

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from parity.capture import to_nchw, to_nhwc
+from parity.candidate.capture import to_nchw, to_nhwc
+from parity.candidate.subject import Subject, subject
+from parity.core.layers import layer_of
 from parity.diagnosis.relations import describe, same
-from parity.layers import layer_of
-from parity.subject import Subject, subject
 from pnasnet_torch import PNASNet
 
 Variables = Mapping[str, np.ndarray]

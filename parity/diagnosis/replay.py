@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from parity.capture import Inputs, PortError, dtype_of, run, to_nchw, to_nhwc
-from parity.subject import Subject, subject
+from parity.candidate.capture import Inputs, PortError, dtype_of, run, to_nchw, to_nhwc
+from parity.candidate.subject import Subject, subject
 from pnasnet_torch import PNASNet
 from tf_reference.layers import IMAGES
 

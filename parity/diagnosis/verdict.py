@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from parity.result import LayerResult
+from parity.core.result import LayerResult
 
 # So many sources are printed with all that is known of them, the others in a line each.
 DETAILED = 3

@@ -5,19 +5,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from parity import structure
-from parity.candidates.candidate import NETWORK_GATES, Candidate
-from parity.capture import PortError
+from parity.candidate.capture import PortError
+from parity.candidate.interface import NETWORK_GATES, Candidate
+from parity.candidate.parts import PortParts, port_parts
+from parity.candidate.port import Port, make_model
+from parity.core.layers import WHOLE, Network
+from parity.core.policy import STRUCTURE
+from parity.core.result import LayerResult
 from parity.diagnosis.verdict import Verdict
 from parity.faults.checks import Panel, Seen
 from parity.faults.plant import copied
-from parity.layers import WHOLE, Network
-from parity.options import Options
-from parity.port import Port, make_model
-from parity.references import LiveSource, Variables
-from parity.result import LayerResult
-from parity.session import ParitySession
-from parity.structure import PortParts
+from parity.reference.interface import Variables
+from parity.reference.live import LiveSource
+from parity.session.options import Options
+from parity.session.session import ParitySession
 from pnasnet_torch import PNASNet
 from pnasnet_torch.weights import load_tf_variables
 from tf_reference.graph import ReferenceGraph
@@ -25,7 +26,7 @@ from tf_reference.run import Reference
 
 Plant = Callable[[PNASNet], object]
 Values = Mapping[str, np.ndarray]
-GATES = tuple(gate for gate in NETWORK_GATES if gate != structure.GATE)
+GATES = tuple(gate for gate in NETWORK_GATES if gate != STRUCTURE)
 
 
 class RememberedSource(LiveSource):
@@ -81,7 +82,7 @@ class RememberedSource(LiveSource):
     def running(self, graph: ReferenceGraph, variables: Variables) -> Reference:
         """The official network with these weights."""
         dtype = graph.spec.dtype
-        reference, assigned = self._running.get(dtype) or (Reference(graph, None, self._options.threads), None)
+        reference, assigned = self._running.get(dtype) or (Reference(graph, None, self._specification.threads), None)
         if assigned is not variables:
             is_checkpoint = variables is self._inputs.get("", (None,))[0]
             (reference.assign if is_checkpoint else reference.assign_exact)(variables)
@@ -146,7 +147,7 @@ class PlantedCandidate:
             return model
 
         if self._parts is None:
-            parts = structure.port_parts(network, make)
+            parts = port_parts(network, make)
             found = {part: said for part, said in parts.found.items() if part not in _layers(self._folded)}
             self._parts = parts._replace(found=found, unseen=self._folded)
         return self._parts
@@ -228,8 +229,8 @@ class Bench:
         own = candidate.parts(self.network).layers or self.graph.layers.keys()
         layers = frozenset(own) - frozenset(hidden) - candidate.unseen(self.network)
         selection = {(gate, self.network): layers for gate in GATES if gate in candidate.gates}
-        if structure.GATE in candidate.gates:
-            selection = {(structure.GATE, self.network): layers | {WHOLE}, **selection}
+        if STRUCTURE in candidate.gates:
+            selection = {(STRUCTURE, self.network): layers | {WHOLE}, **selection}
         panel = Panel(self._known)
 
         def observe(result: LayerResult, actual: np.ndarray, truth: np.ndarray) -> None:

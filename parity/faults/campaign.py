@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 
-from parity.candidates.engines import EngineCandidate
-from parity.environment import pin_torch
+from parity.candidate.engines import EngineCandidate
+from parity.core.layers import Network
+from parity.core.pinning import pin_torch
+from parity.core.specification import PHOTOGRAPHS
 from parity.faults.bench import Bench
 from parity.faults.catalogue import FAULTS
 from parity.faults.fault import Fault
@@ -17,8 +19,7 @@ from parity.faults.nonsquare import ROWS_AND_COLUMNS
 from parity.faults.record import Outcome
 from parity.faults.sites import Places, spread
 from parity.faults.variations import COMPILED, VARIATIONS, Variation
-from parity.layers import Network
-from parity.options import PHOTOGRAPHS, Options
+from parity.session.options import Options
 from tf_reference import official
 from tf_reference.graph import GraphSpec, reference_graph
 
@@ -120,7 +121,7 @@ def run(todo: Iterable[Job], threads: int) -> Iterator[Outcome]:
 
 def make_bench(setting: Setting, threads: int) -> Bench:
     images = tuple(PHOTOGRAPHS / f"{name}.jpg" for name in setting.photographs)
-    return Bench(Options((setting.network,), None, images, ("official",), setting.seed, threads, ()), checks=True)
+    return Bench(Options((setting.network,), None, images, ("official",), setting.seed, threads), checks=True)
 
 
 @cache

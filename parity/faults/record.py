@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from parity.environment import cpu
+from parity.core.machine import cpu
 from tf_reference.errors import InputError
 
 # What outcomes depend on.

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
-from parity.environment import cpu
+from parity.core.machine import cpu
+from parity.core.policy import STRUCTURE
 from parity.faults.catalogue import GROUPS
 from parity.faults.checks import CHECKS
 from parity.faults.record import PACKAGES, Outcome
-from parity.structure import GATE as STRUCTURE
 
 HEAD = """\
 Measured by `python -m parity.faults`, which writes this file; every trial is in faults.json. A fault is planted in the

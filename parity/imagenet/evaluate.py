@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.environment import cpu, pin_torch
+from parity.core.layers import Network
+from parity.core.machine import cpu
+from parity.core.pinning import pin_torch
 from parity.imagenet.dataset import Dataset, Image, deviations, open_dataset
 from parity.imagenet.models import Models
 from parity.imagenet.options import Settings, environment_worker
@@ -19,7 +21,6 @@ from parity.imagenet.record import Answer, Failure, Record, answer
 from parity.imagenet.report import merge
 from parity.imagenet.store import Store, check_fingerprint, read_fingerprint, read_records, worker_files
 from parity.imagenet.summary import Summary
-from parity.layers import Network
 from pnasnet_torch import variant
 from pnasnet_torch.decode import ImageError
 from pnasnet_torch.weights import empty_network, variable_shapes

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from parity.core.layers import Network
+from parity.core.result import LayerResult
 from parity.imagenet.evaluate import Evaluation, Watch
 from parity.imagenet.options import Settings, published
 from parity.imagenet.report import RESULT, conclude, table
 from parity.imagenet.summary import Summary
-from parity.layers import Network
-from parity.result import LayerResult
 
 
 class Evaluator:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from parity.layers import Network
+from parity.core.layers import Network
 from pnasnet_torch.preprocess import preprocess
 from tf_reference.graph import GraphSpec, reference_graph
 from tf_reference.official import Source

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parity.environment import choose_device
-from parity.layers import EVALUATION_SIZES, Network, network_at
+from parity.core.layers import EVALUATION_SIZES, Network, network_at
+from parity.core.pinning import choose_device
 from pnasnet_torch.genotype import VARIANTS
 from tf_reference.errors import InputError
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity.core.layers import Network
 from parity.imagenet.dataset import Dataset
-from parity.layers import Network
 from pnasnet_torch.decode import ImageError, decode
 from pnasnet_torch.preprocess import preprocess
 from tf_reference.errors import InputError

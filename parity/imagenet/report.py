@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from parity.core.result import LayerResult
 from parity.imagenet.options import Expectation
 from parity.imagenet.record import RANKS
 from parity.imagenet.store import (
@@ -17,7 +18,6 @@ from parity.imagenet.store import (
     worker_files,
 )
 from parity.imagenet.summary import NAMES, Proportion, Summary, summarise
-from parity.result import LayerResult
 from tf_reference.cache import replacing
 from tf_reference.errors import InputError
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from parity.core.layers import Network
+from parity.core.specification import PHOTOGRAPHS
 from parity.imagenet.devkit import KIT_NAMES
 from parity.imagenet.labels import label_of
 from parity.imagenet.writers import Images, write_class_folders, write_devkit, write_flat, write_records, write_tar
-from parity.layers import Network
-from parity.options import PHOTOGRAPHS
 from pnasnet_torch import variant
 from pnasnet_torch.classes import WNIDS
 from pnasnet_torch.decode import decode

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from parity.core.policy import IMAGENET
+from parity.core.result import Check, LayerResult
 from parity.imagenet.options import Expectation
 from parity.imagenet.record import RANKS, TOP, Answer, Failure, Record
-from parity.policy import IMAGENET
-from parity.result import Check, LayerResult
 
 NAMES = {"official": "TensorFlow", "port": "PyTorch port"}
 CONFIDENCE = 0.95

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from parity.layers import Network
+from parity.core.layers import Network
+from parity.core.result import LayerResult
 from parity.report.measure import POINTS, Closeup, Histogram, Points, closeup, histogram, points, sampled
-from parity.result import LayerResult
 from tf_reference.layers import Layer
 
 # Of each network and gate so many of the worst layers, and so many sources, are kept with pictures.

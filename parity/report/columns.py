@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from parity.core.result import Element, LayerResult
 from parity.report.collect import Observation
 from parity.report.measure import POINTS, Closeup, Map
 from parity.report.pictures import DIFFERENCES, VALUES, png
-from parity.result import Element, LayerResult
 
 # Significant digits of every number.
 DIGITS = 6

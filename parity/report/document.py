@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from parity.core.layers import WHOLE, Network, block, port_layers
+from parity.core.policy import GATES, TRAINING_GATES
+from parity.core.result import LayerResult
 from parity.diagnosis.verdict import SAYS, Source, Verdict
-from parity.layers import WHOLE, Network, block, port_layers
-from parity.policy import GATES, TRAINING_GATES
 from parity.report import columns
 from parity.report.collect import Observation
 from parity.report.columns import Explain, Table, number
 from parity.report.judgement import Count, Run, judgement
-from parity.result import LayerResult
 from tf_reference.layers import IMAGES, Layer
 
 # Raised by one where a reader of the previous version would misread something.
@@ -73,7 +73,7 @@ def _counts(outcome: Outcome, network: Network) -> list[Count]:
 
 def _in_training(gate: str, network: Network) -> int:
     """How many comparisons a gate of training makes unless a part is selected."""
-    from parity.training.names import names  # and with it PyTorch, which a page is made again without
+    from parity.core.training_names import names
 
     return len(names(gate, network))
 

@@ -1,35 +1,37 @@
 """What was compared with what, on what: everything that the figures depend on."""
 
-import importlib.metadata
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parity import environment
-from parity.options import Options, labelled
-from parity.policy import TRAINING_GATES
-from parity.references import checkpoint_of
+from parity.core import code
+from parity.core.policy import TRAINING_GATES
+from parity.core.specification import labelled
+from parity.reference.live import checkpoint_of
+from parity.reference.provenance import provenance as run_provenance
 from parity.report.pictures import thumbnail_of
+from parity.session.options import Options
 from tf_reference.checkpoint import fingerprint
 
 if TYPE_CHECKING:
-    from parity.session import ParitySession
+    from parity.session.session import ParitySession
 
 # The gates that take a checkpoint, and of all gates those that look at the images.
 TRAINED = {"float64", "float32", *TRAINING_GATES} - {"exact-gradient"}
 CHECKPOINT, IMAGES = TRAINED | {"imagenet"}, TRAINED | {"preprocess"}
-# As parity.environment and tf_reference pin them.
+# As parity.core.pinning and tf_reference pin them.
 SETTINGS = ("oneDNN off in TensorFlow", "TF32 off", "deterministic algorithms")
 
 
 def provenance(options: Options, session: "ParitySession") -> dict[str, Any]:
     """The provenance as plain data; of a reference that is stored, the weights and images that it was made with."""
-    versions = {"pnasnet-parity": _version("pnasnet-parity"), "python": platform.python_version()}
-    found = environment.provenance(options)
+    versions = {code.DISTRIBUTION: code.version(), "python": platform.python_version()}
+    found = run_provenance(options, options.stored)
     made = found.get("recorded", found)
     return {
         "versions": found["versions"] | versions,
+        "code": {"path": str(code.PACKAGE.parent), "commit": code.commit() or None},
         "machine": {"cpu": found["cpu"], "system": platform.platform(), "threads": found["threads"]},
         "settings": list(SETTINGS),
         "candidate": options.candidate.name if options.candidate else None,
@@ -38,13 +40,6 @@ def provenance(options: Options, session: "ParitySession") -> dict[str, Any]:
         "images": _images(options, made) if _used_images(session) else [],
         "seed": made["seed"],
     }
-
-
-def _version(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def _references(options: Options, session: "ParitySession", made: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from parity.candidates.shown import shown
 from parity.report.collect import Collector
 from parity.report.document import Key, Outcome, document
 from parity.report.evaluation import evaluation
@@ -20,10 +19,10 @@ from parity.report.provenance import provenance
 from parity.report.render import HTML, write
 
 if TYPE_CHECKING:
-    from parity.cases import Case
+    from parity.core.layers import Case
     from parity.imagenet.evaluator import Evaluator
-    from parity.options import Options
-    from parity.session import ParitySession
+    from parity.session.options import Options
+    from parity.session.session import ParitySession
 
 
 class Recorder:
@@ -90,7 +89,7 @@ class Recorder:
             explained={key: partial(session.explained, *key) for key in keys},
             gates=options.candidate.gates if options.candidate else options.gates,
             unseen=options.unseen,
-            shown=[line for line, hidden in zip(shown(options), options.unseen.values(), strict=False) if hidden],
+            shown=[line for line, hidden in zip(options.shown, options.unseen.values(), strict=False) if hidden],
         )
         imagenet = evaluation(self._evaluator) if self._evaluator else None
         # What is measured is what the gates of evaluation catch.

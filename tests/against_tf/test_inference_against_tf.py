@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from parity import compare, metrics
-from parity.capture import capture
-from parity.layers import Network, port_layers
-from parity.options import PHOTOGRAPHS, Options
-from parity.references import LiveSource
-from parity.result import LayerResult
-from parity.turn import Turn
+from parity.candidate.capture import capture
+from parity.core import compare, metrics
+from parity.core.layers import Network, port_layers
+from parity.core.result import LayerResult
+from parity.core.specification import PHOTOGRAPHS
+from parity.gates.turn import Turn
+from parity.reference.live import LiveSource
+from parity.session.options import Options
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.inference import inference_form
 from pnasnet_torch.operations import BatchNorm
@@ -25,7 +26,7 @@ Judged = dict[str, dict[str, LayerResult]]
 
 def judged(network: Network, plant: Callable[[PNASNet], None] = lambda _model: None) -> Judged:
     """Every layer that the form has, by gate; `plant` changes the model that it is made of."""
-    options = Options((network,), None, (PHOTOGRAPHS / "chelsea.jpg",), ("official",), 0, 1, ())
+    options = Options((network,), None, (PHOTOGRAPHS / "chelsea.jpg",), ("official",), 0, 1)
     turn = Turn(LiveSource(options))
     turn.begin(network)
     variables, images = turn.variables(), turn.images()

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity.options import PHOTOGRAPHS
+from parity.core.specification import PHOTOGRAPHS
 from pnasnet_torch import kernels
 from pnasnet_torch import preprocess as port
 from pnasnet_torch.preprocess import Axis, load_image, preprocess, preprocess_batch

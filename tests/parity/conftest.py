@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from parity.options import PHOTOGRAPHS
+from parity.core.specification import PHOTOGRAPHS
 from pnasnet_torch import Config, PNASNet
 from pnasnet_torch.weights import load_tf_variables
 from tests.conftest import Once
@@ -64,7 +64,7 @@ def other_epsilon(monkeypatch: pytest.MonkeyPatch) -> None:
         load_tf_variables(model, variables)
         model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
 
-    monkeypatch.setattr("parity.subject.load_tf_variables", load)
+    monkeypatch.setattr("parity.candidate.subject.load_tf_variables", load)
 
 
 class TrainingTrace(NamedTuple):

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from rich.progress import track
 
-from parity.environment import cpu, pin_torch
+from parity.core.machine import cpu
+from parity.core.pinning import pin_torch
 from parity.faults.record import PACKAGES
 from parity.faults.training.bench import NETWORK, TrainingBench, up_to
 from parity.faults.training.catalogue import TRAINING_FAULTS

@@ -7,16 +7,16 @@ from functools import cache
 
 import torch
 
-from parity import training
-from parity.computing import Results, no_progress
-from parity.layers import Network
-from parity.options import PHOTOGRAPHS
-from parity.training.alone import OfficialAlone, official_alone
-from parity.training.batch import make_batches, with_aux_head
-from parity.training.judge import Judged
-from parity.training.names import FORWARD, GRADIENT, GRADIENT_FLOAT32, LOSS, STEP, names
-from parity.training.official import Arrays, IntegerGradients, LiveTraining
-from parity.training.verdict import LISTED, localized
+from parity.core.computing import Results, no_progress
+from parity.core.layers import Network
+from parity.core.specification import PHOTOGRAPHS
+from parity.core.training_names import FORWARD, GRADIENT, GRADIENT_FLOAT32, LOSS, STEP, names
+from parity.diagnosis.training import LISTED
+from parity.gates.training.alone import OfficialAlone, official_alone
+from parity.gates.training.judge import Judged, judge
+from parity.gates.training.localize import localized
+from parity.reference.batch import make_batches, with_aux_head
+from parity.reference.training import Arrays, IntegerGradients, LiveTraining
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.weights import empty_network
 from tf_reference import checkpoint
@@ -124,7 +124,7 @@ class TrainingBench:
             return make_port(plant, dtype)
 
         with around():
-            results = training.judge(NETWORK, self.official, chosen, no_progress, make)
+            results = judge(NETWORK, self.official, chosen, no_progress, make)
         return {gate: results[gate] for gate in gates}
 
     def alone(self) -> OfficialAlone:

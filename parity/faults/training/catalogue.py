@@ -9,10 +9,10 @@ from unittest import mock
 
 from torch import nn
 
+from parity.core.layers import WHOLE
+from parity.core.training_names import FORWARD, GRADIENT, GRADIENT_FLOAT32, LOSS, STEP
 from parity.faults.training import planted
 from parity.faults.training.planted import COMBINATION, WITH_NONE
-from parity.layers import WHOLE
-from parity.training.names import FORWARD, GRADIENT, GRADIENT_FLOAT32, LOSS, STEP
 from pnasnet_torch import PNASNet
 from pnasnet_torch.optimizer import Averages, RMSProp
 
@@ -59,7 +59,7 @@ def _patched(place: str, value: object) -> Around:
 
 
 CROSS_ENTROPIES = ("cross_entropy", "auxiliary")
-OPTIMIZER = "parity.training.port.RMSProp"
+OPTIMIZER = "parity.candidate.training.port.RMSProp"
 TRAINING_FAULTS = (
     TrainingFault("momentum 0.9997 taken as PyTorch's", STEP, STATISTICS, _made(NORM, _set(momentum=0.9997))),
     TrainingFault("momentum left at PyTorch's 0.1", STEP, STATISTICS, _made(NORM, _set(momentum=0.1))),
@@ -158,12 +158,12 @@ TRAINING_FAULTS = (
         "gradients not clipped",
         STEP,
         ("rms",),
-        around=_patched("parity.training.port.clip_by_global_norm", lambda _parameters: None),
+        around=_patched("parity.candidate.training.port.clip_by_global_norm", lambda _parameters: None),
     ),
     TrainingFault(
         "averages that forget too fast",
         STEP,
         ("average",),
-        around=_patched("parity.training.port.Averages", partial(Averages, decay=0.999)),
+        around=_patched("parity.candidate.training.port.Averages", partial(Averages, decay=0.999)),
     ),
 )

@@ -124,7 +124,7 @@ def everything_regularized() -> Iterator[None]:
         return ((name, parameter) for name, parameter in model.named_parameters() if name.endswith("weight"))
 
     with ExitStack() as stack:
-        for place in ("pnasnet_torch.training.regularized", "parity.training.port.regularized"):
+        for place in ("pnasnet_torch.training.regularized", "parity.candidate.training.port.regularized"):
             stack.enter_context(mock.patch(place, regularized))
         yield
 

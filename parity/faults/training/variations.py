@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from parity.core.training_names import GRADIENT_FLOAT32
 from parity.faults.training.bench import GATES
 from parity.faults.training.catalogue import Around, Plant
-from parity.training.names import GRADIENT_FLOAT32
 from pnasnet_torch import PNASNet
 from pnasnet_torch.operations import BatchNorm, SameMaxPool2d
 from pnasnet_torch.padding import same_padding

@@ -12,7 +12,7 @@ import pytest
 from parity.convert import verify as verifying
 from parity.convert.change import changed
 from parity.convert.verify import official_variables, verify
-from parity.layers import Network
+from parity.core.layers import Network
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.formats import write_file
 from pnasnet_torch.source import Weights, read_weights

@@ -5,14 +5,15 @@ from copy import copy
 
 import pytest
 
+from parity.candidate.port import Port, make_model
+from parity.core.layers import Network
+from parity.core.pinning import pin_torch
+from parity.core.specification import PHOTOGRAPHS
 from parity.diagnosis.examiner import Examiner, Probe
-from parity.environment import pin_torch
 from parity.faults.bench import Bench
-from parity.layers import Network
-from parity.options import PHOTOGRAPHS, Options
-from parity.pair import Pair
-from parity.port import Port, make_model
-from parity.turn import Turn
+from parity.gates.pair import Pair
+from parity.gates.turn import Turn
+from parity.session.options import Options
 from pnasnet_torch import PNASNet
 from pnasnet_torch.weights import load_tf_variables
 
@@ -25,7 +26,7 @@ Examine = Callable[..., Examiner]
 def bench() -> Iterator[Bench]:
     """On one photograph; one thread is quicker on maps as small as these."""
     pin_torch(1)
-    bench = Bench(Options((NETWORK,), None, (PHOTOGRAPHS / "chelsea.jpg",), ("official",), 0, 1, ()))
+    bench = Bench(Options((NETWORK,), None, (PHOTOGRAPHS / "chelsea.jpg",), ("official",), 0, 1))
     yield bench
     bench.close()
 

@@ -8,13 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from parity import structure
+from parity.candidate.parts import port_parts
+from parity.candidate.port import make_model
+from parity.core.layers import Network
+from parity.core.policy import STRUCTURE
 from parity.diagnosis.diagnose import diagnose
 from parity.diagnosis.verdict import KINDS, Verdict
 from parity.faults import plant
 from parity.faults.bench import Bench
-from parity.layers import Network
-from parity.port import make_model
+from parity.gates.structure import compare_parts
 from pnasnet_torch import PNASNet
 
 BN, ADD = "cell_2.comb_iter_2.right.bn_sep_3x3_1", "cell_6.comb_iter_4.combine.add"
@@ -333,9 +335,9 @@ def test_near_its_bound_a_fault_has_one_culprit(
 
 def structure_alone(bench: Bench, make: Callable[[Network, str], PNASNet]) -> Verdict:
     """The verdict where the structure gate alone ran, on all layers."""
-    parts = structure.port_parts(bench.network, make)
-    results = structure.compare_parts(bench.network, bench.graph, bench.graph.layers, parts)
-    return diagnose(bench.network, bench.graph, {structure.GATE: results}, parts, None)
+    parts = port_parts(bench.network, make)
+    results = compare_parts(bench.network, bench.graph, bench.graph.layers, parts)
+    return diagnose(bench.network, bench.graph, {STRUCTURE: results}, parts, None)
 
 
 def test_where_only_the_structure_was_judged_nothing_is_replayed(bench: Bench) -> None:

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from parity.capture import PortError
+from parity.candidate.capture import PortError
+from parity.candidate.port import Port
 from parity.diagnosis.examiner import Examiner
 from parity.faults import plant
-from parity.port import Port
 from pnasnet_torch import PNASNet
 from tf_reference.graph import ReferenceGraph
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from parity.capture import to_nchw, to_nhwc
+from parity.candidate.capture import to_nchw, to_nhwc
 from parity.diagnosis.hints import Operation, mistake, parameter_hints
 from pnasnet_torch import PNASNet
 from pnasnet_torch.operations import Add, BatchNorm, Concat, GlobalMean, SameConv2d, SameMaxPool2d, Subsample

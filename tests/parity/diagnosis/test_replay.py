@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from parity.capture import to_nchw
+from parity.candidate.capture import to_nchw
+from parity.core.layers import layer_modules
 from parity.diagnosis.replay import observe, replay
 from parity.faults import plant
-from parity.layers import layer_modules
 from pnasnet_torch import PNASNet, pnasnet_mobile
 from tf_reference import official
 from tf_reference.graph import GraphSpec, reference_graph

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from parity.core.result import Check, LayerResult
 from parity.diagnosis.verdict import KINDS, Source, Verdict
-from parity.result import Check, LayerResult
 
 GOOD, NEAR, BAD = Check("relative L2", 1e-16, 1e-10), Check("largest", 5e-10, 1e-9), Check("largest", 3.0, 1e-9)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from parity.environment import pin_torch
+from parity.core.pinning import pin_torch
 from parity.faults.bench import Bench
 from parity.faults.campaign import EVEN, make_bench
 from parity.faults.sites import Places

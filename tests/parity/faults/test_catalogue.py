@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
+from parity.candidate.port import make_model
 from parity.faults import sides
 from parity.faults.campaign import NONSQUARE, SITES, WIDE, Job, jobs, named, sample
 from parity.faults.catalogue import FAULTS, GROUPS
@@ -12,7 +13,6 @@ from parity.faults.fault import Fault
 from parity.faults.nonsquare import OF_A_CELL, ROWS_AND_COLUMNS
 from parity.faults.padding import CADENE, CHENXI
 from parity.faults.sites import spread
-from parity.port import make_model
 
 
 @pytest.fixture(scope="module")

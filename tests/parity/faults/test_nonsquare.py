@@ -11,8 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from parity.candidate.port import make_model
+from parity.candidate.subject import subject
+from parity.core.layers import DEFAULT_SIZES, Network
+from parity.core.pinning import pin_torch
 from parity.diagnosis.replay import observe
-from parity.environment import pin_torch
 from parity.faults import sides
 from parity.faults.bench import Bench
 from parity.faults.campaign import EVEN, WIDE, Job, attempt, make_bench
@@ -20,9 +23,6 @@ from parity.faults.fault import Fault
 from parity.faults.nonsquare import ROWS_AND_COLUMNS
 from parity.faults.plant import copied
 from parity.faults.sites import Places
-from parity.layers import DEFAULT_SIZES, Network
-from parity.port import make_model
-from parity.subject import subject
 from pnasnet_torch import Config, PNASNet
 from pnasnet_torch.genotype import plan_cells
 from tf_reference.graph import GraphSpec, ReferenceGraph

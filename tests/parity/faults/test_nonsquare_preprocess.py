@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from parity import pixels
-from parity.layers import Network
-from parity.options import Options
-from parity.references import LiveSource, OfficialPixels
+from parity.core.layers import Network
+from parity.gates import preprocess as gate
+from parity.reference.interface import OfficialPixels
+from parity.reference.live import LiveSource
+from parity.session.options import Options
 from pnasnet_torch.kernels import resize
 from pnasnet_torch.preprocess import CENTRAL_FRACTION, SCALE, Axis, preprocess
 
@@ -160,7 +161,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> LiveSource:
     for name, sides in FILES.items():
         Image.fromarray(random.integers(0, 256, (*sides, 3), np.uint8)).save(folder / name)
     paths: tuple[Path, ...] = tuple(folder / name for name in FILES)
-    return Remembered(Options(NETWORKS, None, paths, ("official",), 0, 1, ()))
+    return Remembered(Options(NETWORKS, None, paths, ("official",), 0, 1))
 
 
 @pytest.fixture
@@ -168,11 +169,11 @@ def found(source: LiveSource, monkeypatch: pytest.MonkeyPatch) -> Callable[[Prep
     """Gives the files and networks at which the gate finds a fault."""
 
     def judge(fault: Preprocess) -> set[tuple[str, Network]]:
-        monkeypatch.setattr("parity.pixels.preprocess", fault)
+        monkeypatch.setattr("parity.gates.preprocess.preprocess", fault)
         return {
             (name, network)
             for network in NETWORKS
-            for name, result in pixels.judge(source, network, FILES).items()
+            for name, result in gate.judge(source, network, FILES).items()
             if not result
         }
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+from parity.core.layers import Network
 from parity.imagenet.__main__ import main, parser
 from parity.imagenet.devkit import KIT_NAMES
 from parity.imagenet.evaluator import Evaluator
@@ -26,7 +27,6 @@ from parity.imagenet.record import Answer, Record
 from parity.imagenet.sample import sample_images
 from parity.imagenet.store import read_records, worker_files
 from parity.imagenet.writers import write_class_folders, write_devkit, write_flat, write_records, write_tar
-from parity.layers import Network
 from tests.waiting import ROOT, run, running
 from tf_reference import checkpoint
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parity.core.layers import Network
 from parity.imagenet import sample
 from parity.imagenet.evaluate import Evaluation
 from parity.imagenet.models import OfficialSide, PortSide
@@ -15,7 +16,6 @@ from parity.imagenet.report import table
 from parity.imagenet.sample import FITTED_PER_CLASS, sample_images, write_fitted_checkpoint
 from parity.imagenet.summary import Summary
 from parity.imagenet.writers import write_class_folders
-from parity.layers import Network
 from pnasnet_torch.decode import decode
 from tf_reference import checkpoint
 from tf_reference.errors import InputError

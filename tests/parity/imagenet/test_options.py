@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from parity.entry import joined
 from parity.imagenet.options import OPTIONS, Settings, expectation, parse_settings, published
+from parity.plugin.loading import join_values
+from parity.plugin.options import options_with_values
 from tf_reference.errors import InputError
 
 Parse = Callable[..., Settings]
@@ -108,5 +109,5 @@ def test_an_option_and_its_path_become_one_argument() -> None:
         "parity",
     ]
     joint = ["--full-imagenet", "--imagenet=a", "--checkpoint=b", "--output=c", "--report=d", "-k", "large", "parity"]
-    assert joined(given) == joint
-    assert joined(joint) == joint
+    assert join_values(given, options_with_values()) == joint
+    assert join_values(joint, options_with_values()) == joint

@@ -14,19 +14,19 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserType, sync_playwright
 
-from parity import compare
+from parity.core import compare
+from parity.core.layers import Network
+from parity.core.specification import PHOTOGRAPHS
 from parity.diagnosis.verdict import Source, Verdict
-from parity.layers import Network
-from parity.options import PHOTOGRAPHS
 from parity.report.collect import Collector
 from parity.report.document import Outcome, document
 from parity.report.judgement import Run
 from tests.conftest import Once
 from tests.parity.conftest import TrainingTrace
+from tests.parity.gates.training.conftest import STOPPED
 from tests.parity.report.browser import Search, search
 from tests.parity.report.computer import Computer
 from tests.parity.report.machine import speaker, this_machine
-from tests.parity.training.conftest import STOPPED
 from tf_reference.layers import IMAGES, Layer
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +35,7 @@ CHAIN = ("conv0", "conv0_bn", "cell_0.relu")
 # As a plugin, it plants symmetric padding in the first depthwise convolution and pool of cell_3, on even maps.
 PLANT = """
 def pytest_collection_finish():
-    from parity import subject
+    from parity.candidate import subject
     from parity.faults.padding import padded_conv, padded_pool, symmetric
     load = subject.load_tf_variables
     def planted(model, variables):
@@ -47,7 +47,7 @@ def pytest_collection_finish():
 # As a plugin, it interrupts the run, as Ctrl-C does, once the float64 gate is to be computed.
 INTERRUPT = """
 def pytest_collection_finish():
-    from parity.session import ParitySession
+    from parity.session.session import ParitySession
     compute = ParitySession._compute
     def interrupted(self, gate, network):
         if gate == "float64":

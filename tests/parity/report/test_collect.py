@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from parity import compare
-from parity.layers import Network
+from parity.core import compare
+from parity.core.layers import Network
 from parity.report.collect import PICTURED, SOURCES, Collector
 from tf_reference.layers import IMAGES, Layer
 

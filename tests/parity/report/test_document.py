@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from parity.layers import port_layers
+from parity.core.layers import port_layers
+from parity.core.result import LayerResult
 from parity.report.columns import number
 from parity.report.document import SCHEMA, Outcome, document, whole
 from parity.report.measure import BINS, POINTS
 from parity.report.pictures import DIFFERENCES, VALUES, palette
-from parity.result import LayerResult
 
 from .conftest import CHAIN, NETWORK
 

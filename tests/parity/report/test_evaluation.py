@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from parity.options import PHOTOGRAPHS
+from parity.core.specification import PHOTOGRAPHS
 from parity.report.columns import plain
 from parity.report.evaluation import THUMBNAILS, evaluation
 from parity.report.faults import faults

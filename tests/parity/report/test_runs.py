@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from parity.layers import port_layers
-from parity.policy import TRAINING_GATES
+from parity.core.layers import port_layers
+from parity.core.policy import TRAINING_GATES
 
 from .conftest import CRASH, HOSTILE, INTERRUPT, ROOT, MakeReport
 

@@ -1,0 +1,1 @@
+"""What is judged: the port, other implementations, and engines; and how its layers are observed."""

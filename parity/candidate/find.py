@@ -1,0 +1,84 @@
+"""What `--candidate` names."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from parity.candidate import adapter
+from parity.candidate.adapted import Implementation
+from parity.candidate.adapter import Adapter
+from parity.candidate.another_reference import ReferenceCandidate
+from parity.candidate.engines import ENGINES, EngineCandidate
+from parity.candidate.importing import find_object
+from parity.candidate.interface import Candidate
+from pnasnet_torch import PNASNet, variant
+from pnasnet_torch.genotype import VARIANTS
+from pnasnet_torch.naming import OURS, NamingError, scheme, schemes
+from tf_reference.errors import InputError
+from tf_reference.kinds import KINDS
+from tf_reference.official import EXPECTED, OFFICIAL
+
+CHECKOUT = "pnasnet-pytorch"
+# What an adapter says of how an implementation is built, wherever its model comes from.
+STRUCTURE = ("sizes", "not_visible", "more_than_the_layer", "vectors")
+
+
+def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candidate:
+    """The candidate called `name`, with the user's own adapter where there is one.
+
+    Raises InputError for one that cannot be had.
+    """
+    kind, _, rest = name.partition(":")
+    if own_adapter:
+        return Implementation(name, replace(adapter.read(own_adapter), make=name))
+    if name in ENGINES:
+        return EngineCandidate(name, threads)
+    if name == OFFICIAL or kind in KINDS:
+        return ReferenceCandidate(name, threads)
+    if kind == CHECKOUT:
+        return _checkout(name, rest)
+    if name in adapter.BUILT_IN:
+        return Implementation(name, adapter.built_in(name))
+    if not rest:
+        raise InputError(f"unknown candidate {name!r}: expected {', '.join(known())}, or MODULE:CALLABLE")
+    return Implementation(name, _by_its_names(name))
+
+
+def known() -> tuple[str, ...]:
+    """What can be given by name."""
+    installed = [name for name in adapter.BUILT_IN if name != CHECKOUT]
+    return (*ENGINES, *installed, f"{CHECKOUT}:PATH", EXPECTED)
+
+
+def _checkout(name: str, path: str) -> Implementation:
+    root, found = Path(path), adapter.built_in(CHECKOUT)
+    if not path or not (root / "model.py").is_file():
+        raise InputError(
+            f"{name}: expected {CHECKOUT}:PATH with a checkout of chenxi116/PNASNet.pytorch, with model.py"
+        )
+    return Implementation(name, found, root.resolve())
+
+
+def _by_its_names(name: str) -> Adapter:
+    """The adapter for a model that is called `name`, by the scheme that the names of its weights follow."""
+    model = find_object(name)()
+    if not isinstance(model, nn.Module):
+        raise InputError(f"{name}() gives {type(model).__name__}: expected a torch.nn.Module")
+    state = model.state_dict()
+    for variant_name in VARIANTS:
+        with torch.device("meta"):
+            ours = PNASNet(variant(variant_name).config).state_dict()
+        for known_names in (OURS, *map(scheme, schemes())):
+            try:
+                known_names.restore(state, ours)
+            except NamingError:
+                continue
+            found = adapter.built_in(known_names.name) if known_names is not OURS else Adapter(OURS)
+            plain = Adapter(replace(found.names, variants=(variant_name,)), name)
+            return replace(plain, **{field: getattr(found, field) for field in STRUCTURE})
+    raise InputError(
+        f"{name}() has {len(state)} weights, such as {next(iter(state), 'none')}, whose names follow none of "
+        f"{', '.join((OURS.name, *schemes()))}: say in an adapter what its modules are called (--adapter FILE.toml)"
+    )

@@ -1,0 +1,88 @@
+"""What is judged against the reference: the port as it is, or what `--candidate` names."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from parity.candidate.parts import PortParts, port_parts
+from parity.candidate.port import Judge, Port
+from parity.candidate.subject import Subject
+from parity.core.layers import Network
+from parity.core.policy import GATES
+from parity.core.result import LayerResult
+from pnasnet_torch import PNASNet
+from tf_reference.graph import ReferenceGraph
+
+# The gates on a network, whoever built it: pixels and the evaluation are the port's own.
+NETWORK_GATES = tuple(gate for gate in GATES if gate not in ("preprocess", "imagenet"))
+
+
+class Side(Protocol):
+    """One network of a candidate in one dtype. `parity.candidate.port.Port` is one."""
+
+    @property
+    def model(self) -> PNASNet | Subject:
+        """The model, filled, where layers can be run alone."""
+        ...
+
+    def load(self, variables: Mapping[str, np.ndarray]) -> None: ...
+
+    def load_exact(self, variables: Mapping[str, np.ndarray]) -> None:
+        """Takes the integer network's variables."""
+        ...
+
+    def results(
+        self, gate: str, layers: frozenset[str], graph: ReferenceGraph, images_nhwc: np.ndarray, judge: Judge
+    ) -> dict[str, LayerResult]:
+        """The judgement of each of `layers`; one that never arrives, or that `graph` lacks, fails."""
+        ...
+
+
+class Candidate(Protocol):
+    """What can take the port's place."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def gates(self) -> Sequence[str]:
+        """Those that can judge it."""
+        ...
+
+    @property
+    def runs_alone(self) -> bool:
+        """Whether its layers can be run one by one, to find out which is at fault."""
+        ...
+
+    def refuses(self, network: Network) -> str:
+        """Why it has no such network; empty if it has."""
+        ...
+
+    def unseen(self, network: Network) -> frozenset[str]:
+        """The official layers that it does not show."""
+        ...
+
+    def side(self, network: Network, dtype: str) -> Side: ...
+
+    def parts(self, network: Network) -> PortParts: ...
+
+
+class OwnPort:
+    """The port as it is."""
+
+    name = "pnasnet_torch"
+    gates: Sequence[str] = GATES
+    runs_alone = True
+
+    def refuses(self, _network: Network) -> str:
+        return ""
+
+    def unseen(self, _network: Network) -> frozenset[str]:
+        return frozenset()
+
+    def side(self, network: Network, dtype: str) -> Side:
+        return Port(network, dtype)
+
+    def parts(self, network: Network) -> PortParts:
+        return port_parts(network)

@@ -1,1 +1,0 @@
-"""What can be judged in the place of the port: other implementations, other engines, and other references."""

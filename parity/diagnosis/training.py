@@ -1,0 +1,50 @@
+"""From the results of the training gates to where the fault is."""
+
+from collections.abc import Mapping
+
+from parity.core.layers import Network
+from parity.core.policy import TRAINING_GATES
+from parity.core.result import LayerResult
+from parity.core.training_names import FORWARD, FORWARD_FLOAT32, GRADIENT, STEP
+from parity.diagnosis.verdict import Source, Verdict
+from parity.gates.training.localize import GRADIENTS, Rows, localized
+from tf_reference.layers import Layer
+
+# So many sources of a step are listed; of more, the first, and the kinds of all.
+LISTED = 9
+
+
+def verdict(network: Network, layers: Mapping[str, Layer], results: Mapping[str, Rows]) -> Verdict | None:
+    """Where the fault is, by the first gate that fails; none if all pass. What later gates find is computed from what
+    that one does."""
+    gate = next((gate for gate in TRAINING_GATES if not all(results.get(gate, {}).values())), None)
+    if not gate:
+        return None
+    found = localized(gate, layers, results)
+    listed, hint = found.sources, ""
+    if gate == STEP and len(listed) > LISTED:
+        kinds = sorted({name.rpartition("/")[2] for name in listed})
+        listed, hint = listed[:1], f"so do {len(listed) - 1:,} more: {', '.join(kinds)}"
+    sources = []
+    for name in listed:
+        rows = {other: results[other][name] for other in TRAINING_GATES if name in results.get(other, {})}
+        failing = {other: row for other, row in rows.items() if not row}
+        telling = (gate, GRADIENT) if gate in GRADIENTS else (gate,)
+        lines = [line for other in telling if other in failing for line in _lines(failing[other])]
+        hints = tuple(dict.fromkeys([*lines, hint] if hint else lines))
+        sources.append(Source(name, tuple(failing), _kind(gate, rows[gate]), hints=hints))
+    return Verdict(str(network), tuple(sources), found.downstream)
+
+
+def _lines(result: LayerResult) -> list[str]:
+    return [line for line in (result.problem, *result.notes) if line]
+
+
+def _kind(gate: str, result: LayerResult) -> str:
+    if result.problem:
+        return "error"
+    if gate in (FORWARD, FORWARD_FLOAT32):
+        return "in training"
+    if gate in GRADIENTS:
+        return "backward"
+    return "update" if gate == STEP else "differs"

@@ -1,0 +1,1 @@
+"""The gates, by family: reference and candidate in, results out."""

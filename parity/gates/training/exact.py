@@ -1,0 +1,55 @@
+"""The exact gradients: of the integer network in evaluation, from integers that are given behind the last cell.
+
+Nothing is rounded there, forward or backward, so both sides must agree bit for bit. Every gradient is an integer, or,
+of a batch norm's gamma, an integer times a power of two. In training a batch norm divides by the batch's own deviation,
+which is rounded, and so does the mean behind the last cell, by the map's area: those are judged in float64 alone.
+Integers tie in max-pools all the time; what ties is compared by its sum.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from parity.candidate.capture import PortError
+from parity.candidate.training.port import Make, TrainingPort, make_model
+from parity.core import compare
+from parity.core.computing import Results
+from parity.core.layers import Network
+from parity.core.result import LayerResult
+from parity.core.training_names import ALONE, EXACT
+from parity.gates.training.ties import TieFinder, Ties, compared
+from parity.reference.training import IntegerGradients
+from tf_reference.backward import ROOT
+
+
+def exact_gradients(
+    network: Network, official: IntegerGradients, chosen: Collection[str], make: Make = make_model
+) -> Results:
+    """The results on the gradients, at layers and of variables, that were `chosen`; one that the port does not give
+    fails. Takes what is compared from `official`."""
+    results: Results = {}
+    ties: dict[str, Ties] = {}
+    problem = ALONE
+
+    def value(name: str, actual: np.ndarray) -> None:
+        if name in official.values and (found := find_ties(name, actual, official.values.pop(name))):
+            ties[name] = found
+
+    def gradient(name: str, actual: np.ndarray) -> np.ndarray | None:
+        if name not in official.gradients:
+            return None
+        check = partial(compare.exact, str(network), name)
+        found, decided = compared(ties.pop(name, None), actual, official.gradients.pop(name), check)
+        results[name] = replace(found, gate=EXACT)
+        return decided
+
+    try:
+        port = TrainingPort(make(network, training=False), official.variables)
+        find_ties = TieFinder(official.layers, port.max_pools)
+        port.backward_from(ROOT, official.images_nhwc, official.given_nhwc, value, gradient)
+    except PortError as error:  # whatever a faulty port raises is its result
+        problem = str(error)
+    missing = LayerResult(EXACT, str(network), "", problem=problem)
+    return {name: results.get(name, replace(missing, layer=name)) for name in chosen}

@@ -1,0 +1,1 @@
+"""The edge to pytest: options, cases, hooks, and what is said on the terminal."""

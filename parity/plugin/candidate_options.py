@@ -1,0 +1,76 @@
+"""What `--candidate` and `--training` ask for, checked, or a usage error that says what to give instead."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from parity.core.errors import InputError
+from parity.core.layers import Network
+from parity.core.specification import GOLDEN
+from parity.plugin.options import given
+from parity.plugin.reference_options import references_of
+
+if TYPE_CHECKING:
+    from parity.candidate.interface import Candidate
+
+
+def candidate_of(config: pytest.Config) -> "Candidate | None":
+    """The candidate that is asked for, if one is."""
+    name, adapter = given(config, "candidate"), given(config, "adapter")
+    if not name:
+        if adapter:
+            raise pytest.UsageError("--adapter says how --candidate MODULE:CALLABLE is built, which is not given")
+        return None
+    if given(config, "full-imagenet"):
+        raise pytest.UsageError(f"--candidate {name} cannot go with --full-imagenet, which evaluates the port")
+    from parity.candidate.find import find_candidate
+
+    try:
+        return find_candidate(name, Path(adapter) if adapter else None, given(config, "threads"))
+    except InputError as error:
+        raise pytest.UsageError(f"--candidate: {error}") from error
+
+
+def admitted(
+    config: pytest.Config, networks: tuple[Network, ...], candidate: "Candidate"
+) -> tuple[tuple[Network, ...], tuple[str, ...]]:
+    """The networks that the candidate has, and why it is not judged on the others.
+
+    One that was asked for and that it has not is an error. A variant is asked for by its name, a size by `--image-size`
+    for the variants that the candidate has at any of the sizes.
+    """
+    refused = {network: candidate.refuses(network) for network in networks if candidate.refuses(network)}
+    having = tuple(network for network in networks if network not in refused)
+    variants = {network.variant for network in having}
+    named = set(given(config, "variant") or ())
+    sizes_are_asked = bool(given(config, "image-size"))
+    for network, reason in refused.items():
+        variant_is_asked = network.variant in named and network.variant not in variants
+        size_is_asked = sizes_are_asked and network.variant in (named or variants)
+        if not having or variant_is_asked or size_is_asked:
+            raise pytest.UsageError(f"--candidate {candidate.name} cannot be judged as {network}: {reason}")
+    return having, tuple(f"{network} is left out: {reason}" for network, reason in refused.items())
+
+
+def training_of(config: pytest.Config, networks: Sequence[Network]) -> bool:
+    """Whether training is judged. Raises pytest.UsageError where it cannot be."""
+    if not given(config, "training"):
+        return False
+    reference, *more = references_of(config)
+    if more:
+        raise pytest.UsageError(f"--training takes one --reference, and not {', '.join((reference, *more))}")
+    if reference == GOLDEN:
+        raise pytest.UsageError("--training cannot go with --reference golden, which holds nothing of it")
+    for option in ("candidate", "full-imagenet"):
+        if given(config, option):
+            raise pytest.UsageError(f"--training judges the port alone: leave --{option} out")
+    from parity.core.training_names import FORWARD, names
+
+    try:
+        for network in networks:
+            names(FORWARD, network)
+    except ValueError as error:  # no place for the auxiliary head
+        raise pytest.UsageError(f"--training {network}: {error}") from error
+    return True

@@ -1,0 +1,76 @@
+"""pytest's hooks and fixtures; each delegates to what lies beside it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parity.core.layers import Case
+from parity.core.result import LayerResult
+from parity.plugin import cases, header, running, terminal
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return running.ignored(collection_path, config)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    running.configure(config)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return header.header(config.stash[cases.OPTIONS], config.stash[cases.TAKEN])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    cases.generate_cases(metafunc)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    cases.describe_item(item)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    cases.drop_other_gates(items, config)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    if items:
+        items[0].config.stash[cases.DESELECTED] += cases.cases(items)
+
+
+@pytest.hookimpl(tryfirst=True)  # before the terminal lists them, and behind every plugin that gives them an order
+def pytest_collection_finish(session: pytest.Session) -> None:
+    stash = session.config.stash
+    cases.sort_items(session.items, stash[cases.OPTIONS], stash[cases.PLACES])
+    cases.check_selection(session)
+
+
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+    return terminal.status(report)
+
+
+@pytest.hookimpl(trylast=True)  # behind the fixtures' end, which gives the last verdict
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    running.write_report(session, exitstatus)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
+    terminal.write_verdict(terminalreporter, config)
+    yield
+    terminal.write_summary(terminalreporter, config)
+    for line in running.report_lines(config):
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def parity_session(request: pytest.FixtureRequest) -> Iterator[object]:
+    with running.running(request.session) as session:
+        yield session
+
+
+@pytest.fixture
+def verdict(request: pytest.FixtureRequest, case: Case) -> LayerResult:
+    running.skip_unseen(case, request.node)
+    return running.judge(request.getfixturevalue("parity_session"), case, request.session)

@@ -1,0 +1,71 @@
+"""How the suite comes into a run of pytest that asks for it."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import pytest
+
+from parity.plugin import hooks
+from parity.plugin.cases import TAKEN
+from parity.plugin.entry import other_checkout
+from parity.plugin.options import add_options, options_with_values
+
+PACKAGES = ("parity", "pnasnet_torch", "tf_reference")
+
+
+def prepare(config: pytest.Config) -> None:
+    """What has to be done before any conftest.py is read.
+
+    Raises pytest.UsageError where pytest was started in a checkout that is not the one that Python imports.
+    """
+    check_checkout(config.invocation_params.dir)
+    start_with_joined_values(config)
+    # Read once, when a framework is imported. oneDNN's kernels would depend on the CPU. The threads of torch spin while
+    # they wait for each other; by default so long that beside another busy process they are twice as slow as with this.
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    os.environ.setdefault("GOMP_SPINCOUNT", "30000")
+
+
+def check_checkout(folder: Path) -> None:
+    """Raise pytest.UsageError where `folder` lies in a checkout of the suite, and Python imports another one's code."""
+    for top in (folder, *folder.parents):
+        if (top / "parity/plugin/entry.py").is_file():
+            for name in PACKAGES:
+                spec = importlib.util.find_spec(name)
+                imported = Path(spec.origin).parent if spec and spec.origin else None
+                if imported is None or imported.resolve() != (top / name).resolve():
+                    raise pytest.UsageError(other_checkout(top / name, imported or Path(name)))
+            return
+
+
+def start_with_joined_values(config: pytest.Config) -> None:
+    """Start pytest anew with `--imagenet=PATH` where the command line has `--imagenet PATH`, and end with its code.
+
+    pytest looks for its settings before it knows the suite's options, beside every argument that is an existing path.
+    It would take PATH, an option's value, for a place of tests, and its folder for the project: no settings, and a
+    cache in somebody's data. `--imagenet=PATH` is not mistaken. Where a program calls pytest, there is no command line.
+    """
+    given = list(map(str, config.invocation_params.args))
+    joined = join_values(given, options_with_values())
+    if given == sys.argv[1:] and joined != given:
+        raise SystemExit(pytest.main(joined))
+
+
+def join_values(arguments: Sequence[str], options: Collection[str]) -> list[str]:
+    """The arguments with each of the `options` and its value in one."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in options and not argument.startswith("-"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def load(config: pytest.Config, parser: pytest.Parser) -> None:
+    """Add the suite's options and hooks."""
+    config.stash[TAKEN] = add_options(parser)
+    config.pluginmanager.register(hooks, "pnasnet-parity-suite")

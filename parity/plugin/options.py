@@ -1,0 +1,153 @@
+"""pytest's options for parity. Each has a second name, --parity-NAME, for where another plugin has the first."""
+
+import os
+from typing import Any
+
+import pytest
+
+from parity.core.specification import COMPRESSIONS
+from parity.imagenet.options import OPTIONS as EVALUATION
+from parity.imagenet.options import SETTINGS
+from pnasnet_torch.genotype import VARIANTS
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "variant": {"action": "append", "metavar": "NAME", "help": f"{' or '.join(VARIANTS)}; repeatable (default: both)"},
+    "image-size": {
+        "action": "append",
+        "metavar": "SIZE",
+        "help": (
+            "pixels: a side such as 331, or HEIGHTxWIDTH such as 300x480; repeatable "
+            "(default: large 331, 323 and 97x131, mobile 224 and 97x131)"
+        ),
+    },
+    "checkpoint": {
+        "metavar": "PREFIX",
+        "help": (
+            "a TensorFlow checkpoint (V2 prefix or V1 file) of the one --variant given; "
+            "default: a synthetic one, made on first use"
+        ),
+    },
+    "images": {
+        "action": "append",
+        "metavar": "PATH",
+        "help": (
+            "a JPEG or PNG file, or a folder of them; repeatable "
+            "(default: each network takes one of two photographs that come with parity)"
+        ),
+    },
+    "reference": {
+        "action": "append",
+        "metavar": "SOURCE",
+        "help": (
+            "official: the pinned source, fetched on first use (default); slim:PATH: the folder that holds nets/, "
+            "as research/slim in a checkout of tensorflow/models; pnasnet-tf:PATH: a checkout of chenxi116/PNASNet.TF; "
+            "repeatable; without TensorFlow: FILE.h5, a trace from --record, or golden, the digests that come with "
+            "parity"
+        ),
+    },
+    "training": {
+        "action": "store_true",
+        "help": (
+            "judge training instead of evaluation: a forward in training mode, moving statistics, the loss, the "
+            "gradients at every layer and variable, and whole steps of the optimiser (default sizes: large 331, mobile "
+            "224)"
+        ),
+    },
+    "candidate": {
+        "metavar": "WHAT",
+        "help": (
+            "judge this in the place of the port: another implementation (timm, pytorchcv, pretrainedmodels, "
+            "pnasnet-pytorch:PATH with a checkout of chenxi116/PNASNet.pytorch, or MODULE:CALLABLE), the port in "
+            "another form or under an engine (channels_last, inference, traced, compile, export, onnxruntime, "
+            "openvino), or another reference (official, slim:PATH, pnasnet-tf:PATH)"
+        ),
+    },
+    "adapter": {
+        "metavar": "FILE.toml",
+        "help": (
+            "what the modules of --candidate MODULE:CALLABLE are called, where its names are not those of a known "
+            "implementation (see parity/candidate/adapter.py)"
+        ),
+    },
+    "record": {
+        "metavar": "FILE.h5",
+        "help": (
+            "write what the official network computes into a trace (HDF5), for --reference and pnasnet-parity trace"
+        ),
+    },
+    "record-compression": {
+        "default": "none",
+        "choices": COMPRESSIONS,
+        "help": "of the trace: none (default), lzf or gzip, smaller and many times slower",
+    },
+    "seed": {
+        "type": int,
+        "default": 0,
+        "metavar": "N",
+        "help": "of the synthetic checkpoint and the integer network (default: 0)",
+    },
+    "threads": {
+        "type": int,
+        "default": os.cpu_count() or 1,
+        "metavar": "N",
+        "help": "threads that each framework computes on (default: all cores, here %(default)s)",
+    },
+    "report": {
+        "metavar": "DIR",
+        "help": "folder to write report.html and report.json into: what was judged, drawn and layer by layer",
+    },
+    "full-imagenet": {
+        "action": "store_true",
+        "help": "evaluate both models on the validation set; continues where an earlier run was stopped",
+    },
+}
+# What changes what is compared, so that a command that repeats a run has to repeat it; with one value or several.
+SINGLE = ("candidate", "adapter", "checkpoint", "seed", "threads")
+REPEATABLE = ("variant", "image-size", "images", "reference")
+
+
+def add_options(parser: pytest.Parser) -> frozenset[str]:
+    """Add all options, and return the first names that other plugins have: there ours have the second alone."""
+    everything = OPTIONS | EVALUATION
+    taken = frozenset(name for name in everything if _is_taken(parser, f"--{name}"))
+    parity = parser.getgroup(
+        "parity", "parity of PNASNet-5 in PyTorch with the official TF-Slim network (pytest parity)"
+    )
+    imagenet = parser.getgroup("imagenet", "evaluation of both models on ImageNet (pytest --full-imagenet)")
+    for name, keywords in everything.items():
+        group = imagenet if name in EVALUATION or name == "full-imagenet" else parity
+        names = [f"--parity-{name}"] if name in taken else [f"--{name}", f"--parity-{name}"]
+        group.addoption(*names, dest=_destination(name), **keywords)
+    for name in SETTINGS:
+        parser.addini(name, f"default of --{name} with --full-imagenet, relative to this file")
+    return taken
+
+
+def _is_taken(parser: pytest.Parser, option: str) -> bool:
+    try:
+        _, unknown = parser.parse_known_and_unknown_args([f"{option}=1"])
+    except pytest.UsageError:  # another plugin's, which takes no value, or another one
+        return True
+    return f"{option}=1" not in unknown
+
+
+def _destination(name: str) -> str:
+    """Where the value lies; other plugins have names of their own."""
+    return f"parity_{name.replace('-', '_')}"
+
+
+def given(config: pytest.Config, name: str) -> Any:
+    """Return what the option of this name was given, or its default."""
+    return config.getoption(_destination(name))
+
+
+def default(name: str) -> Any:
+    """Return the value of an option that is not given."""
+    keywords = (OPTIONS | EVALUATION)[name]
+    return keywords.get("default", False if "action" in keywords else None)
+
+
+def options_with_values() -> set[str]:
+    """Return all options that take a value, by both names."""
+    with_value = [name for name, keywords in (OPTIONS | EVALUATION).items() if keywords.get("action") != "store_true"]
+    return {option for name in with_value for option in (f"--{name}", f"--parity-{name}")}

@@ -1,0 +1,43 @@
+"""Opens what is stored of an earlier run, and records what runs."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from parity.core.layers import Network
+from parity.core.specification import GOLDEN, Specification
+from parity.reference.interface import ReferenceSource, StoredSource
+from parity.reference.live import LiveSource
+from parity.reference.provenance import provenance
+
+
+def stored(reference: str) -> StoredSource:
+    """The golden digests, or the trace in a file. Raises InputError if that is none."""
+    if reference == GOLDEN:
+        from parity.reference.golden.source import GoldenSource
+
+        return GoldenSource()
+    from parity.reference.trace.source import TraceSource
+    from parity.reference.trace.store import Reader
+
+    return TraceSource(Reader(Path(reference)))
+
+
+def record(
+    live: LiveSource,
+    specification: Specification,
+    selection: Mapping[tuple[str, Network], Collection[str]],
+    path: Path,
+    compression: str,
+) -> ReferenceSource:
+    """The official network as it runs, which writes a trace of all that the `selection` (names by gate and network) is
+    judged by."""
+    from parity.reference.trace.recording import Recording
+    from parity.reference.trace.store import Writer
+
+    recorded: dict[str, dict[str, list[str]]] = {}
+    for (gate, network), names in selection.items():
+        recorded.setdefault(str(network), {})[gate] = sorted(names)
+    made = {"created": datetime.now(UTC).isoformat(timespec="seconds"), "source_sha256": live.sources[""].fingerprint}
+    about = {"provenance": provenance(specification) | made, "recorded": recorded}
+    return Recording(live, Writer(path, compression), about)

@@ -1,0 +1,133 @@
+"""A trace in the place of the official network: what that gave when it was recorded."""
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+
+import numpy as np
+
+from parity.core.layers import Network, network_at
+from parity.core.policy import GATES, TRAINING_GATES
+from parity.reference.interface import Knowledge, OfficialPixels, Variables
+from parity.reference.trace import layout
+from parity.reference.trace.store import Reader
+from parity.reference.trace.training import StoredTraining
+from tf_reference.errors import InputError
+from tf_reference.graph import GraphSpec, ReferenceGraph, restore
+from tf_reference.official import Source
+
+
+class Values(MutableMapping[str, np.ndarray]):
+    """Arrays of a trace by name, each read when it is asked for and not kept."""
+
+    def __init__(self, reader: Reader, folder: str, names: Iterable[str]) -> None:
+        self._reader, self._folder = reader, folder
+        self._names = {name: None for name in names if f"{folder}/{name}" in reader}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._reader.get(f"{self._folder}/{name}")
+
+    def __setitem__(self, name: str, value: np.ndarray) -> None:
+        raise TypeError("a trace is not changed")
+
+    def __delitem__(self, name: str) -> None:
+        del self._names[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class TraceSource:
+    """What `reader` holds. Raises InputError where an array was altered."""
+
+    gates = (*(gate for gate in GATES if gate != "imagenet"), *TRAINING_GATES)
+    knows: Knowledge = "values"
+    sources: Mapping[str, Source] = {}
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._roles = layout.Roles()
+        self.provenance = reader.head["provenance"]
+        self._recorded: dict[Network, dict[str, list[str]]] = {
+            network_at(*name.split("-", 1)): by_gate for name, by_gate in reader.head["recorded"].items()
+        }
+
+    @property
+    def networks(self) -> Sequence[Network]:
+        return list(self._recorded)
+
+    def layers(self, network: Network) -> Sequence[str]:
+        graphs = self._reader.head["graphs"].get(str(network), {})
+        return list(graphs["float32"]["layers"]) if graphs else []
+
+    def names(self, gate: str, network: Network) -> Sequence[str]:
+        return self._recorded[network].get(gate, [])
+
+    def graph(self, network: Network, dtype: str) -> ReferenceGraph:
+        spec = GraphSpec(network.variant, network.height, network.width, dtype)
+        return restore(spec, None, self._reader.head["graphs"][str(network)][dtype])
+
+    def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> "TraceRun":
+        return TraceRun(self._reader, self._roles, network, graph.spec.dtype, layers)
+
+    def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
+        return self._all(layout.variables(network, layout.CHECKPOINT))
+
+    def _all(self, folder: str) -> Values:
+        return Values(self._reader, folder, self._reader.below(folder))
+
+    def images(self, network: Network) -> np.ndarray:
+        images = self._reader.get(layout.images(network, layout.PHOTOGRAPHS))
+        self._roles.photographs(network, images)
+        return images
+
+    def exact_inputs(self, network: Network, graph: ReferenceGraph) -> tuple[Variables, np.ndarray]:
+        role = layout.integers(graph.spec.dtype)
+        images = self._reader.get(layout.images(network, role))
+        self._roles.integers(network, images)
+        return self._all(layout.variables(network, role)), images
+
+    def training(self, network: Network) -> StoredTraining:
+        return StoredTraining(self._reader, network, self._reader.head["training"][str(network)])
+
+    def preprocessed(self, network: Network, name: str) -> OfficialPixels:
+        stored = self._all(layout.preprocessed(network, name))
+        return OfficialPixels(stored["content"].tobytes(), stored["decoded"], stored["pixels"])
+
+    def close(self, complete: bool) -> str:
+        self._reader.close()
+        return ""
+
+
+class TraceRun:
+    """The official layers of one network in one dtype, as they were recorded."""
+
+    def __init__(
+        self, reader: Reader, roles: layout.Roles, network: Network, dtype: str, layers: Sequence[str]
+    ) -> None:
+        self.layers = layers
+        self._reader, self._roles, self._network, self._dtype = reader, roles, network, dtype
+
+    def assign(self, values: Variables) -> None:
+        """Nothing: the trace holds what was computed with its own variables."""
+
+    assign_exact = assign
+
+    def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> Values:
+        role = self._roles.find(self._network, images_nhwc)
+        if role is None:
+            raise InputError(f"{self._reader.path} has no run on these images")
+        folder = layout.run(self._network, self._dtype, role)
+        return Values(self._reader, folder, self.layers if layers is None else layers)
+
+    def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        raise InputError(f"a trace cannot compute {layer} on other inputs")
+
+    def close(self) -> None:
+        pass

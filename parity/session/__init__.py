@@ -1,0 +1,1 @@
+"""One run of parity: which gate when, its results, and its verdicts."""

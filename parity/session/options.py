@@ -1,0 +1,66 @@
+"""What a run judges, by what, and what it writes."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from parity.candidate.interface import Candidate
+from parity.candidate.shown import shown
+from parity.core.layers import Network
+from parity.core.specification import Specification
+from parity.reference.interface import StoredSource
+
+
+@dataclass(frozen=True)
+class Options(Specification):
+    """What a run compares, with what takes the places of the port and of the official network as it runs.
+
+    Where the reference is `stored`, weights and images are what it holds. Without a `candidate`, the port is judged.
+    `arguments` are pytest's, to repeat the run, and `suite` is what they call the suite: its path, or as a `module`.
+    """
+
+    arguments: tuple[str, ...] = ()
+    suite: str = "parity"
+    module: bool = False
+    report: Path | None = None
+    record: Path | None = None
+    compression: str = "none"
+    stored: StoredSource | None = field(default=None, compare=False)
+    candidate: Candidate | None = field(default=None, compare=False)
+    # Why the candidate is not judged on some of the networks that a plain run has.
+    left_out: tuple[str, ...] = ()
+
+    def image_names(self, network: Network) -> Sequence[str]:
+        """The names of the images whose preprocessing is judged."""
+        return self.stored.names("preprocess", network) if self.stored else list(self.preprocessed)
+
+    @property
+    def judged(self) -> str:
+        """What is compared with the reference."""
+        return self.candidate.name if self.candidate else "the port"
+
+    @property
+    def shown(self) -> list[str]:
+        """What a candidate shows of each network, in words."""
+        return list(shown(self.judged, self.unseen)) if self.candidate else []
+
+    @cached_property
+    def unseen(self) -> dict[Network, frozenset[str]]:
+        """The official layers of each network that what is judged does not show."""
+        candidate = self.candidate
+        return {network: candidate.unseen(network) if candidate else frozenset() for network in self.networks}
+
+    def command(self, *selection: str) -> str:
+        """The command that runs the suite's tests of this `selection` with these options again."""
+        pyargs = ["--pyargs"] if self.module else []
+        return shlex.join(["pytest", *pyargs, self.suite, *selection, *self.arguments])
+
+    def command_of(self, file: str, test: str) -> str:
+        """The command that runs one test of a file of the suite, such as test_exact.py."""
+        if self.module:
+            return shlex.join(
+                ["pytest", "--pyargs", f"{self.suite}.{file.removesuffix('.py')}::{test}", *self.arguments]
+            )
+        return shlex.join(["pytest", f"{self.suite}/{file}::{test}", *self.arguments])

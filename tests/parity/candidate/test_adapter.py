@@ -1,0 +1,56 @@
+"""Adapters as data: those that come with parity, and what is said of one that is none."""
+
+from pathlib import Path
+
+import pytest
+
+from parity.candidate.adapter import BUILT_IN, built_in, read
+from parity.core.layers import port_layers
+from tf_reference.errors import InputError
+
+RULES = "make = 'm:f'\n[modules]\n'.*' = '\\g<0>'\n"
+BAD = {
+    "colour = 1\n": r"unknown entries colour: expected some of arguments, ",
+    "make = 'm:f'\n": "either `names`, the name of a scheme, or rules",
+    "names = 'timm'\n[modules]\n": "either `names`",
+    "names = 'no'\n": "unknown names 'no': expected one of pnasnet-pytorch",
+    "[modules]\n'(' = 'x'\n": "a rule is no regular expression",
+    "names = 'timm'\nnot_visible = ['(']\n": "unterminated subpattern",
+    "names = \n": "is no adapter",
+}
+
+
+def written(folder: Path, text: str) -> Path:
+    (path := folder / "mine.toml").write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_each_layer_has_a_module_of_its_own_or_is_not_visible(name: str) -> None:
+    modules = [module for layer in port_layers("large") if (module := built_in(name).module(layer))]
+    assert len(set(modules)) == len(modules) > 800
+
+
+def test_what_an_adapter_says() -> None:
+    cv = built_in("pytorchcv")
+    assert cv.module("cell_3.comb_iter_0.left.separable_5x5_1.depthwise")
+    assert not cv.module("cell_4.comb_iter_0.left.separable_5x5_1.depthwise")
+    assert cv.does_more("cell_4.cell_output.concat")
+    assert not cv.does_more("cell_4.comb_iter_0.right.max_pool")
+
+
+def test_an_adapter_with_rules_of_its_own(tmp_path: Path) -> None:
+    mine = read(written(tmp_path, RULES + ""))
+    assert (mine.make, mine.module("cell_0.1x1"), mine.names.variants) == ("m:f", "cell_0.1x1", ())
+
+
+@pytest.mark.parametrize(("text", "said"), BAD.items())
+def test_a_file_that_is_no_adapter(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        read(written(tmp_path, text))
+    assert "mine.toml" in str(caught.value)
+
+
+def test_a_file_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no\.toml cannot be read: No such file"):
+        read(tmp_path / "no.toml")

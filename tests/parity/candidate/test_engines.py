@@ -1,0 +1,101 @@
+"""The port under other engines."""
+
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from parity.candidate import engines
+from parity.candidate.engines import ENGINES, Engine, EngineCandidate, Tapped
+from parity.core.layers import Network, layer_modules
+from parity.core.result import Check, LayerResult
+from pnasnet_torch import PNASNet
+from tf_reference.errors import InputError
+from tf_reference.graph import ReferenceGraph
+
+NETWORK = Network("mobile", 24, 32)
+# Layers that every form has.
+SOME = ("conv0_bn", "cell_1.comb_iter_0.left.relu_1", "cell_2.relu", "final_layer.predictions")
+GraphOf = Callable[[Iterable[str]], ReferenceGraph]
+
+
+def judge(layer: str, actual: np.ndarray) -> LayerResult:
+    return LayerResult("float32", "", layer, (Check(str(float(actual.sum())), 0, 0),))
+
+
+def outcome(name: str, tiny: PNASNet, images: np.ndarray, graph: ReferenceGraph) -> dict[str, LayerResult]:
+    side = EngineCandidate(name, 1).side(NETWORK, "float32", lambda *_: deepcopy(tiny))
+    return side.results("float32", frozenset(SOME), graph, images, judge)
+
+
+# Compiling takes minutes: that is left to the campaign of harmless variations (python -m parity.faults).
+@pytest.mark.parametrize("name", sorted(ENGINES.keys() - {"compile"}))
+def test_each_engine_gives_the_ports_values(name: str, tiny: PNASNet, images_nhwc: np.ndarray) -> None:
+    side = EngineCandidate(name, 1).side(NETWORK, "float32", lambda *_: deepcopy(tiny))
+    found: dict[str, np.ndarray] = {}
+    side.run(images_nhwc, frozenset(SOME), lambda layer, values: found.update({layer: values}))
+    expected = Tapped(deepcopy(tiny), SOME)(torch.from_numpy(images_nhwc).permute(0, 3, 1, 2))
+    for layer, tensor in zip(SOME, expected, strict=True):
+        truth = tensor.detach().permute(0, 2, 3, 1) if tensor.ndim == 4 else tensor.detach()
+        np.testing.assert_allclose(found[layer], truth, rtol=1e-4, atol=1e-5 * float(truth.abs().max()))
+
+
+def test_all_layers_can_be_tapped_at_once(tiny: PNASNet, images_nhwc: np.ndarray) -> None:
+    layers = list(layer_modules(tiny))
+    images = torch.from_numpy(images_nhwc).permute(0, 3, 1, 2)
+    assert len(Tapped(tiny, layers)(images)) == len(layers)
+
+
+def test_other_weights_are_taken_by_what_was_compiled(tiny: PNASNet, images_nhwc: np.ndarray) -> None:
+    """Where the engine follows the model, it is started once."""
+    starts: list[Tapped] = []
+
+    def start(tapped: Tapped, _images: Tensor, _threads: int) -> nn.Module:
+        starts.append(tapped)
+        return tapped
+
+    candidate = EngineCandidate("compile", 1)
+    candidate.engine = Engine(start, follows=True)
+    sums = []
+    for scale in (1.0, 2.0):
+        with torch.no_grad():
+            tiny.final_layer.get_parameter("FC.bias").fill_(scale)
+        side = candidate.side(NETWORK, "float32", lambda *_: deepcopy(tiny))
+        side.run(images_nhwc, frozenset(["final_layer.FC"]), lambda _, values: sums.append(float(values.sum())))
+    assert len(starts) == 1
+    assert sums[1] - sums[0] == pytest.approx(2 * 7, rel=1e-4)
+
+
+def test_what_an_engine_raises_is_its_result(
+    tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*_: object) -> engines.Runner:
+        raise ValueError("planted")
+
+    monkeypatch.setitem(ENGINES, "export", Engine(start))
+    results = outcome("export", tiny, images_nhwc, official_graph(SOME))
+    assert not any(results.values())
+    assert {result.problem for result in results.values()} == {"the port fails with ValueError: planted"}
+
+
+def test_an_engine_that_gives_too_few_layers_fails(
+    tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENGINES, "export", Engine(lambda tapped, *_: lambda images: tapped(images)[:-1]))
+    results = outcome("export", tiny, images_nhwc, official_graph(SOME))
+    assert not any(results.values())
+
+
+def test_gates_are_those_of_the_dtypes_that_an_engine_has() -> None:
+    assert EngineCandidate("onnxruntime", 1).gates == ("exact-float32", "float32")
+    for name in ("inference", "export"):
+        assert set(EngineCandidate(name, 1).gates) == {"exact-float32", "exact-float64", "float64", "float32"}
+
+
+def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENGINES, "export", Engine(packages=("no_such_package",)))
+    with pytest.raises(InputError, match="export needs no_such_package: python -m pip install no_such_package"):
+        EngineCandidate("export", 1)

@@ -1,0 +1,85 @@
+"""What `--candidate` names, and what is said of that which is none."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from parity.candidate.adapted import Implementation
+from parity.candidate.find import find_candidate, known
+from parity.core.layers import Network, port_layers
+from tf_reference.errors import InputError
+
+MOBILE = Network("mobile", 65, 65)
+HERE = "tests.parity.candidate.test_find"
+MODULE = """
+import torch
+from torch import nn
+from pnasnet_torch import pnasnet_mobile
+
+class Wrapped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = pnasnet_mobile()
+    def forward(self, images):
+        return self.net.predict(images)
+
+def same(): return pnasnet_mobile()
+def other(): return Wrapped()
+def nothing(): return 3
+"""
+ADAPTER = """
+[modules]
+'.+' = 'net.\\g<0>'
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a user's module."""
+    (tmp_path / "users_models.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "users_models"
+
+
+def test_a_model_whose_names_are_known_needs_no_adapter(module: str) -> None:
+    found = find_candidate(f"{module}:same", None, 1)
+    assert isinstance(found, Implementation)
+    assert found.refuses(Network("large", 331, 331)) == "it has PNASNet-5 mobile alone"
+    assert found.make(MOBILE, "float32").layers.keys() == set(port_layers("mobile"))
+
+
+def test_a_model_with_other_names_is_read_by_its_adapter(module: str, tmp_path: Path) -> None:
+    (path := tmp_path / "mine.toml").write_text(ADAPTER)
+    found = find_candidate(f"{module}:other", path, 1)
+    assert isinstance(found, Implementation)
+    model = found.make(MOBILE, "float64")
+    assert model.layers.keys() == set(port_layers("mobile"))
+    assert next(model.module.parameters()).dtype == torch.float64
+
+
+def test_names_that_nobody_knows_are_an_error_that_says_what_helps(module: str) -> None:
+    with pytest.raises(
+        InputError, match=r"such as net\.conv0\.weight, .* follow none of ours, pnasnet-pytorch, .*--ad"
+    ):
+        find_candidate(f"{module}:other", None, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("timmm", "unknown candidate 'timmm': expected channels_last, "),
+        ("pnasnet-pytorch", "expected pnasnet-pytorch:PATH with a checkout"),
+        ("pnasnet-pytorch:/no/such", "with model.py"),
+        ("no_such_module:x", "cannot be had"),
+        ("slim:/no/such", "/no/such"),
+        ("users_models:nothing", r"users_models:nothing\(\) gives int: expected a torch"),
+    ],
+)
+def test_what_is_no_candidate(name: str, said: str, module: str) -> None:
+    with pytest.raises(InputError, match=said):
+        find_candidate(name, None, 1)
+
+
+def test_what_is_known_is_said() -> None:
+    assert {"timm", "pytorchcv", "pretrainedmodels", "pnasnet-pytorch:PATH", "compile", "channels_last"} <= set(known())

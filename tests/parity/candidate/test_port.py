@@ -1,0 +1,164 @@
+"""Whatever goes wrong in the port is its result; whatever goes wrong in the judgement is an error."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pytest
+from torch import Tensor, nn
+
+from parity.candidate.capture import PortError
+from parity.candidate.port import Port
+from parity.core.layers import Network, layer_modules
+from parity.core.result import Check, LayerResult
+from parity.faults.plant import repeat
+from pnasnet_torch import PNASNet
+from tf_reference.graph import ReferenceGraph
+
+GraphOf = Callable[[Iterable[str]], ReferenceGraph]
+LAYERS = frozenset({"conv0", "cell_1.1x1", "cell_2.1x1", "final_layer.FC"})
+
+
+def port_of(model: PNASNet) -> Port:
+    """A port whose model is there already."""
+    port = Port(Network("mobile", 24, 32), "float32")
+    vars(port)["_model"] = model
+    return port
+
+
+def passing(layer: str, _actual: np.ndarray) -> LayerResult:
+    return LayerResult("float64", "mobile-24x32", layer, (Check("relative L2", 0, 1),))
+
+
+def test_each_layer_is_judged(tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf) -> None:
+    """Each gets the judgement of its own values, and none but the chosen ones is judged."""
+    judged: dict[str, np.ndarray] = {}
+
+    def judge(layer: str, actual: np.ndarray) -> LayerResult:
+        judged[layer] = actual
+        return passing(layer, actual)
+
+    graph = official_graph(layer_modules(tiny))
+    results = port_of(tiny).results("float64", LAYERS, graph, images_nhwc, judge)
+    assert results.keys() == judged.keys() == LAYERS
+    assert all(results.values())
+    assert judged["final_layer.FC"].shape == (2, 7)
+    assert {name: result.layer for name, result in results.items()} == {name: name for name in LAYERS}
+
+
+def test_a_layer_that_is_never_reported_fails(tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf) -> None:
+    """One that the port lacks, and one that it has and does not run."""
+    tiny.add_module("idle", nn.ReLU())
+    layers = frozenset({"conv0", "idle", "cell_99.1x1"})
+    results = port_of(tiny).results("float64", layers, official_graph(layers), images_nhwc, passing)
+    assert results.keys() == layers
+    assert results["conv0"]
+    for name in ("idle", "cell_99.1x1"):
+        assert not results[name]
+        assert "does not report" in str(results[name])
+
+
+def test_a_layer_that_the_official_network_lacks_fails(
+    tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf
+) -> None:
+    """It is not even judged, as there is nothing to judge it by."""
+    graph = official_graph(LAYERS - {"cell_1.1x1"})
+    results = port_of(tiny).results("float64", LAYERS, graph, images_nhwc, passing)
+    assert {name for name, result in results.items() if not result} == {"cell_1.1x1"}
+    assert "official network has no such layer" in results["cell_1.1x1"].problem
+
+
+def test_nothing_passes_by_an_empty_official_graph(
+    tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf
+) -> None:
+    results = port_of(tiny).results("float64", LAYERS, official_graph([]), images_nhwc, passing)
+    assert results.keys() == LAYERS
+    assert not any(results.values())
+
+
+def test_an_error_in_the_port_is_its_result(tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf) -> None:
+    """The layers that are not reached fail with the error; those before it keep their judgement."""
+
+    def broken(_module: nn.Module, _inputs: tuple[Tensor, ...]) -> None:
+        raise ValueError("planted in cell_2")
+
+    tiny.get_submodule("cell_2.1x1").register_forward_pre_hook(broken)
+    results = port_of(tiny).results("float64", LAYERS, official_graph(LAYERS), images_nhwc, passing)
+    assert {name for name, result in results.items() if result} == {"conv0", "cell_1.1x1"}
+    for name in ("cell_2.1x1", "final_layer.FC"):
+        assert "the port fails with ValueError: planted in cell_2" in str(results[name])
+        assert (results[name].gate, results[name].network) == ("float64", "mobile-24x32")
+        assert not results[name].reached
+
+
+def raising(*_: Tensor) -> Tensor:
+    raise ValueError("planted")
+
+
+def test_of_an_error_in_a_layer_that_layer_alone_was_reached(
+    tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf
+) -> None:
+    """Those behind it fail because of it; one that the port never runs is not excused."""
+    tiny.get_submodule("cell_2.1x1").forward = raising
+    layers = LAYERS | {"cell_99.1x1"}
+    results = port_of(tiny).results("float64", layers, official_graph(LAYERS), images_nhwc, passing)
+    assert {name for name, result in results.items() if not result} == {"cell_2.1x1", "final_layer.FC", "cell_99.1x1"}
+    assert {name for name, result in results.items() if not result.reached} == {"final_layer.FC"}
+
+
+def test_a_layer_that_runs_twice_fails(tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf) -> None:
+    """Although its first output passed, as which of them is compared would be a matter of chance."""
+    twice = "cell_1.beginning_bn"
+    repeat(tiny, twice)
+    layers = LAYERS | {twice}
+    results = port_of(tiny).results("float64", layers, official_graph(layers), images_nhwc, passing)
+    assert f"{twice} ran twice in one forward" in results[twice].problem
+    assert results[twice].reached
+    assert {name for name, result in results.items() if result} == {"conv0", "cell_1.1x1"}
+
+
+def test_the_port_is_made_by_what_it_is_given(images_nhwc: np.ndarray, official_graph: GraphOf) -> None:
+    """Once, for its network and dtype; an error in that is one of the port, in no layer."""
+    made: list[tuple[Network, str]] = []
+
+    def make(network: Network, dtype: str) -> PNASNet:
+        made.append((network, dtype))
+        raise ValueError("planted")
+
+    port = Port(Network("mobile", 24, 32), "float64", make)
+    assert made == []
+    with pytest.raises(PortError, match="ValueError: planted") as caught:
+        _ = port.model
+    assert caught.value.layer == ""
+    assert made == [(Network("mobile", 24, 32), "float64")]
+    assert not any(port.results("float64", LAYERS, official_graph(LAYERS), images_nhwc, passing).values())
+
+
+def test_weights_that_do_not_fit_are_the_result_of_the_port(images_nhwc: np.ndarray, official_graph: GraphOf) -> None:
+    """A port that cannot even be made fails in every layer."""
+    port = Port(Network("mobile", 24, 32), "float32")
+    port.load({"conv0/weights": np.ones((3, 3, 3, 32))})
+    results = port.results("float64", LAYERS, official_graph(LAYERS), images_nhwc, passing)
+    assert results.keys() == LAYERS
+    assert not any(results.values())
+    assert all("the port fails with WeightsError" in result.problem for result in results.values())
+
+
+def test_images_that_are_too_small_are_the_result_of_the_port(tiny: PNASNet, official_graph: GraphOf) -> None:
+    images = np.zeros((1, 4, 4, 3), np.float32)
+    results = port_of(tiny).results("float64", LAYERS, official_graph(LAYERS), images, passing)
+    assert not any(results.values())
+
+
+@pytest.mark.parametrize("kind", [KeyError, ValueError, RuntimeError])
+def test_an_error_in_the_judgement_is_raised(
+    tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf, kind: type[Exception]
+) -> None:
+    """It is not called the port's, and it is the very error."""
+    error = kind("planted in the judgement")
+
+    def judge(_layer: str, _actual: np.ndarray) -> LayerResult:
+        raise error
+
+    with pytest.raises(kind) as caught:
+        port_of(tiny).results("float64", LAYERS, official_graph(LAYERS), images_nhwc, judge)
+    assert caught.value is error

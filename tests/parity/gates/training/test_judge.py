@@ -1,0 +1,65 @@
+"""The training gates pass the port as it is; what it raises is a result, and what the suite raises is none. Faults:
+test_faults.py."""
+
+from functools import partial
+from typing import Any
+from unittest import mock
+
+import pytest
+from torch import nn
+
+from parity.core.layers import WHOLE
+from parity.core.training_names import FORWARD, GRADIENT, LOSS, STEP, names
+from parity.diagnosis.training import verdict
+from parity.faults.training.bench import NETWORK, TrainingBench
+from parity.faults.training.catalogue import TRAINING_FAULTS
+from pnasnet_torch.optimizer import RMSProp
+
+
+@pytest.mark.parametrize("gates", [(FORWARD, LOSS, GRADIENT), pytest.param((STEP,), marks=pytest.mark.slow)])
+def test_the_port_passes_in_every_name(bench: TrainingBench, gates: tuple[str, ...]) -> None:
+    results = bench.judge(gates=gates)
+    for gate in gates:
+        assert {*results[gate]} == {*names(gate, NETWORK)}
+        assert all(results[gate].values())
+
+
+def test_what_one_side_alone_regularises_is_named(bench: TrainingBench) -> None:
+    (fault,) = (fault for fault in TRAINING_FAULTS if fault.name == "L2 on batch norms")
+    results = bench.judge(fault.plant, fault.around, (FORWARD, LOSS))
+    assert "regularised variable conv0_bn/gamma: the port alone has it" in str(results[LOSS][WHOLE])
+
+
+def test_what_the_port_raises_is_the_result_of_what_was_not_reached(bench: TrainingBench) -> None:
+    def fail(_module: nn.Module, _inputs: Any) -> None:
+        raise RuntimeError("planted")
+
+    def plant(model: nn.Module) -> None:
+        model.get_submodule("cell_8").register_forward_pre_hook(fail)
+
+    results = bench.judge(plant, gates=(FORWARD, LOSS, GRADIENT))
+    assert results[FORWARD]["cell_7.1x1"]
+    for result in (results[FORWARD]["cell_8.1x1"], *results[GRADIENT].values()):
+        assert not result
+        assert "planted" in result.problem
+
+
+def test_an_error_of_its_own_is_no_result(bench: TrainingBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.core.compare.float64", lambda *_arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bench.judge(gates=(FORWARD,))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("constant", "kind"), [({"decay": 0.99}, "rms"), ({"momentum": 0.0}, "momentum")], ids=str)
+def test_another_constant_of_the_optimiser_is_found(constant: dict[str, Any], kind: str, bench: TrainingBench) -> None:
+    """Without momentum, the first step is as it should be."""
+    changed = partial(mock.patch, "parity.candidate.training.port.RMSProp", partial(RMSProp, **constant))
+    results = bench.judge(around=changed, gates=(STEP,))
+    assert bench.verdict(results) == (STEP, (kind,))
+    found = verdict(NETWORK, bench.graph.network.layers, results)
+    assert found
+    (source,) = found.sources
+    assert (source.layer.rpartition("/")[2], source.kind) == (kind, "update")
+    assert source.hints[-1].endswith(f"more: {kind}")
+    assert set(found.downstream) >= {"conv0/weights", "conv0/weights/average"}

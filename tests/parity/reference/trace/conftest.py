@@ -1,0 +1,45 @@
+"""A trace of the stem of a small network, as a run with all gates records it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from parity.core.layers import Network
+from parity.core.policy import GATES
+from parity.core.specification import PHOTOGRAPHS
+from parity.reference.opening import stored
+from parity.session.opening import open_source
+from parity.session.options import Options
+from parity.session.session import ParitySession, Selection
+
+NETWORK = Network("mobile", 64, 80)
+STEM = ("conv0", "conv0_bn", "cell_stem_0.relu", "cell_stem_0.1x1")
+NAMES = {gate: STEM for gate in GATES if gate not in ("preprocess", "imagenet")} | {"preprocess": ("coffee.jpg",)}
+SELECTION: Selection = {(gate, NETWORK): frozenset(names) for gate, names in NAMES.items()}
+Judge = Callable[..., ParitySession]
+
+
+def options(record: Path | None = None, reference: Path | None = None, seed: int = 0) -> Options:
+    """Of a run on two photographs."""
+    images = tuple(PHOTOGRAPHS / name for name in ("chelsea.jpg", "coffee.jpg"))
+    if reference:
+        return Options((NETWORK,), None, (), (str(reference),), 0, 1, stored=stored(str(reference)))
+    return Options((NETWORK,), None, images, ("official",), seed, 1, record=record)
+
+
+def judged(chosen: Options, selection: Selection = SELECTION) -> ParitySession:
+    """A session that has judged all that is selected, and ended."""
+    session = ParitySession(chosen, selection, open_source(chosen, selection))
+    for (gate, network), names in selection.items():
+        for name in sorted(names):
+            session.result(gate, network, name)
+    session.close()
+    return session
+
+
+@pytest.fixture(scope="package")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[ParitySession, Path]:
+    """The session that recorded, and its trace."""
+    path = tmp_path_factory.mktemp("trace") / "stem.h5"
+    return judged(options(record=path)), path

@@ -1,0 +1,137 @@
+"""A port judged by a trace gets the results that it got when that was recorded."""
+
+from pathlib import Path
+from shutil import copy
+
+import h5py
+import numpy as np
+import pytest
+
+from parity.reference.trace.store import Reader
+from parity.session.session import ParitySession
+from pnasnet_torch import PNASNet
+from pnasnet_torch.weights import load_tf_variables
+from tests.parity.reference.trace.conftest import NETWORK, SELECTION, STEM, judged, options
+from tf_reference.errors import InputError
+
+pytestmark = pytest.mark.slow
+Recorded = tuple[ParitySession, Path]
+
+
+def test_every_result_is_the_same_as_with_tensorflow(recorded: Recorded) -> None:
+    """All figures, to the last digit, on both photographs and the integers."""
+    live, path = recorded
+    assert judged(options(reference=path)).results == live.results
+    assert {gate: len(rows) for gate, rows in live.results[NETWORK].items()} == {
+        gate: len(names) for (gate, _), names in SELECTION.items()
+    }
+
+
+def test_recording_changes_no_result(recorded: Recorded) -> None:
+    live, _ = recorded
+    assert judged(options()).results == live.results
+
+
+def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another epsilon in the port's first batch norm."""
+
+    def load(model: PNASNet, variables: dict[str, np.ndarray]) -> None:
+        load_tf_variables(model, variables)
+        model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
+
+    monkeypatch.setattr("parity.candidate.subject.load_tf_variables", load)
+
+
+def test_a_fault_is_found_and_replayed_without_tensorflow(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    session = judged(options(reference=recorded[1]))
+    (verdict,) = session.verdicts
+    (source,) = verdict.sources
+    assert (source.layer, source.kind) == ("conv0_bn", "operation")
+    assert [replay.gate for replay in source.replays] == ["float64"]
+    assert any("eps" in hint for hint in source.hints)
+    assert set(verdict.downstream) == {"cell_stem_0.relu", "cell_stem_0.1x1"}
+
+
+def test_a_layer_whose_inputs_are_not_held_is_named_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be run alone, and the verdict says so."""
+    chosen = {("float64", NETWORK): frozenset({"conv0_bn"})}
+    judged(options(record=tmp_path / "one.h5"), chosen)
+    plant(monkeypatch)
+    session = judged(options(reference=tmp_path / "one.h5"), chosen)
+    (source,) = session.verdicts[0].sources
+    assert (source.layer, source.kind, source.unjudged) == ("conv0_bn", "not replayed", ("conv0",))
+
+
+def test_no_more_than_one_layer_is_read_at_a_time(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read before is freed when the next is."""
+    import weakref
+
+    read: list[weakref.ref[np.ndarray]] = []
+    held: list[int] = []
+    get = Reader.get
+
+    def watched(self: Reader, path: str) -> np.ndarray:
+        held.append(sum(array() is not None and array().size > 10_000 for array in read))  # type: ignore[union-attr]
+        array = get(self, path)
+        if "/float64/" in path or "/float32/" in path:
+            read.append(weakref.ref(array))
+        return array
+
+    monkeypatch.setattr(Reader, "get", watched)
+    judged(options(reference=recorded[1]))
+    assert len(read) > 4 * len(STEM)
+    # The float32 gate compares two: what TensorFlow gave in both dtypes.
+    assert max(held) <= 1
+
+
+def test_a_layer_that_was_altered_ends_the_run_and_is_named(recorded: Recorded, tmp_path: Path) -> None:
+    path = Path(copy(recorded[1], tmp_path / "altered.h5"))
+    with h5py.File(path, "r+") as file:
+        file[f"arrays/{NETWORK}/float64/photograph-1/cell_stem_0.1x1"][0, 3, 4, 5] *= 1.0000001
+    with pytest.raises(InputError, match=r"checksum of mobile-64x80/float64/photograph-1/cell_stem_0\.1x1 does not"):
+        judged(options(reference=path))
+
+
+def test_a_run_that_ends_early_leaves_no_trace(tmp_path: Path) -> None:
+    from parity.session.opening import open_source
+
+    chosen = options(record=tmp_path / "early.h5")
+    session = ParitySession(chosen, SELECTION, open_source(chosen, SELECTION))
+    session.result("exact-float32", NETWORK, "conv0")
+    session.close()
+    assert list(tmp_path.iterdir()) == []
+    (said,) = session.said_at_end
+    assert "early.h5 is not written, since the run ended before all was computed" in said
+
+
+def test_an_error_in_the_verdict_still_ends_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from parity.session.opening import open_source
+
+    def fail(*_arguments: object) -> None:
+        raise RuntimeError("planted in the verdict")
+
+    plant(monkeypatch)
+    monkeypatch.setattr("parity.session.session.diagnose", fail)
+    chosen, selection = options(record=tmp_path / "some.h5"), {("exact-float32", NETWORK): frozenset({"conv0_bn"})}
+    session = ParitySession(chosen, selection, open_source(chosen, selection))
+    assert not session.result("exact-float32", NETWORK, "conv0_bn")
+    with pytest.raises(RuntimeError, match="planted"):
+        session.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fault_in_float32_alone_is_told_as_such(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trace cannot replay in float32, and the verdict does not take that for a fault that comes and goes."""
+
+    def load(model: PNASNet, variables: dict[str, np.ndarray]) -> None:
+        load_tf_variables(model, variables)
+        if model.get_parameter("conv0_bn.bias").dtype.itemsize == 4:
+            model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
+
+    monkeypatch.setattr("parity.candidate.subject.load_tf_variables", load)
+    chosen = {("float32", NETWORK): frozenset(STEM), ("float64", NETWORK): frozenset(STEM)}
+    (source,) = judged(options(reference=recorded[1]), chosen).verdicts[0].sources
+    assert (source.layer, source.kind) == ("conv0_bn", "float32 alone")

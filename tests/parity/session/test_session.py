@@ -1,0 +1,212 @@
+"""A session computes what was selected, once, and frees one network before the next."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parity.candidate.interface import Side
+from parity.core.layers import Network
+from parity.core.policy import GATES
+from parity.core.specification import PHOTOGRAPHS
+from parity.faults.bench import RememberedSource
+from parity.gates.pair import Pair
+from parity.reference.interface import ReferenceRun
+from parity.reference.live import LiveSource
+from parity.session.options import Options
+from parity.session.session import ParitySession, Selection
+from tf_reference.graph import ReferenceGraph
+
+SMALL, WIDE = Network("mobile", 64, 64), Network("mobile", 64, 96)
+IMAGES = (PHOTOGRAPHS / "chelsea.jpg", PHOTOGRAPHS / "coffee.jpg")
+LAYER_GATES = [gate for gate in GATES if gate not in ("preprocess", "imagenet")]
+LAYERS = frozenset({"conv0", "cell_stem_0.1x1"})
+Made = list[tuple[str, set[str], list[str]]]
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Made:
+    """Every pair that a session makes: dtype, the layers that it goes up to, and what was done with it."""
+    log: Made = []
+
+    class Logged(Pair):
+        def __init__(self, graph: ReferenceGraph, reference: ReferenceRun, port: Side) -> None:
+            super().__init__(graph, reference, port)
+            self.done: list[str] = []
+            log.append((graph.spec.dtype, set(self.reference.layers), self.done))
+
+        def load(self, variables: Any) -> None:
+            self.done.append("load")
+            super().load(variables)
+
+        def load_exact(self, variables: Any) -> None:
+            self.done.append("load")
+            super().load_exact(variables)
+
+        def close(self) -> None:
+            self.done.append("close")
+            super().close()
+
+    monkeypatch.setattr("parity.gates.turn.Pair", Logged)
+    return log
+
+
+# The batch norm, and what lies before and behind it.
+STEM = ("conv0", "conv0_bn", "cell_stem_0.relu", "cell_stem_0.1x1")
+
+
+@pytest.fixture(scope="module")
+def remembered() -> Iterator[RememberedSource]:
+    """Give the small network's official values, which are computed once for all sessions."""
+    made = RememberedSource(options_of((SMALL,), IMAGES[:1]))
+    yield made
+    made.release()
+
+
+def options_of(networks: tuple[Network, ...], images: tuple[Path, ...]) -> Options:
+    return Options(networks, None, images, ("official",), 0, 1)
+
+
+def session_of(
+    selection: Selection, source: RememberedSource | None = None, images: tuple[Path, ...] = IMAGES[:1]
+) -> ParitySession:
+    """A session on the official network as it runs, or as the `source` remembers it."""
+    options = options_of(tuple(dict.fromkeys(network for _, network in selection)), images)
+    return ParitySession(options, selection, source or LiveSource(options))
+
+
+def test_all_gates_of_a_network_share_what_was_built(made: Made) -> None:
+    """One pair in each dtype, given integers and then the checkpoint; float64 is freed when its last gate is done."""
+    session = session_of({(gate, SMALL): LAYERS for gate in LAYER_GATES})
+    assert all(session.result(gate, SMALL, layer) for gate in LAYER_GATES for layer in sorted(LAYERS))
+    assert [dtype for dtype, _, _ in made] == ["float32", "float64"]
+    assert [done for _, _, done in made] == [["load", "load"], ["load", "load", "close"]]
+    session.close()
+    assert [done[-1] for _, _, done in made] == ["close", "close"]
+
+
+@pytest.mark.parametrize(
+    ("gate", "dtypes"),
+    [
+        ("structure", []),
+        ("exact-float32", ["float32"]),
+        ("exact-float64", ["float64"]),
+        ("float64", ["float64"]),
+        ("float32", ["float64", "float32"]),
+    ],
+)
+def test_a_gate_builds_no_more_than_it_needs(made: Made, gate: str, dtypes: list[str]) -> None:
+    """Nothing in a dtype that it does not use, and no layer behind those that were selected."""
+    session = session_of({(gate, SMALL): frozenset({"conv0"})})
+    assert session.result(gate, SMALL, "conv0")
+    assert [(dtype, layers) for dtype, layers, _ in made] == [(dtype, {"conv0"}) for dtype in dtypes]
+
+
+def test_gates_that_share_a_pair_are_each_given_their_own_layers(made: Made) -> None:
+    session = session_of({("exact-float64", SMALL): frozenset({"conv0"}), ("float64", SMALL): frozenset({"conv0_bn"})})
+    assert session.result("exact-float64", SMALL, "conv0")
+    assert session.result("float64", SMALL, "conv0_bn")
+    assert [layers for _, layers, _ in made] == [{"conv0", "conv0_bn"}]
+    with pytest.raises(KeyError):
+        session.result("float64", SMALL, "conv0")
+
+
+@pytest.mark.parametrize("gate", LAYER_GATES)
+def test_a_layer_that_the_official_network_lacks_fails_alone(gate: str, remembered: RememberedSource) -> None:
+    """Where nothing else is selected, so that the official network has nothing to compute."""
+    result = session_of({(gate, SMALL): frozenset({"cell_0.renamed"})}, remembered).result(
+        gate, SMALL, "cell_0.renamed"
+    )
+    assert not result
+    assert "neither side has it" in result.problem or "official network has no such layer" in result.problem
+
+
+def test_one_network_is_freed_before_the_next(made: Made) -> None:
+    session = session_of({("exact-float32", network): LAYERS for network in (SMALL, WIDE)})
+    assert session.result("exact-float32", SMALL, "conv0")
+    assert made[0][2] == ["load"]
+    assert session.result("exact-float32", WIDE, "conv0")
+    assert [done for _, _, done in made] == [["load", "close"], ["load"]]
+    assert session.result("exact-float32", SMALL, "cell_stem_0.1x1")
+    assert len(made) == 2
+
+
+def test_of_several_images_the_worst_result_counts() -> None:
+    """In either order, and not the mean of both."""
+    selection = {(gate, SMALL): LAYERS for gate in ("float64", "float32")}
+    sessions = [session_of(selection, images=images) for images in (IMAGES[:1], IMAGES[1:], IMAGES, IMAGES[::-1])]
+    for gate in ("float64", "float32"):
+        for layer in LAYERS:
+            one, other, both, reverse = (session.result(gate, SMALL, layer) for session in sessions)
+            assert one.margin != other.margin
+            assert both == reverse == max(one, other, key=lambda result: result.margin)
+
+
+def judged(remembered: RememberedSource, gates: Iterable[str], names: Iterable[str] = STEM) -> ParitySession:
+    """A session that was asked for all of them."""
+    session = session_of({(gate, SMALL): frozenset(names) for gate in gates}, remembered)
+    for gate in gates:
+        session.result(gate, SMALL, next(iter(names)))
+    return session
+
+
+def test_a_sound_network_gets_no_verdict(remembered: RememberedSource) -> None:
+    session = judged(remembered, LAYER_GATES)
+    session.close()
+    assert session.verdicts == []
+
+
+@pytest.mark.usefixtures("other_epsilon")
+def test_a_failure_is_explained_by_what_lies_before_it(remembered: RememberedSource) -> None:
+    """The source is not; behind it is what it feeds, and by a weaker gate it is a repetition."""
+    session = judged(remembered, LAYER_GATES)
+    rows = {layer: [session.explained(gate, SMALL, layer) for gate in LAYER_GATES[1:]] for layer in STEM[1:]}
+    repeated = ("repeated", "as it failed exact-float32")
+    assert rows["conv0_bn"] == [("", ""), repeated, repeated, repeated]
+    assert rows["cell_stem_0.1x1"] == rows["cell_stem_0.relu"] == [("downstream", "behind conv0_bn")] * 4
+
+
+@pytest.mark.usefixtures("other_epsilon")
+def test_what_is_not_about_a_layer_is_not_explained(remembered: RememberedSource) -> None:
+    """An image in the preprocess gate; a block in the structure gate fails by itself."""
+    session = judged(remembered, ["float64"])
+    assert session.explained("preprocess", SMALL, "chelsea.jpg") == ("", "")
+    assert session.explained("imagenet", SMALL, "validation") == ("", "")
+    assert not session.verdicts
+
+
+@pytest.mark.usefixtures("other_epsilon")
+@pytest.mark.parametrize("gate", ["float64", "exact-float64", "exact-float32", "float32"])
+def test_each_gate_that_compares_values_gives_a_verdict(gate: str, remembered: RememberedSource) -> None:
+    """By the layers that it judged; replayed in float32 too where real weights are at hand."""
+    session = judged(remembered, [gate])
+    session.close()
+    (verdict,) = session.verdicts
+    (source,) = verdict.sources
+    assert (verdict.network, source.layer, source.kind, source.gates) == ("mobile-64", "conv0_bn", "operation", (gate,))
+    assert verdict.downstream == dict.fromkeys(STEM[2:], ("conv0_bn",))
+    exact = gate.startswith("exact")
+    assert [replay.gate for replay in source.replays] == ([gate] if exact else ["float64", "float32"])
+    assert any("epsilon 1e-05" in hint for hint in source.hints)
+
+
+@pytest.mark.usefixtures("other_epsilon")
+def test_each_network_that_fails_gets_its_verdict() -> None:
+    """When the next one's turn comes, or at the end; closing twice gives none twice."""
+    selection = {("float64", network): frozenset(STEM) for network in (SMALL, WIDE)}
+    session = session_of(selection)
+    session.result("float64", SMALL, "conv0")
+    session.result("float64", WIDE, "conv0")
+    assert [verdict.network for verdict in session.verdicts] == ["mobile-64"]
+    session.close()
+    session.close()
+    assert [verdict.network for verdict in session.verdicts] == ["mobile-64", "mobile-64x96"]
+
+
+@pytest.mark.usefixtures("other_epsilon")
+def test_where_the_source_was_not_selected_the_verdict_says_so(remembered: RememberedSource) -> None:
+    session = judged(remembered, ["float64"], STEM[2:])
+    session.close()
+    (source,) = session.verdicts[0].sources
+    assert (source.layer, source.kind, source.unjudged) == ("cell_stem_0.relu", "unjudged", ("conv0_bn",))
