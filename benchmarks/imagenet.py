@@ -1,6 +1,6 @@
 """The evaluation against what it cannot do without, in one run: both models' bare forwards on the same batches.
 
-    python -m parity.imagenet sample data/sample --variant mobile
+    pnasnet-parity imagenet sample data/sample --variant mobile
     python benchmarks/imagenet.py data/sample/val data/sample/mobile.ckpt --images 200 --images 2000
 
 Prints the rates, their ratio, and the process's memory at its highest after each number of images; the set is gone

@@ -6,7 +6,7 @@
 Without a FOLDER the classes are this project's four photographs. Training sees windows of the left 60 % of each; held
 out are windows of the right 35 %. A FOLDER holds one folder of JPEGs or PNGs for each class, which are read into
 memory; of each class the last quarter, by name, is held out. Google's released weights are not needed to try it:
-`python -m parity.imagenet sample DIR --variant mobile` makes DIR/mobile.ckpt, random weights at a natural scale.
+`pnasnet-parity imagenet sample DIR --variant mobile` makes DIR/mobile.ckpt, random weights at a natural scale.
 
 Stopped or killed, the same command continues where it last wrote a checkpoint, and ends with the same bits.
 """

@@ -15,30 +15,22 @@ examples:
   pnasnet-convert pnasnet5large-bf079911.pth large.ckpt --verify
 """
 
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from parity.convert.conversion import convert
-from parity.convert.request import CHECKPOINT, TARGETS, Request, RequestError
-from pnasnet_torch.errors import WeightsError
+from parity.convert.request import CHECKPOINT, TARGETS, NotVerifiedError, Request
+from parity.core.command import FAILED, Parser, run
 from pnasnet_torch.source import all_names
 from pnasnet_torch.weights import TF
-from tf_reference.errors import InputError
 
 PROG = "pnasnet-convert"
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog=PROG,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="exit codes: 0 converted; 1 the weights cannot be read, do not fit, or were not verified; "
-        "2 the command cannot be carried out as given",
-    )
+def parser() -> Parser:
+    made = Parser(PROG, __doc__)
     names = ", ".join(all_names())
     made.add_argument("source", type=Path, metavar="SOURCE", help="the weights to read")
     made.add_argument("target", type=Path, metavar="TARGET", help=f"the file to write: {', '.join(TARGETS)}")
@@ -92,14 +84,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         convert(request)
-    except RequestError as error:
+    except NotVerifiedError as error:
         print(f"{PROG}: {error}", file=sys.stderr)
-        return 2
-    except (InputError, WeightsError, OSError) as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
-        return 1
+        return FAILED
     return 0
 
 
+def command() -> int:
+    """Run the command as pnasnet-convert."""
+    return run(main, PROG)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

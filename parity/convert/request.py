@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from parity.core.errors import InputError
 from pnasnet_torch.checkpoint import PART
 from pnasnet_torch.formats import FORMATS
 from pnasnet_torch.hub import FILE, read_card
@@ -14,8 +15,12 @@ TARGETS = (*FORMATS, CHECKPOINT)
 HUB = ".safetensors"
 
 
-class RequestError(ValueError):
+class RequestError(InputError):
     """The command cannot be carried out as it was given."""
+
+
+class NotVerifiedError(Exception):
+    """The converted weights make another network than the official one."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from parity.candidate.interface import Side
 from parity.candidate.parts import PortParts, port_parts
 from parity.candidate.port import Port
 from parity.convert.change import AUX_HEAD
+from parity.convert.request import NotVerifiedError
 from parity.convert.status import step
 from parity.core.layers import DEFAULT_SIZES, Network, network_at, port_layers
 from parity.diagnosis.verdict import DETAILED
@@ -25,7 +26,6 @@ from parity.session.session import ParitySession
 from pnasnet_torch import PNASNet
 from pnasnet_torch.archive import is_archive
 from pnasnet_torch.checkpoint import files_of
-from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.formats import FORMATS
 from pnasnet_torch.source import Weights, open_checkpoint
 from pnasnet_torch.weights import TF, empty_network, fill, outline, store
@@ -56,7 +56,7 @@ def verify(source: Weights, result: Weights, network: Network | None = None) -> 
     session.close()
     print(*table(session.tallies()), sep="\n")
     if not all(results):
-        raise WeightsError(f"the conversion is wrong, and is not put in place\n{_verdict(session)}")
+        raise NotVerifiedError(f"the conversion is wrong, and is not put in place\n{_verdict(session)}")
 
 
 def _verdict(session: ParitySession) -> str:

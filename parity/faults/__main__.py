@@ -4,13 +4,13 @@ Stopped or killed at any moment, the same command goes on. At the end it writes 
 and exits with 1 if a fault was missed, put at a wrong layer, or a harmless variation raised an alarm.
 """
 
-import argparse
 import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from parity.core.command import FAILED, Parser, run
 from parity.faults.campaign import Job, jobs, sample
 from parity.faults.record import Outcome, Record
 from parity.faults.table import markdown, summary
@@ -18,22 +18,18 @@ from parity.faults.workers import in_processes
 from tf_reference.cache import replacing
 from tf_reference.errors import InputError
 
-FAILED, USAGE_ERROR = 1, 4
+PROG = "pnasnet-parity faults"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
-    try:
-        todo = [job for job in jobs() if options.only in f"{job.setting}: {job.name}"]
-        if options.sample is not None:
-            todo = sample(todo, options.sample, options.seed)
-        if not todo:
-            raise InputError(f"--only {options.only}: no fault or variation has that in its name")
-        record = Record(options.output / "trials.jsonl")
-        outcomes = complete(todo, record, options.workers)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USAGE_ERROR
+    todo = [job for job in jobs() if options.only in f"{job.setting}: {job.name}"]
+    if options.sample is not None:
+        todo = sample(todo, options.sample, options.seed)
+    if not todo:
+        raise InputError(f"--only {options.only}: no fault or variation has that in its name")
+    record = Record(options.output / "trials.jsonl")
+    outcomes = complete(todo, record, options.workers)
     wrong = [outcome for outcome in outcomes if not outcome.right]
     for outcome in wrong:
         print(describe(outcome))
@@ -73,8 +69,8 @@ def describe(outcome: Outcome) -> str:
     )
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="python -m parity.faults", description=__doc__)
+def parser() -> Parser:
+    made = Parser(PROG, __doc__)
     made.add_argument("--sample", type=int, metavar="N", help="only so many trials, chosen at random (default: all)")
     made.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice (default: 0)")
     made.add_argument(
@@ -95,4 +91,4 @@ def parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, PROG))

@@ -14,7 +14,7 @@ from parity.faults.checks import CHECKS
 from parity.faults.record import PACKAGES, Outcome
 
 HEAD = """\
-Measured by `python -m parity.faults`, which writes this file; every trial is in faults.json. A fault is planted in the
+Measured by `pnasnet-parity faults`, which writes this file; every trial is in faults.json. A fault is planted in the
 port, all gates run, and the verdict has to name the layers at fault, all of them and no others, and the kind of fault.
 The simpler checks see the same float32 values; one localises a fault if the first layer that it does not let pass is at
 fault. Harmless variations change the order of roundings at most."""

@@ -1,9 +1,9 @@
 """The ImageNet evaluation of both models outside of pytest: on several machines, and merging what they did.
 
-python -m parity.imagenet evaluate --imagenet PATH --checkpoint PREFIX
+pnasnet-parity imagenet evaluate --imagenet PATH --checkpoint PREFIX
 torchrun --nnodes 2 --nproc-per-node 8 ... -m parity.imagenet evaluate --imagenet PATH --checkpoint PREFIX
-python -m parity.imagenet report DIR [DIR ...]
-python -m parity.imagenet sample DIR
+pnasnet-parity imagenet report DIR [DIR ...]
+pnasnet-parity imagenet sample DIR
 """
 
 import argparse
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from parity.core.command import FAILED, STOPPED, Parser, run
 from parity.imagenet.evaluate import Evaluation
 from parity.imagenet.options import OPTIONS, Expectation, add_options, expectation, parse_settings, published
 from parity.imagenet.progress import shown
@@ -19,10 +20,8 @@ from parity.imagenet.report import RESULT, conclude, merge, networks_in, table
 from parity.imagenet.sample import make_sample
 from parity.imagenet.summary import Summary
 from pnasnet_torch.genotype import VARIANTS
-from tf_reference.errors import InputError
 
-# pytest's codes.
-FAILED, USAGE_ERROR = 1, 4
+PROG = "pnasnet-parity imagenet"
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -34,7 +33,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         evaluation.run(network, lambda meter: shown(meter, sys.stderr if evaluation.world == 1 else None))
     if evaluation.world > 1:
         print(f"worker {evaluation.rank} of {evaluation.world} is done; once all are, merge their files:")
-        print(f"  python -m parity.imagenet report {settings.output}")
+        print(f"  pnasnet-parity imagenet report {settings.output}")
         return 0
     summaries = [evaluation.summary(network) for network in settings.networks]
     return _conclude(summaries, settings.expect, settings.output / RESULT)
@@ -58,10 +57,8 @@ def sample(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="python -m parity.imagenet", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def parser() -> Parser:
+    made = Parser(PROG, __doc__)
     commands = made.add_subparsers(required=True, metavar="COMMAND")
 
     def command(run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -91,14 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         code: int = options.run(options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USAGE_ERROR
     except KeyboardInterrupt:
         print("stopped; what is done is stored, and the same command continues", file=sys.stderr)
-        return 130
+        return STOPPED
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, PROG))

@@ -1,6 +1,6 @@
 """What an evaluation runs on: the options, where they come from, and what is wrong with them.
 
-pytest and `python -m parity.imagenet` share them. What is not on the command line comes from the environment, then from
+pytest and `pnasnet-parity imagenet` share them. What is not on the command line comes from the environment, then from
 tox.ini, then from the places where such data usually lies.
 """
 

@@ -1,18 +1,18 @@
 """Makes report.html from a report.json that `pytest parity --report DIR` wrote."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from parity.core.command import Parser, run
 from parity.report.document import SCHEMA
 from parity.report.render import HTML, JSON, render
 from tf_reference.cache import replacing
 from tf_reference.errors import InputError
 
-USAGE_ERROR = 4
+PROG = "pnasnet-parity report"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -27,12 +27,8 @@ def read(path: Path) -> dict[str, Any]:
     return data
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="python -m parity.report",
-        description=__doc__,
-        epilog="The page is one file that needs no network; docs/report.md describes report.json.",
-    )
+def parser() -> Parser:
+    made = Parser(PROG, __doc__, "The page is one file that needs no network; docs/report.md describes report.json.")
     made.add_argument("source", type=Path, metavar="DIR|FILE", help=f"the folder of a report, or its {JSON}")
     made.add_argument(
         "--output", type=Path, metavar="FILE", help=f"the page to write (default: {HTML} beside the source)"
@@ -44,16 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     source = options.source / JSON if options.source.is_dir() else options.source
     target = options.output or source.with_name(HTML)
-    try:
-        page = render(read(source))
-        with replacing(target) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-    except (InputError, OSError) as error:
-        print(f"python -m parity.report: {error}", file=sys.stderr)
-        return USAGE_ERROR
+    page = render(read(source))
+    with replacing(target) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     print(target)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, PROG))

@@ -4,7 +4,6 @@ Writes the table as training-faults.md, and exits with 1 if a fault was missed, 
 variation raised an alarm. Takes some minutes.
 """
 
-import argparse
 import platform
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from rich.progress import track
 
+from parity.core.command import Parser, run
 from parity.core.machine import cpu
 from parity.core.pinning import pin_torch
 from parity.faults.record import PACKAGES
@@ -21,12 +21,13 @@ from parity.faults.training.catalogue import TRAINING_FAULTS
 from parity.faults.training.variations import VARIATIONS
 from tf_reference.cache import replacing
 
+PROG = "pnasnet-parity training-faults"
 # Of photographs, weights of the auxiliary head, and draws, for the variations.
 SEEDS = 10
 HEAD = """\
 # Which faults of training are caught, and where
 
-Measured by `python -m parity.faults.training`, which writes this file, on {network} with drop path. A fault is planted
+Measured by `pnasnet-parity training-faults`, which writes this file, on {network} with drop path. A fault is planted
 in the port, the training gates run, and the first that fails has to name exactly the places expected. Harmless
 variations change the order of roundings at most, and who has the gradient where elements tie.
 
@@ -91,8 +92,8 @@ def _table(
         yield f"| {name} | {tried} | {alarms} |"
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="python -m parity.faults.training", description=__doc__)
+def parser() -> Parser:
+    made = Parser(PROG, __doc__)
     made.add_argument(
         "--seeds", type=int, default=SEEDS, metavar="N", help="with each of which variations are tried (%(default)s)"
     )
@@ -101,4 +102,4 @@ def parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, PROG))

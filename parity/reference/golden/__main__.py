@@ -2,11 +2,12 @@
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
-from parity.core import integers
+from parity.core import command, integers
+from parity.core.command import Parser
 from parity.core.layers import Network
 from parity.core.specification import Specification
 from parity.reference.golden import digests
@@ -16,6 +17,7 @@ from parity.reference.provenance import provenance
 from parity.reference.requirements import require_tensorflow
 from tf_reference.errors import InputError
 
+PROG = "pnasnet-parity golden"
 ABOUT = ("versions", "cpu", "threads", "reference", "seed")
 
 
@@ -67,18 +69,16 @@ def run(networks: Iterable[Network], specification: Specification, check: bool) 
     return int(changed and check)
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m parity.reference.golden",
-        description=__doc__,
-        epilog="To judge the port by them, without TensorFlow: pytest parity -k exact --reference golden",
-    )
+def parse(given: Sequence[str] | None) -> argparse.Namespace:
     names = list(map(str, NETWORKS))
+    parser = Parser(
+        PROG, __doc__, "To judge the port by them, without TensorFlow: pytest parity -k exact --reference golden"
+    )
     parser.add_argument("network", nargs="*", metavar="NETWORK", help=f"{', '.join(names)} (default: all)")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if something has changed")
     parser.add_argument("--reference", default="official", metavar="SOURCE", help="official (default) or slim:PATH")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     if unknown := [name for name in arguments.network if name not in names]:
         parser.error(f"{unknown[0]}: expected {', '.join(names)}")
     if arguments.threads < 1:
@@ -86,16 +86,13 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def main() -> int:
-    arguments = parse()
+def main(given: Sequence[str] | None = None) -> int:
+    arguments = parse(given)
+    require_tensorflow()
     chosen = [network for network in NETWORKS if not arguments.network or str(network) in arguments.network]
     specification = Specification(tuple(chosen), None, (), (arguments.reference,), digests.SEED, arguments.threads)
-    try:
-        require_tensorflow()
-        return run(chosen, specification, arguments.check)
-    except InputError as error:
-        raise SystemExit(f"error: {error}") from error
+    return run(chosen, specification, arguments.check)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(command.run(main, PROG))

@@ -62,7 +62,7 @@ class GoldenSource:
             raise InputError(
                 f"{network} in {dtype}: the integers that NumPy {np.__version__} draws are not those that the golden "
                 f"digests were made with (NumPy {golden.provenance['versions']['numpy']}), or parity/integers.py has "
-                "changed since: make the digests anew with TensorFlow, python -m parity.reference.golden"
+                "changed since: make the digests anew with TensorFlow, pnasnet-parity golden"
             )
         return variables, images
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from parity.core.command import Parser, run
 from parity.reference.trace import diff
 from parity.reference.trace.source import TraceSource
 from parity.reference.trace.store import Reader
-from tf_reference.errors import InputError
 
-EXIT_CODES = "exit codes: 0 the same, 1 different, 2 a file cannot be used"
+PROG = "pnasnet-parity trace"
 
 
 def info(console: Console, reader: Reader) -> int:
@@ -64,18 +64,14 @@ def compare(console: Console, first: Reader, second: Reader, layers: bool) -> in
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m parity.reference.trace",
-        description="Shows or compares traces of the official network, which pytest parity --record FILE.h5 writes.",
-        epilog=EXIT_CODES,
+    parser = Parser(
+        PROG, "Shows or compares traces of the official network, which pytest parity --record FILE.h5 writes."
     )
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     shows = commands.add_parser("info", help="what a trace was made from and what it holds")
     shows.add_argument("file", type=Path, nargs=1, metavar="FILE")
     shows.add_argument("--verify", action="store_true", help="also read all of it and check every checksum")
-    compares = commands.add_parser(
-        "diff", help="compare two traces array by array: versions, machines or checkpoints", epilog=EXIT_CODES
-    )
+    compares = commands.add_parser("diff", help="compare two traces array by array: versions, machines or checkpoints")
     compares.add_argument("file", type=Path, nargs=2, metavar="FILE")
     compares.add_argument("--layers", action="store_true", help="list every array that differs")
     return parser.parse_args(arguments)
@@ -85,15 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parse(arguments)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     with ExitStack() as stack:
-        try:
-            readers = [stack.enter_context(Reader(path)) for path in given.file]
-            if given.command == "diff":
-                return compare(console, readers[0], readers[1], given.layers)
-            return info(console, readers[0]) or (verify(console, readers[0]) if given.verify else 0)
-        except InputError as error:
-            Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"error: {error}")
-            return 2
+        readers = [stack.enter_context(Reader(path)) for path in given.file]
+        if given.command == "diff":
+            return compare(console, readers[0], readers[1], given.layers)
+        return info(console, readers[0]) or (verify(console, readers[0]) if given.verify else 0)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(main, PROG))

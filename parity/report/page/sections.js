@@ -205,7 +205,7 @@ function faultSection(report) {
       "p",
       {},
       `${counted(found.faults.length)} faults that conversions have, planted at ${counted(found.trials)} places, and ${counted(found.harmless)} harmless variations; what simpler checks make of the same values. Not of this run: `,
-      h("code", {}, "python -m parity.faults"),
+      h("code", {}, "pnasnet-parity faults"),
       " measures it, and docs/faults.md has it all.",
     ),
     scroller("Checks compared", table(["Check", "Caught", "Put at the right layers", "False alarms"], checks)),

@@ -31,7 +31,7 @@ def outcome(name: str, tiny: PNASNet, images: np.ndarray, graph: ReferenceGraph)
     return side.results("float32", frozenset(SOME), graph, images, judge)
 
 
-# Compiling takes minutes: that is left to the campaign of harmless variations (python -m parity.faults).
+# Compiling takes minutes: that is left to the campaign of harmless variations (pnasnet-parity faults).
 @pytest.mark.parametrize("name", sorted(ENGINES.keys() - {"compile"}))
 def test_each_engine_gives_the_ports_values(name: str, tiny: PNASNet, images_nhwc: np.ndarray) -> None:
     side = EngineCandidate(name, 1).side(NETWORK, "float32", lambda *_: deepcopy(tiny))

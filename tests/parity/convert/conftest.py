@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.convert.__main__ import main
+from parity.convert.__main__ import PROG, main
+from parity.core import command
 from pnasnet_torch.source import Weights, read_weights
 
 Run = Callable[..., tuple[int, str, str]]
@@ -23,7 +24,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """The command's exit code, and what it wrote to both outputs."""
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:
-        code = main([*map(str, arguments)])
+        code = command.run(main, PROG, [*map(str, arguments)])
         return (code, *capsys.readouterr())
 
     return call

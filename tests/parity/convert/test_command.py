@@ -13,6 +13,7 @@ import pytest
 
 from parity.convert import conversion
 from parity.convert.__main__ import main
+from parity.core.command import USAGE_ERROR
 from pnasnet_torch import formats, from_pretrained, variant
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.hub import FILE, OWN, sha256
@@ -159,7 +160,7 @@ def test_a_released_archive(weights: Weights, synthetic: Path, bits: Bits, run: 
 def test_an_existing_target_is_replaced_by_force_alone(synthetic: Path, run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_text("precious")
     code, _, err = run(synthetic, tmp_path / "a.h5")
-    assert (code, (tmp_path / "a.h5").read_text()) == (2, "precious")
+    assert (code, (tmp_path / "a.h5").read_text()) == (USAGE_ERROR, "precious")
     assert "--force replaces it" in err
     assert run(synthetic, tmp_path / "a.h5", "--force")[0] == 0
     assert read_weights(tmp_path / "a.h5").variant == "mobile"
@@ -182,7 +183,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_no_checkpoint(place: Path, run: Run) -> None:
-    assert "there is no checkpoint" in fails(run, 1, place.parent / "none.ckpt", place / "a.h5")
+    assert "there is no checkpoint" in fails(run, USAGE_ERROR, place.parent / "none.ckpt", place / "a.h5")
 
 
 def test_a_checkpoint_that_does_not_fit(synthetic: Path, place: Path, run: Run) -> None:
@@ -192,7 +193,7 @@ def test_a_checkpoint_that_does_not_fit(synthetic: Path, place: Path, run: Run) 
     broken["cell_5/1x1/biases"] = np.ones(3, np.float32)
     broken["conv0_bn/beta"] = np.full_like(variables["conv0_bn/beta"], np.nan)
     checkpoint.write(place.parent / "broken.ckpt", broken)
-    said = fails(run, 1, place.parent / "broken.ckpt", place / "broken.pth")
+    said = fails(run, USAGE_ERROR, place.parent / "broken.ckpt", place / "broken.pth")
     expected = (
         "missing: cell_5/1x1/weights",
         "left over: cell_5/1x1/biases",
@@ -203,7 +204,7 @@ def test_a_checkpoint_that_does_not_fit(synthetic: Path, place: Path, run: Run) 
 
 
 def test_names_that_the_source_does_not_have(synthetic: Path, place: Path, run: Run) -> None:
-    assert "conv0.weight is missing" in fails(run, 1, synthetic, place / "a.h5", "--from-names", OURS)
+    assert "conv0.weight is missing" in fails(run, USAGE_ERROR, synthetic, place / "a.h5", "--from-names", OURS)
 
 
 def write_a_half(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -242,7 +243,7 @@ def test_faults_in_writing_are_found_before_anything_is_in_place(
     fault: Any, said: str, synthetic: Path, place: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversion, "write_file", fault)
-    assert said in fails(run, 1, synthetic, place / "a.h5")
+    assert said in fails(run, USAGE_ERROR, synthetic, place / "a.h5")
 
 
 def test_differences_are_listed_in_both_directions() -> None:
@@ -257,13 +258,13 @@ def test_differences_are_listed_in_both_directions() -> None:
 def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
-    assert caught.value.code == 2
+    assert caught.value.code == USAGE_ERROR
     assert "usage: pnasnet-convert" in capsys.readouterr().err
 
 
 def test_a_target_that_cannot_be_written_is_a_usage_error(run: Run, tmp_path: Path) -> None:
     code, out, err = run(tmp_path / "none", tmp_path / "a.onnx")
-    assert (code, out) == (2, "")
+    assert (code, out) == (USAGE_ERROR, "")
     assert "unknown format '.onnx'" in err
 
 
@@ -272,8 +273,9 @@ HIDDEN = """
 import importlib.util, sys
 real = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *more: None if name == "tensorflow" else real(name, *more)
-from parity.convert.__main__ import main
-codes = [main(line.split("|")) for line in sys.argv[1:]]
+from parity.convert.__main__ import PROG, main
+from parity.core.command import run
+codes = [run(main, PROG, line.split("|")) for line in sys.argv[1:]]
 assert not {"tensorflow", "rich", "pytest"} & sys.modules.keys()
 print("codes:", *codes)
 """
@@ -284,7 +286,7 @@ def test_without_tensorflow(synthetic: Path, tmp_path: Path) -> None:
     targets = ("a.safetensors", "a.ckpt", "a.h5|--verify")
     code, said = waiting.run(sys.executable, "-c", HIDDEN, *(f"{synthetic}|{tmp_path / target}" for target in targets))
     assert code == 0, said
-    assert "codes: 0 2 2" in said
+    assert "codes: 0 4 4" in said
     assert said.count("needs tensorflow: python -m pip install 'pnasnet-parity[parity]'") == 2
     assert [path.suffix for path in tmp_path.iterdir() if path.name != FILE] == [".safetensors"]
 

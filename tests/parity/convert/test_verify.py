@@ -11,9 +11,9 @@ import pytest
 
 from parity.convert import verify as verifying
 from parity.convert.change import changed
+from parity.convert.request import NotVerifiedError
 from parity.convert.verify import official_variables, verify
 from parity.core.layers import Network
-from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.formats import write_file
 from pnasnet_torch.source import Weights, read_weights
 from pnasnet_torch.weights import OURS, outline, store
@@ -36,7 +36,7 @@ def test_a_fault_is_found_and_named(weights: Weights, capsys: pytest.CaptureFixt
     name = "cell_1.1x1.weight"
     faulty = weights.state[name].copy()
     faulty[[0, 1]] = faulty[[1, 0]]
-    with pytest.raises(WeightsError, match=r"not put in place\nmobile-65: 1 source") as caught:
+    with pytest.raises(NotVerifiedError, match=r"not put in place\nmobile-65: 1 source") as caught:
         verify(weights, replace(weights, state={**weights.state, name: faulty}), SMALL)
     assert "cell_1.1x1: operation" in str(caught.value)
     assert "FAILED" in capsys.readouterr().out
@@ -47,7 +47,7 @@ def test_another_number_of_classes_is_found(weights: Weights) -> None:
     """In the weights that the official network gets."""
     result = changed(weights, OURS, 1000, False)
     lost = replace(result, state={**result.state, "final_layer.FC.bias": weights.state["final_layer.FC.bias"][:-1]})
-    with pytest.raises(WeightsError, match=r"final_layer\.FC: operation"):
+    with pytest.raises(NotVerifiedError, match=r"final_layer\.FC: operation"):
         verify(weights, lost, SMALL)
 
 
@@ -83,7 +83,7 @@ def test_a_conversion_that_fails_is_not_put_in_place(
     synthetic: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_source: Weights, _result: Weights) -> Any:
-        raise WeightsError("the conversion is wrong, and is not put in place\nthe verdict")
+        raise NotVerifiedError("the conversion is wrong, and is not put in place\nthe verdict")
 
     monkeypatch.setattr(verifying, "verify", fail)
     code, _, err = run(synthetic, tmp_path / "a.safetensors", "--verify")

@@ -1,4 +1,4 @@
-"""A seeded sample of the campaign's trials, each run for real; `python -m parity.faults` runs them all."""
+"""A seeded sample of the campaign's trials, each run for real; `pnasnet-parity faults` runs them all."""
 
 import pytest
 

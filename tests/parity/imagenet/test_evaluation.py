@@ -17,8 +17,9 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+from parity.core.command import run as run_command
 from parity.core.layers import Network
-from parity.imagenet.__main__ import main, parser
+from parity.imagenet.__main__ import PROG, main, parser
 from parity.imagenet.devkit import KIT_NAMES
 from parity.imagenet.evaluator import Evaluator
 from parity.imagenet.options import environment_worker, parse_settings
@@ -74,7 +75,7 @@ def command(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 
     def call(*arguments: str) -> tuple[int, str]:
         caplog.clear()
-        code = main(arguments)
+        code = run_command(main, PROG, arguments)
         return code, "".join((*capsys.readouterr(), caplog.text))
 
     return call

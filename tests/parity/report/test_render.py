@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from parity.core.command import USAGE_ERROR, run
 from parity.report import render as module
-from parity.report.__main__ import main
+from parity.report.__main__ import PROG, main
 from parity.report.render import SCRIPTS, render
 
 from .conftest import HOSTILE
@@ -122,6 +123,6 @@ def test_what_is_no_report_is_refused(
 ) -> None:
     if content is not None:
         (tmp_path / "report.json").write_text(content)
-    assert main([str(tmp_path)]) == 4
+    assert run(main, PROG, [str(tmp_path)]) == USAGE_ERROR
     assert said in capsys.readouterr().err
     assert not (tmp_path / "report.html").exists()

@@ -1,4 +1,4 @@
-"""`python -m parity.reference.trace`: what a trace holds, and what differs between two."""
+"""`pnasnet-parity trace`: what a trace holds, and what differs between two."""
 
 from pathlib import Path
 from shutil import copy
@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from parity.reference.trace.__main__ import main
+from parity.core.command import USAGE_ERROR, run
+from parity.reference.trace.__main__ import PROG, main
 from parity.reference.trace.store import Writer
 from parity.session.session import ParitySession
 from tests.parity.reference.trace.conftest import NETWORK, judged, options
@@ -32,7 +33,7 @@ def test_verify_finds_an_altered_array(recorded: Recorded, tmp_path: Path, capsy
     with h5py.File(path, "r+") as file:
         file[f"arrays/{NETWORK}/variables/checkpoint/conv0/weights"][0] += 1
     assert main(["info", str(path)]) == 0
-    assert main(["info", str(path), "--verify"]) == 2
+    assert run(main, PROG, ["info", str(path), "--verify"]) == USAGE_ERROR
     assert "the checksum of mobile-64x80/variables/checkpoint/conv0/weights does not fit" in capsys.readouterr().err
 
 
@@ -87,5 +88,5 @@ def test_what_is_not_finite_is_infinitely_far(tmp_path: Path, capsys: Said, valu
 
 
 def test_a_file_that_is_no_trace_is_an_error(tmp_path: Path, capsys: Said) -> None:
-    assert main(["info", str(tmp_path / "absent.h5")]) == 2
-    assert "error: there is no trace at" in capsys.readouterr().err
+    assert run(main, PROG, ["info", str(tmp_path / "absent.h5")]) == USAGE_ERROR
+    assert "pnasnet-parity trace: there is no trace at" in capsys.readouterr().err
