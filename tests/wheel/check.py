@@ -1,4 +1,4 @@
-"""What the wheel can do for somebody who has no checkout: `tox run -e wheel` runs it where nothing but that is installed.
+"""What the wheel can do for somebody without a checkout: `tox run -e wheel` runs it where nothing else is installed.
 
 Each step is a command as a user types it, in an empty folder. Prints what each takes, and exits with 1 at the first
 that does not do what it should.
