@@ -16,11 +16,10 @@ from parity.core import metrics
 from parity.core.layers import Network, parse_size, port_layers
 from parity.core.metrics import Distance
 from parity.core.policy import FLOAT32, UNIT
-from parity.core.specification import DEFAULT_IMAGES, PHOTOGRAPHS
-from parity.gates.turn import Turn
+from parity.core.specification import DEFAULT_IMAGES, PHOTOGRAPHS, Specification
+from parity.gates.context import NetworkContext
 from parity.reference.interface import Variables
 from parity.reference.live import LiveSource
-from parity.session.options import Options
 from pnasnet_torch import variant
 from pnasnet_torch.weights import from_tf_variables
 from tf_reference.run import Reference
@@ -32,14 +31,13 @@ Samples = dict[str, list[np.ndarray]]
 
 
 def samples(network: Network, seed: int, images: tuple[Path, ...]) -> Samples:
-    turn = Turn(LiveSource(Options((network,), None, images, ("official",), seed, 2)))
-    turn.begin(network)
+    context = NetworkContext(network, LiveSource(Specification((network,), None, images, ("official",), seed, 2)))
     layers = port_layers(network.variant)
-    variables = turn.variables()
+    variables = context.variables()
     found: Samples = {"layer": [], "largest": [], "channel": []}
-    for image in turn.images():
-        truth = official_values(turn, "float64", variables, image[None])
-        values = official_values(turn, "float32", variables, image[None])
+    for image in context.images():
+        truth = official_values(context, "float64", variables, image[None])
+        values = official_values(context, "float32", variables, image[None])
         official = {layer: metrics.distance(values.pop(layer), truth[layer]) for layer in layers}
         independent = metrics.independent_neighbourhoods(image)
         for threads, channels_last in VARIATIONS.values():
@@ -56,8 +54,10 @@ def samples(network: Network, seed: int, images: tuple[Path, ...]) -> Samples:
     return found
 
 
-def official_values(turn: Turn, dtype: str, variables: Variables, images_nhwc: np.ndarray) -> dict[str, np.ndarray]:
-    with Reference(turn.graph(dtype)) as reference:
+def official_values(
+    context: NetworkContext, dtype: str, variables: Variables, images_nhwc: np.ndarray
+) -> dict[str, np.ndarray]:
+    with Reference(context.graph(dtype)) as reference:
         reference.assign(variables)
         return reference.run(images_nhwc)
 

@@ -29,19 +29,18 @@ WEIGHTS, IMAGE, FROZEN, ONNX = "weights.safetensors", "image.npy", "frozen.pb", 
 def prepare(folder: Path) -> None:
     """Writes the image (NHWC), the weights, the official graph with the weights as constants, and the port as ONNX."""
     from parity.core.layers import Network
-    from parity.core.specification import DEFAULT_IMAGES, PHOTOGRAPHS
-    from parity.gates.turn import Turn
+    from parity.core.specification import DEFAULT_IMAGES, PHOTOGRAPHS, Specification
+    from parity.gates.context import NetworkContext
     from parity.reference.live import LiveSource
-    from parity.session.options import Options
     from pnasnet_torch import save_weights, variant
     from pnasnet_torch.weights import from_tf_variables
 
     network, photograph = Network("large", SIDE, SIDE), PHOTOGRAPHS / DEFAULT_IMAGES[0]
-    turn = Turn(LiveSource(Options((network,), None, (photograph,), ("official",), 0, THREADS)))
-    turn.begin(network)
-    np.save(folder / IMAGE, turn.images())
-    save_weights(from_tf_variables(variant("large").config, turn.variables()), folder / WEIGHTS)
-    (folder / FROZEN).write_bytes(_frozen(turn.graph("float32"), turn.variables()).SerializeToString())
+    specification = Specification((network,), None, (photograph,), ("official",), 0, THREADS)
+    context = NetworkContext(network, LiveSource(specification))
+    np.save(folder / IMAGE, context.images())
+    save_weights(from_tf_variables(variant("large").config, context.variables()), folder / WEIGHTS)
+    (folder / FROZEN).write_bytes(_frozen(context.graph("float32"), context.variables()).SerializeToString())
 
 
 def _frozen(graph: Any, variables: Mapping[str, np.ndarray]) -> Any:
@@ -167,12 +166,12 @@ def _compiled(folder: Path) -> Forward:
 
 def _tensorflow(folder: Path) -> Forward:
     from parity.core.layers import Network
+    from parity.core.specification import Specification
     from parity.reference.live import LiveSource
-    from parity.session.options import Options
     from tf_reference.run import Reference
 
     network = Network("large", SIDE, SIDE)
-    source = LiveSource(Options((network,), None, (), ("official",), 0, THREADS))
+    source = LiveSource(Specification((network,), None, (), ("official",), 0, THREADS))
     graph = source.graph(network, "float32")
     reference, image = Reference(graph, [PREDICTIONS], THREADS), np.load(folder / IMAGE)
     reference.assign(source.variables(network, graph))

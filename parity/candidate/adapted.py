@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from parity.candidate.adapter import Adapter
 from parity.candidate.importing import find_object, importable
-from parity.candidate.interface import NETWORK_GATES, Side
+from parity.candidate.interface import NETWORK_GATES, CandidateRun
 from parity.candidate.parts import PortParts, port_parts
 from parity.candidate.port import Port
 from parity.candidate.subject import Variables, views
@@ -121,7 +121,7 @@ class Implementation:
             setattr(model, name, value)
         return AdaptedModel(model.to(getattr(torch, dtype)), self.adapter, network.variant)
 
-    def side(self, network: Network, dtype: str) -> Side:
+    def open(self, network: Network, dtype: str) -> CandidateRun:
         return Port(network, dtype, self.make)
 
     def parts(self, network: Network) -> PortParts:

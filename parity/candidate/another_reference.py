@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from parity.candidate.interface import NETWORK_GATES, Side
+from parity.candidate.interface import NETWORK_GATES, CandidateRun
 from parity.candidate.parts import PortParts
 from parity.candidate.port import Port
 from parity.core.layers import Network
@@ -34,8 +34,8 @@ class ReferenceCandidate:
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
         return reference_graph(self._source, GraphSpec(network.variant, network.height, network.width, dtype))
 
-    def side(self, network: Network, dtype: str) -> Side:
-        return ReferenceSide(network, self.graph(network, dtype), self._threads)
+    def open(self, network: Network, dtype: str) -> CandidateRun:
+        return OfficialCandidateRun(network, self.graph(network, dtype), self._threads)
 
     def parts(self, network: Network) -> PortParts:
         graph = self.graph(network, "float32")
@@ -44,7 +44,7 @@ class ReferenceCandidate:
         return PortParts(found, frozenset(graph.layers), None)
 
 
-class ReferenceSide(Port):
+class OfficialCandidateRun(Port):
     """One network of it in one dtype."""
 
     def __init__(self, network: Network, graph: ReferenceGraph, threads: int) -> None:

@@ -156,14 +156,14 @@ class EngineCandidate:
             form = self.engine.form(PNASNet(variant(network.variant).config).eval())
         return frozenset(port_layers(network.variant)) - layer_modules(form).keys()
 
-    def side(self, network: Network, dtype: str, make: Make = make_model) -> "EngineSide":
-        return EngineSide(self, network, dtype, make)
+    def open(self, network: Network, dtype: str, make: Make = make_model) -> "EngineRun":
+        return EngineRun(self, network, dtype, make)
 
     def parts(self, network: Network) -> PortParts:
         return port_parts(network)
 
 
-class EngineSide(Port):
+class EngineRun(Port):
     """One network of it in one dtype."""
 
     def __init__(self, candidate: EngineCandidate, network: Network, dtype: str, make: Make) -> None:

@@ -18,7 +18,7 @@ from tf_reference.graph import ReferenceGraph
 NETWORK_GATES = tuple(gate for gate in GATES if gate not in ("preprocess", "imagenet"))
 
 
-class Side(Protocol):
+class CandidateRun(Protocol):
     """One network of a candidate in one dtype. `parity.candidate.port.Port` is one."""
 
     @property
@@ -63,7 +63,7 @@ class Candidate(Protocol):
         """The official layers that it does not show."""
         ...
 
-    def side(self, network: Network, dtype: str) -> Side: ...
+    def open(self, network: Network, dtype: str) -> CandidateRun: ...
 
     def parts(self, network: Network) -> PortParts: ...
 
@@ -81,7 +81,7 @@ class OwnPort:
     def unseen(self, _network: Network) -> frozenset[str]:
         return frozenset()
 
-    def side(self, network: Network, dtype: str) -> Side:
+    def open(self, network: Network, dtype: str) -> CandidateRun:
         return Port(network, dtype)
 
     def parts(self, network: Network) -> PortParts:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from parity.candidate.interface import Side
+from parity.candidate.interface import CandidateRun
 from parity.candidate.parts import PortParts, port_parts
 from parity.candidate.port import Port
 from parity.convert.change import AUX_HEAD
@@ -140,7 +140,7 @@ class Converted:
         fill(model, self._state)
         return model
 
-    def side(self, network: Network, dtype: str) -> Side:
+    def open(self, network: Network, dtype: str) -> CandidateRun:
         return ConvertedPort(network, dtype, self.make)
 
     def parts(self, network: Network) -> PortParts:

@@ -14,7 +14,7 @@ from parity.core.result import LayerResult
 from parity.diagnosis.hints import Operation, mistake, parameter_hints
 from parity.diagnosis.relations import describe, same
 from parity.diagnosis.replay import Observed, observe, replaced, replay
-from parity.gates.pair import Pair
+from parity.gates.context import Sides
 from tf_reference.layers import IMAGES
 
 # Alone, a sound layer takes this share of the float64 bound at most: its own few roundings, of 1e-16 each.
@@ -30,10 +30,10 @@ class Probe:
 
     network: Network
     gate: str
-    pair: Pair
+    sides: Sides
     images: np.ndarray
     variables: Mapping[str, np.ndarray]
-    single: Pair | None = None
+    single: Sides | None = None
 
 
 class Examiner:
@@ -44,9 +44,9 @@ class Examiner:
 
     def __init__(self, probe: Probe, layers: Sequence[str]) -> None:
         self.probe = probe
-        self.graph = probe.pair.graph
+        self.graph = probe.sides.graph
         # Finding the layers of a model takes longer than running one: it is done once.
-        self.model = subject(probe.pair.port.model)
+        self.model = subject(probe.sides.candidate.model)
         common = self.model.alone & self.graph.layers.keys()
         self.official = self._official([layer for layer in layers if layer in common])
         known = self.official.keys()
@@ -58,7 +58,7 @@ class Examiner:
         """TensorFlow's values of the layers and of what feeds them, and the images."""
         names = {name for layer in layers for name in (layer, *self.graph.layers[layer].inputs)} - {IMAGES}
         images = self.probe.images.astype(self.graph.spec.dtype)
-        return ChainMap({IMAGES: images}, self.probe.pair.reference.run(images, sorted(names)))
+        return ChainMap({IMAGES: images}, self.probe.sides.reference.run(images, sorted(names)))
 
     @cached_property
     def observed(self) -> Observed:
@@ -118,10 +118,10 @@ class Examiner:
         values = self.probe.single.reference.run(self.probe.images, [*({layer, *names} - {IMAGES})])
         values[IMAGES] = self.probe.images
         inputs = [values[name] for name in names]
-        truth = self.probe.pair.reference.replay(layer, inputs)
+        truth = self.probe.sides.reference.replay(layer, inputs)
         network, official = str(self.probe.network), metrics.distance(values[layer], truth)
         try:
-            actual = replay(self.probe.single.port.model, layer, inputs)
+            actual = replay(self.probe.single.candidate.model, layer, inputs)
         except Exception as error:
             yield LayerResult("float32", network, layer, problem=f"it raises {type(error).__name__}: {error}")
         else:
@@ -178,7 +178,7 @@ class Examiner:
         if relation := describe(value, self.official[name]):
             return f"a value of no layer: {name}, {relation}"
         alike = [row.name for row in self.graph.layers.values() if row.shape[1:] == value.shape[1:]]
-        official = self.probe.pair.reference.run(self.probe.images, alike)
+        official = self.probe.sides.reference.run(self.probe.images, alike)
         equal = next((layer for layer, values in official.items() if same(value, values)), None)
         return f"the values of {equal}" if equal else "a value of no layer"
 

@@ -137,7 +137,7 @@ class PlantedCandidate:
     def unseen(self, _network: Network) -> frozenset[str]:
         return self._folded
 
-    def side(self, network: Network, dtype: str) -> "PlantedPort":
+    def open(self, network: Network, dtype: str) -> "PlantedPort":
         return PlantedPort(network, dtype, self._plant, self._sound)
 
     def parts(self, network: Network) -> PortParts:

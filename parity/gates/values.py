@@ -6,7 +6,7 @@ import numpy as np
 from parity.core import compare, metrics
 from parity.core.computing import Layers, Observe, Results, Step
 from parity.core.result import LayerResult
-from parity.gates.turn import Turn
+from parity.gates.context import NetworkContext
 from parity.reference.golden import digests
 
 # The gates that run the networks in each dtype; the float32 gate measures both sides from the float64 values.
@@ -18,40 +18,40 @@ def needed(dtype: str, layers: Layers) -> frozenset[str]:
     return frozenset().union(*(layers.get(gate, frozenset()) for gate in GATES_IN[dtype]))
 
 
-def exact(turn: Turn, dtype: str, layers: Layers, step: Step, observe: Observe) -> Results:
+def exact(context: NetworkContext, dtype: str, layers: Layers, step: Step, observe: Observe) -> Results:
     """The exact gate in `dtype`."""
-    gate, network = f"exact-{dtype}", str(turn.network)
+    gate, network = f"exact-{dtype}", str(context.network)
     with step(f"{network}: official network, integers in {dtype}"):
-        pair = turn.pair(dtype, needed(dtype, layers))
-        variables, images = turn.exact_inputs(dtype)
-        pair.load_exact(variables)
-        expected = pair.official(images, layers[gate])
+        sides = context.sides(dtype, needed(dtype, layers))
+        variables, images = context.exact_inputs(dtype)
+        sides.load_exact(variables)
+        expected = sides.official(images, layers[gate])
 
     def judge(layer: str, actual: np.ndarray) -> LayerResult:
         truth = expected.pop(layer)
         if isinstance(truth, str):
-            shape = pair.graph.layers[layer].shape
+            shape = sides.graph.layers[layer].shape
             return compare.digest(gate, network, layer, actual, shape, digests.digest(actual), truth)
         result = compare.exact(network, layer, actual, truth)
         observe(result, actual, truth)
         return result
 
     with step(f"{network}: port, integers in {dtype}"):
-        return pair.results(gate, layers[gate], images, judge)
+        return sides.results(gate, layers[gate], images, judge)
 
 
-def float64_and_float32(turn: Turn, layers: Layers, step: Step, observe: Observe) -> dict[str, Results]:
+def float64_and_float32(context: NetworkContext, layers: Layers, step: Step, observe: Observe) -> dict[str, Results]:
     """The float64 and the float32 gate, which share their truth; of several images the worst result counts."""
     chosen = {gate: layers.get(gate, frozenset()) for gate in ("float64", "float32")}
-    with step(f"{turn.network}: checkpoint"):
-        variables = turn.variables()
+    with step(f"{context.network}: checkpoint"):
+        variables = context.variables()
     for dtype in ("float64", *(["float32"] if chosen["float32"] else [])):
-        turn.pair(dtype, needed(dtype, layers)).load(variables)
+        context.sides(dtype, needed(dtype, layers)).load(variables)
     worst: dict[str, Results] = {gate: {} for gate in chosen}
-    images = turn.images()
+    images = context.images()
     for number, image in enumerate(images, start=1):
         last = number == len(images)
-        for gate, results in _image(turn, image[None], layers, chosen, step, observe, last).items():
+        for gate, results in _image(context, image[None], layers, chosen, step, observe, last).items():
             kept = worst[gate]
             for layer, new in results.items():
                 kept[layer] = max(kept.get(layer, new), new, key=lambda result: result.margin)
@@ -59,13 +59,13 @@ def float64_and_float32(turn: Turn, layers: Layers, step: Step, observe: Observe
 
 
 def _image(
-    turn: Turn, image: np.ndarray, layers: Layers, chosen: Layers, step: Step, observe: Observe, last: bool
+    context: NetworkContext, image: np.ndarray, layers: Layers, chosen: Layers, step: Step, observe: Observe, last: bool
 ) -> dict[str, Results]:
     """Results by gate for one image (1, H, W, 3); behind the `last`, weights in float64 are needed no more."""
-    network = str(turn.network)
-    pair = turn.pair("float64", needed("float64", layers))
+    network = str(context.network)
+    sides = context.sides("float64", needed("float64", layers))
     with step(f"{network}: official network in float64"):
-        truth = pair.official(image, chosen["float64"] | chosen["float32"])
+        truth = sides.official(image, chosen["float64"] | chosen["float32"])
 
     def float64(layer: str, actual: np.ndarray) -> LayerResult:
         result = compare.float64(network, layer, actual, truth[layer])
@@ -73,14 +73,14 @@ def _image(
         return result
 
     with step(f"{network}: port in float64"):
-        results = {"float64": pair.results("float64", chosen["float64"], image, float64)}
+        results = {"float64": sides.results("float64", chosen["float64"], image, float64)}
     if last:
-        turn.release("float64")
+        context.release("float64")
     if not chosen["float32"]:
         return results
-    pair = turn.pair("float32", needed("float32", layers))
+    sides = context.sides("float32", needed("float32", layers))
     with step(f"{network}: official network in float32"):
-        values = pair.official(image, chosen["float32"])
+        values = sides.official(image, chosen["float32"])
         official = {layer: metrics.distance(values.pop(layer), truth[layer]) for layer in list(values)}
     independent = metrics.independent_neighbourhoods(image[0])
 
@@ -90,4 +90,4 @@ def _image(
         return result
 
     with step(f"{network}: port in float32"):
-        return results | {"float32": pair.results("float32", chosen["float32"], image, float32)}
+        return results | {"float32": sides.results("float32", chosen["float32"], image, float32)}

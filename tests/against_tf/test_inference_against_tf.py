@@ -12,7 +12,7 @@ from parity.core import compare, metrics
 from parity.core.layers import Network, port_layers
 from parity.core.result import LayerResult
 from parity.core.specification import PHOTOGRAPHS
-from parity.gates.turn import Turn
+from parity.gates.context import NetworkContext
 from parity.reference.live import LiveSource
 from parity.session.options import Options
 from pnasnet_torch import PNASNet, variant
@@ -27,12 +27,11 @@ Judged = dict[str, dict[str, LayerResult]]
 def judged(network: Network, plant: Callable[[PNASNet], None] = lambda _model: None) -> Judged:
     """Every layer that the form has, by gate; `plant` changes the model that it is made of."""
     options = Options((network,), None, (PHOTOGRAPHS / "chelsea.jpg",), ("official",), 0, 1)
-    turn = Turn(LiveSource(options))
-    turn.begin(network)
-    variables, images = turn.variables(), turn.images()
+    context = NetworkContext(network, LiveSource(options))
+    variables, images = context.variables(), context.images()
     official = {}
     for dtype in ("float64", "float32"):
-        with Reference(turn.graph(dtype), threads=1) as reference:
+        with Reference(context.graph(dtype), threads=1) as reference:
             reference.assign(variables)
             official[dtype] = reference.run(images)
     results: Judged = {"float64": {}, "float32": {}}

@@ -27,14 +27,14 @@ def judge(layer: str, actual: np.ndarray) -> LayerResult:
 
 
 def outcome(name: str, tiny: PNASNet, images: np.ndarray, graph: ReferenceGraph) -> dict[str, LayerResult]:
-    side = EngineCandidate(name, 1).side(NETWORK, "float32", lambda *_: deepcopy(tiny))
+    side = EngineCandidate(name, 1).open(NETWORK, "float32", lambda *_: deepcopy(tiny))
     return side.results("float32", frozenset(SOME), graph, images, judge)
 
 
 # Compiling takes minutes: that is left to the campaign of harmless variations (pnasnet-parity faults).
 @pytest.mark.parametrize("name", sorted(ENGINES.keys() - {"compile"}))
 def test_each_engine_gives_the_ports_values(name: str, tiny: PNASNet, images_nhwc: np.ndarray) -> None:
-    side = EngineCandidate(name, 1).side(NETWORK, "float32", lambda *_: deepcopy(tiny))
+    side = EngineCandidate(name, 1).open(NETWORK, "float32", lambda *_: deepcopy(tiny))
     found: dict[str, np.ndarray] = {}
     side.run(images_nhwc, frozenset(SOME), lambda layer, values: found.update({layer: values}))
     expected = Tapped(deepcopy(tiny), SOME)(torch.from_numpy(images_nhwc).permute(0, 3, 1, 2))
@@ -63,7 +63,7 @@ def test_other_weights_are_taken_by_what_was_compiled(tiny: PNASNet, images_nhwc
     for scale in (1.0, 2.0):
         with torch.no_grad():
             tiny.final_layer.get_parameter("FC.bias").fill_(scale)
-        side = candidate.side(NETWORK, "float32", lambda *_: deepcopy(tiny))
+        side = candidate.open(NETWORK, "float32", lambda *_: deepcopy(tiny))
         side.run(images_nhwc, frozenset(["final_layer.FC"]), lambda _, values: sums.append(float(values.sum())))
     assert len(starts) == 1
     assert sums[1] - sums[0] == pytest.approx(2 * 7, rel=1e-4)

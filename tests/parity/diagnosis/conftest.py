@@ -1,7 +1,7 @@
 """Mobile at 64 pixels beside TensorFlow, with faults planted in the port."""
 
 from collections.abc import Callable, Iterator
-from copy import copy
+from dataclasses import replace
 
 import pytest
 
@@ -11,8 +11,7 @@ from parity.core.pinning import pin_torch
 from parity.core.specification import PHOTOGRAPHS
 from parity.diagnosis.examiner import Examiner, Probe
 from parity.faults.bench import Bench
-from parity.gates.pair import Pair
-from parity.gates.turn import Turn
+from parity.gates.context import NetworkContext, Sides
 from parity.session.options import Options
 from pnasnet_torch import PNASNet
 from pnasnet_torch.weights import load_tf_variables
@@ -34,12 +33,11 @@ def bench() -> Iterator[Bench]:
 @pytest.fixture(scope="package")
 def examine(bench: Bench) -> Examine:
     """Takes a fault and the names of layers, and examines these as the float64 gate runs them."""
-    turn = Turn(bench.source)
-    turn.begin(NETWORK)
-    variables, images = turn.variables(), turn.images()
-    layers = turn.graph("float64").layers
+    context = NetworkContext(NETWORK, bench.source)
+    variables, images = context.variables(), context.images()
+    layers = context.graph("float64").layers
     for dtype in ("float64", "float32"):
-        turn.pair(dtype, layers).reference.assign(variables)
+        context.sides(dtype, layers).reference.assign(variables)
 
     def examine(fault: Callable[[PNASNet], object], *names: str, single: bool = True) -> Examiner:
         def make(network: Network, dtype: str) -> PNASNet:
@@ -48,12 +46,10 @@ def examine(bench: Bench) -> Examine:
             fault(model)
             return model
 
-        def planted(dtype: str) -> Pair:
-            pair = copy(turn.pair(dtype, layers))
-            pair.port = Port(NETWORK, dtype, make)
-            return pair
+        def planted(dtype: str) -> Sides:
+            return replace(context.sides(dtype, layers), candidate=Port(NETWORK, dtype, make))
 
-        pairs = planted("float64"), planted("float32") if single else None
-        return Examiner(Probe(NETWORK, "float64", pairs[0], images, variables, pairs[1]), names)
+        sides = planted("float64"), planted("float32") if single else None
+        return Examiner(Probe(NETWORK, "float64", sides[0], images, variables, sides[1]), names)
 
     return examine

@@ -224,4 +224,4 @@ def test_tensorflow_is_asked_for_what_the_layers_need(examine: Examine) -> None:
     graph: ReferenceGraph = examiner.graph
     assert examiner.official.keys() == {"images", "conv0", ADD, *graph.layers[ADD].inputs}
     np.testing.assert_array_equal(examiner.official["images"], examiner.probe.images.astype(np.float64))
-    assert isinstance(examiner.probe.pair.port, Port)
+    assert isinstance(examiner.probe.sides.candidate, Port)

@@ -49,10 +49,10 @@ INTERRUPT = """
 def pytest_collection_finish():
     from parity.session.session import ParitySession
     compute = ParitySession._compute
-    def interrupted(self, gate, network):
+    def interrupted(self, gate, *more):
         if gate == "float64":
             raise KeyboardInterrupt
-        return compute(self, gate, network)
+        return compute(self, gate, *more)
     ParitySession._compute = interrupted
 """
 CRASH = INTERRUPT.replace("KeyboardInterrupt", 'RuntimeError("planted in the suite")')

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from parity.candidate.interface import Side
+from parity.candidate.interface import CandidateRun
 from parity.core.layers import Network
 from parity.core.policy import GATES
 from parity.core.specification import PHOTOGRAPHS
 from parity.faults.bench import RememberedSource
-from parity.gates.pair import Pair
+from parity.gates.context import Sides
 from parity.reference.interface import ReferenceRun
 from parity.reference.live import LiveSource
 from parity.session.options import Options
@@ -27,12 +27,12 @@ Made = list[tuple[str, set[str], list[str]]]
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Made:
-    """Every pair that a session makes: dtype, the layers that it goes up to, and what was done with it."""
+    """Both sides, whenever a session opens them: dtype, the layers that it goes up to, and what was done with it."""
     log: Made = []
 
-    class Logged(Pair):
-        def __init__(self, graph: ReferenceGraph, reference: ReferenceRun, port: Side) -> None:
-            super().__init__(graph, reference, port)
+    class Logged(Sides):
+        def __init__(self, graph: ReferenceGraph, reference: ReferenceRun, candidate: CandidateRun) -> None:
+            super().__init__(graph, reference, candidate)
             self.done: list[str] = []
             log.append((graph.spec.dtype, set(self.reference.layers), self.done))
 
@@ -48,7 +48,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
             self.done.append("close")
             super().close()
 
-    monkeypatch.setattr("parity.gates.turn.Pair", Logged)
+    monkeypatch.setattr("parity.gates.context.Sides", Logged)
     return log
 
 
