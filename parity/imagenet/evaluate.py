@@ -1,14 +1,14 @@
 """The evaluation: which images are this worker's, what both models say of them, and where that is kept."""
 
-import hashlib
 import importlib.metadata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from parity.core.code import digest_of_logic
 from parity.core.layers import Network
 from parity.core.machine import cpu
 from parity.core.pinning import pin_torch
@@ -27,10 +27,9 @@ from pnasnet_torch.weights import empty_network, variable_shapes
 from tf_reference import checkpoint, official
 from tf_reference.errors import InputError
 
-ROOT = Path(__file__).parents[2]
-# What the records depend on: preprocessing, and the models with all that runs them.
-PREPROCESSING = tuple(f"pnasnet_torch/{name}.py" for name in ("decode", "kernels", "preprocess"))
-CODE = ("pnasnet_torch/*.py", "tf_reference/*.py", *(f"parity/imagenet/{name}.py" for name in ("evaluate", "models")))
+# What the records depend on, with all that these import: preprocessing; the models, and what is kept of their answers.
+PREPROCESSING = ("pnasnet_torch.decode", "pnasnet_torch.preprocess")
+CODE = ("parity.imagenet.models", "parity.imagenet.pipeline", "parity.imagenet.record")
 VERSIONS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy", "numba", "simplejpeg", "pillow")
 # On these images the official network's own distance from float64 is measured, which costs more than both forwards.
 MEASURED_FIRST, MEASURED_EVERY = 2, 250
@@ -100,8 +99,8 @@ class Evaluation:
             "checkpoint": checkpoint.fingerprint(self.settings.checkpoint),
             "reference": self.source.fingerprint,
             "images": self.dataset.digest,
-            "preprocessing": _digest(PREPROCESSING),
-            "code": _digest(CODE),
+            "preprocessing": digest_of_logic(*PREPROCESSING),
+            "code": digest_of_logic(*CODE),
         } | {name: importlib.metadata.version(name) for name in VERSIONS}
 
     def files(self, network: Network) -> list[Path]:
@@ -187,8 +186,3 @@ def _record(index: int, image: Image, logits: Mapping[str, np.ndarray], truth: n
     if truth is not None:
         error = float(np.abs(truth - logits["official"]).max())
     return Record(index, image.name, image.label, **answers, difference=difference, official_error=error)
-
-
-def _digest(patterns: Iterable[str]) -> str:
-    paths = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
