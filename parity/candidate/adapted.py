@@ -16,11 +16,11 @@ from parity.candidate.interface import NETWORK_GATES, CandidateRun
 from parity.candidate.parts import PortParts, port_parts
 from parity.candidate.port import Port
 from parity.candidate.subject import Variables, views
+from parity.core.errors import InputError
 from parity.core.layers import Network, port_layers
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.naming import BATCHES, NamingError
 from pnasnet_torch.weights import empty_network, load_tf_variables, variable_targets
-from tf_reference.errors import InputError
 
 
 class AdaptedModel:

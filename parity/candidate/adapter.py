@@ -20,8 +20,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from parity.core.errors import InputError
 from pnasnet_torch.naming import NamingError, Scheme, parse_scheme, scheme
-from tf_reference.errors import InputError
 
 FOLDER = Path(__file__).with_name("adapters")
 BUILT_IN = tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))

@@ -16,11 +16,11 @@ from parity.candidate.capture import PortError, to_nchw, to_nhwc
 from parity.candidate.parts import PortParts, port_parts
 from parity.candidate.port import Make, Port, make_model
 from parity.candidate.subject import subject
+from parity.core.errors import InputError
 from parity.core.layers import Network, layer_modules, port_layers
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.inference import inference_form
 from pnasnet_torch.traced import Traced
-from tf_reference.errors import InputError
 
 # Images (N, 3, H, W) to the layers that were asked for, in their order, (N, C, H, W) or (N, C).
 Runner = Callable[[Tensor], Sequence[Tensor]]

@@ -13,10 +13,10 @@ from parity.candidate.another_reference import ReferenceCandidate
 from parity.candidate.engines import ENGINES, EngineCandidate
 from parity.candidate.importing import find_object
 from parity.candidate.interface import Candidate
+from parity.core.errors import InputError
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.genotype import VARIANTS
 from pnasnet_torch.naming import OURS, NamingError, scheme, schemes
-from tf_reference.errors import InputError
 from tf_reference.kinds import KINDS
 from tf_reference.official import EXPECTED, OFFICIAL
 

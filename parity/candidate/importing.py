@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tf_reference.errors import InputError
+from parity.core.errors import InputError
 
 
 @contextmanager

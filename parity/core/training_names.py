@@ -60,26 +60,39 @@ def _parts(network: Network) -> tuple[tuple[str, ...], tuple[str, ...], tuple[st
 
 
 def feeders(gate: str, layers: Mapping[str, Layer], judged: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """What each name's value is computed from, in the order of the computation. A gradient comes from the layers that
-    the layer feeds, a variable's from that of the layer that uses it; in a step, the optimiser's slots from each other,
-    the variable from these, and the average from the variable."""
+    """What each name's value is computed from, in the order of the computation.
+
+    `layers` are the official graph's, `judged` the names that the gate judges.
+    """
     if gate in (FORWARD, FORWARD_FLOAT32):
         return {name: layer.inputs for name, layer in layers.items()}
     if gate == LOSS:
-        return {name: LOSSES[:-1] if name == LOSSES[-1] else () for name in (WHOLE, *LOSSES)}
+        *parts, total = LOSSES
+        return {WHOLE: (), **dict.fromkeys(parts, ()), total: tuple(parts)}
     if gate == STATISTICS:
-        return dict.fromkeys(judged, ())
+        return dict.fromkeys(judged, ())  # each is computed from the batch alone
     if gate == STEP:
-        return {name: _before(name) for name in sorted(judged, key=lambda name: (_place(name), name))}
+        in_order = sorted(judged, key=lambda name: (_place(name), name))
+        return {name: _before(name) for name in in_order}
     if gate == EXACT:
         layers = {name: layer for name, layer in layers.items() if _in_evaluation(name)}
-    fed: dict[str, list[str]] = {name: [] for name in layers}
+    return _backward(layers, judged)
+
+
+def _backward(layers: Mapping[str, Layer], judged: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """What each gradient is computed from: at a layer, from those of the layers that it feeds; of a variable, from that
+    of the layer that uses it."""
+    consumers: dict[str, list[str]] = {name: [] for name in layers}
     for name, layer in layers.items():
         for feeder in layer.inputs:
-            if feeder in fed:
-                fed[feeder].append(name)
-    backward = {name: tuple(consumers) for name, consumers in reversed(fed.items())}
-    return backward | {name: (layer_of(name),) for name in judged if name not in backward and "/" in name}
+            if feeder in consumers:
+                consumers[feeder].append(name)
+    found = {name: tuple(fed) for name, fed in reversed(consumers.items())}
+    for name in judged:
+        is_variable = "/" in name
+        if is_variable and name not in found:
+            found[name] = (layer_of(name),)
+    return found
 
 
 def _place(name: str) -> int:

@@ -136,19 +136,25 @@ class Examiner:
     @cached_property
     def _miswired(self) -> set[str]:
         """The layers that get another value than the port's own output of the layer that should feed them."""
-        suspects = {
-            layer for layer in self.layers if self.observed.givers.get(layer, wired := self._wired(layer)) != wired
-        }
+        # By the identity of tensors alone a sound port is suspected too, where it copies one; so values are compared.
+        suspects = {layer for layer in self.layers if self._is_fed_by_others(layer)}
         feeders = {name for layer in suspects for name in self.graph.layers[layer].inputs}
         closer = observe(self.model, self.probe.images, suspects, feeders)
-        own = closer.outputs | {IMAGES: self.official[IMAGES]}
+        outputs = closer.outputs | {IMAGES: self.official[IMAGES]}
+        miswired = set()
+        for layer in suspects:
+            names = self.graph.layers[layer].inputs
+            if not outputs.keys() >= set(names):
+                continue  # a layer that should feed it never runs, and is the fault itself
+            arrived, due = closer.inputs[layer], [outputs[name] for name in names]
+            if len(arrived) != len(due) or not all(map(_alike, arrived, due)):
+                miswired.add(layer)
+        return miswired
 
-        def differs(layer: str) -> bool:
-            given, arrived = [own[name] for name in self.graph.layers[layer].inputs], closer.inputs[layer]
-            return len(arrived) != len(given) or not all(map(_alike, arrived, given))
-
-        # A layer that should feed it but never runs is the fault itself.
-        return {layer for layer in suspects if own.keys() >= set(self.graph.layers[layer].inputs) and differs(layer)}
+    def _is_fed_by_others(self, layer: str) -> bool:
+        """Whether a tensor that arrives at the layer is not the very output of the layer that should give it."""
+        wired = self._wired(layer)
+        return self.observed.givers.get(layer, wired) != wired
 
     def _wired(self, layer: str) -> tuple[tuple[str, ...], ...]:
         """Who gives each of the layer's inputs in a sound port."""

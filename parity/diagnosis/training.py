@@ -21,19 +21,31 @@ def verdict(network: Network, layers: Mapping[str, Layer], results: Mapping[str,
     if not gate:
         return None
     found = localized(gate, layers, results)
-    listed, hint = found.sources, ""
+    listed, more = found.sources, ""
     if gate == STEP and len(listed) > LISTED:
+        # A rule of the optimiser that is wrong shows at every variable: the first stands for all.
         kinds = sorted({name.rpartition("/")[2] for name in listed})
-        listed, hint = listed[:1], f"so do {len(listed) - 1:,} more: {', '.join(kinds)}"
-    sources = []
-    for name in listed:
-        rows = {other: results[other][name] for other in TRAINING_GATES if name in results.get(other, {})}
-        failing = {other: row for other, row in rows.items() if not row}
-        telling = (gate, GRADIENT) if gate in GRADIENTS else (gate,)
-        lines = [line for other in telling if other in failing for line in _lines(failing[other])]
-        hints = tuple(dict.fromkeys([*lines, hint] if hint else lines))
-        sources.append(Source(name, tuple(failing), _kind(gate, rows[gate]), hints=hints))
-    return Verdict(str(network), tuple(sources), found.downstream)
+        listed, more = listed[:1], f"so do {len(listed) - 1:,} more: {', '.join(kinds)}"
+    sources = tuple(_source(gate, name, results, more) for name in listed)
+    return Verdict(str(network), sources, found.downstream)
+
+
+def _source(gate: str, name: str, results: Mapping[str, Rows], more: str) -> Source:
+    """One source, with the gates that it fails and what the telling ones say; `more` is said behind that."""
+    failing = {
+        other: results[other][name]
+        for other in TRAINING_GATES
+        if name in results.get(other, {}) and not results[other][name]
+    }
+    # Of a gradient, the one in float64 says most, whichever fails first.
+    telling = (gate, GRADIENT) if gate in GRADIENTS else (gate,)
+    lines: list[str] = []
+    for other in telling:
+        if other in failing:
+            lines += _lines(failing[other])
+    if more:
+        lines.append(more)
+    return Source(name, tuple(failing), _kind(gate, results[gate][name]), hints=tuple(dict.fromkeys(lines)))
 
 
 def _lines(result: LayerResult) -> list[str]:

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from parity.core.command import FAILED, Parser, run
+from parity.core.errors import InputError
+from parity.core.files import replacing
 from parity.faults.campaign import Job, jobs, sample
 from parity.faults.record import Outcome, Record
 from parity.faults.table import markdown, summary
 from parity.faults.workers import in_processes
-from tf_reference.cache import replacing
-from tf_reference.errors import InputError
 
 PROG = "pnasnet-parity faults"
 

@@ -6,11 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from parity.core.code import digest_of_logic
+from parity.core.errors import InputError
 from parity.core.machine import cpu
-from tf_reference.errors import InputError
 
-# What outcomes depend on.
-CODE = ("parity", "pnasnet_torch", "tf_reference")
+# What outcomes depend on, with all that it imports.
+CAMPAIGN = "parity.faults.campaign"
 PACKAGES = ("torch", "tensorflow", "numpy", "polygraphy")
 
 
@@ -40,16 +41,12 @@ class Outcome:
 
 def fingerprint() -> str:
     """A digest of all that the outcomes depend on. Raises InputError where a package is missing."""
-    root = Path(__file__).parents[2]
-    files = [
-        path for name in ("parity", "pnasnet_torch", "tf_reference") for path in sorted((root / name).rglob("*.py"))
-    ]
     try:
         versions = [importlib.metadata.version(name) for name in PACKAGES]
     except importlib.metadata.PackageNotFoundError as error:
         what = f"the fault catalogue needs {error.name}, to compare with"
         raise InputError(f"{what}: python -m pip install 'pnasnet-parity[tests]'") from error
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files) + repr((versions, cpu())).encode()).hexdigest()
+    return hashlib.sha256(repr((digest_of_logic(CAMPAIGN), versions, cpu())).encode()).hexdigest()
 
 
 class Record:

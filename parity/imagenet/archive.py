@@ -4,9 +4,9 @@ import logging
 import tarfile
 from pathlib import Path, PurePosixPath
 
+from parity.core.errors import InputError
 from parity.imagenet.devkit import OpenKit
 from parity.imagenet.listing import Entry, Listing, Place, ignored, is_image
-from tf_reference.errors import InputError
 
 TAR_NAME = "ILSVRC2012_img_val.tar"
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 
+from parity.core.errors import InputError
 from parity.imagenet.archive import TAR_NAME, list_tar
 from parity.imagenet.devkit import KIT_NAMES, OpenKit, open_devkit
 from parity.imagenet.folders import children, is_class_folder, is_flat_image, list_class_folders, list_flat_images
@@ -15,7 +16,6 @@ from parity.imagenet.labels import label_of
 from parity.imagenet.listing import Listing, Place, few
 from parity.imagenet.shards import is_shard, list_shards
 from pnasnet_torch.classes import WNIDS
-from tf_reference.errors import InputError
 
 FULL_SIZE = 50_000
 PER_CLASS = FULL_SIZE // len(WNIDS)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from parity.core.errors import InputError
 from parity.imagenet.listing import few
 from pnasnet_torch.classes import WNIDS
-from tf_reference.errors import InputError
 
 KIT = "ILSVRC2012_devkit_t12"
 KIT_NAMES = (KIT, f"{KIT}.tar.gz")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from parity.core.code import digest_of_logic
+from parity.core.errors import InputError
 from parity.core.layers import Network
 from parity.core.machine import cpu
 from parity.core.pinning import pin_torch
@@ -25,7 +26,6 @@ from pnasnet_torch import variant
 from pnasnet_torch.decode import ImageError
 from pnasnet_torch.weights import empty_network, variable_shapes
 from tf_reference import checkpoint, official
-from tf_reference.errors import InputError
 
 # What the records depend on, with all that these import: preprocessing; the models, and what is kept of their answers.
 PREPROCESSING = ("pnasnet_torch.decode", "pnasnet_torch.preprocess")

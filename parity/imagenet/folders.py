@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
+from parity.core.errors import InputError
 from parity.imagenet.devkit import KIT_NAMES, OFFICIAL_NAME, OpenKit
 from parity.imagenet.labels import LABELS
 from parity.imagenet.listing import Entry, Listing, Place, ignored, is_hidden, is_image
-from tf_reference.errors import InputError
 
 
 def children(folder: Path) -> list[os.DirEntry[str]]:

@@ -1,7 +1,7 @@
 """The label that slim's networks give to each of the 1000 classes of ILSVRC-2012."""
 
+from parity.core.errors import InputError
 from pnasnet_torch.classes import WNIDS
-from tf_reference.errors import InputError
 
 LABELS = {wnid: label for label, wnid in enumerate(WNIDS, start=1)}
 

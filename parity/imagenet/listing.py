@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from tf_reference.errors import InputError
+from parity.core.errors import InputError
 
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 

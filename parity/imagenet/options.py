@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from parity.core.errors import InputError
 from parity.core.layers import EVALUATION_SIZES, Network, network_at
 from parity.core.pinning import choose_device
 from pnasnet_torch.genotype import VARIANTS
-from tf_reference.errors import InputError
 
 DEFAULT_IMAGENET, DEFAULT_CHECKPOINT = Path("data/val"), Path("data/model.ckpt")
 SIDES = {"both": ("official", "port"), "tf": ("official",), "torch": ("port",)}

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity.core.errors import InputError
 from parity.core.layers import Network
 from parity.imagenet.dataset import Dataset
 from pnasnet_torch.decode import ImageError, decode
 from pnasnet_torch.preprocess import preprocess
-from tf_reference.errors import InputError
 
 # Batches that are made ahead.
 AHEAD = 2

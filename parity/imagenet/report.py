@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from parity.core.errors import InputError
+from parity.core.files import replacing
 from parity.core.result import LayerResult
 from parity.imagenet.options import Expectation
 from parity.imagenet.record import RANKS
@@ -18,8 +20,6 @@ from parity.imagenet.store import (
     worker_files,
 )
 from parity.imagenet.summary import NAMES, Proportion, Summary, summarise
-from tf_reference.cache import replacing
-from tf_reference.errors import InputError
 
 RESULT = "result.json"
 

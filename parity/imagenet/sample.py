@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from parity.core.errors import InputError
 from parity.core.layers import Network
 from parity.core.specification import PHOTOGRAPHS
 from parity.imagenet.devkit import KIT_NAMES
@@ -23,7 +24,6 @@ from pnasnet_torch.classes import WNIDS
 from pnasnet_torch.decode import decode
 from pnasnet_torch.preprocess import preprocess
 from tf_reference import checkpoint, official
-from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, reference_graph
 from tf_reference.run import Reference
 from tf_reference.synthetic import FEATURES, synthetic_checkpoint

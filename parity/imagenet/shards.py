@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from parity.core.errors import InputError
 from parity.imagenet.folders import children
 from parity.imagenet.labels import LABELS, label_of
 from parity.imagenet.listing import Entry, Listing, Place, few, ignored
 from tf_reference.compat import tensorflow
-from tf_reference.errors import InputError
 
 SHARD = re.compile(r"validation-\d{5}-of-\d{5}")
 # A record is the length of its data (8 bytes), a checksum of that (4), the data, and a checksum of the data (4).

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from parity.core.errors import InputError
 from parity.imagenet.record import Answer, Failure, Record
-from tf_reference.errors import InputError
 
 SIDES = ("official", "port")
 ANSWER = ("classes", "logits", "margin_1", "margin_5")

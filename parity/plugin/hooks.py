@@ -1,6 +1,8 @@
 """pytest's hooks and fixtures; each delegates to what lies beside it."""
 
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,14 @@ import pytest
 from parity.core.layers import Case
 from parity.core.result import LayerResult
 from parity.plugin import cases, header, running, terminal
+
+
+@contextmanager
+def shown_at_most() -> Iterator[None]:
+    """Let warnings be shown while this lasts, where the user or a project turns them into errors: they are others'."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        yield
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -23,7 +33,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    cases.generate_cases(metafunc)
+    with shown_at_most():
+        cases.generate_cases(metafunc)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -50,9 +61,14 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
     return terminal.status(report)
 
 
-@pytest.hookimpl(trylast=True)  # behind the fixtures' end, which gives the last verdict
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    running.write_report(session, exitstatus)
+@pytest.hookimpl(
+    wrapper=True, trylast=True
+)  # within pytest's own, which turns warnings into errors where it is told to
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[None]:
+    with shown_at_most():  # pytest warns where it can keep no cache
+        yield
+        # Behind the fixtures' end, which gives the last verdict.
+        running.write_report(session, exitstatus)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

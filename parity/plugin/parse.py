@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from parity.core.errors import InputError
 from parity.core.layers import DEFAULT_SIZES, Network, network_at, parse_size
 from parity.core.specification import is_stored, labelled
 from parity.imagenet.options import OPTIONS as EVALUATION
@@ -19,7 +20,6 @@ from parity.plugin.reference_options import record_of, references_of, stored_ref
 from parity.session.options import Options
 from pnasnet_torch.genotype import VARIANTS
 from tf_reference import official
-from tf_reference.errors import InputError
 
 if TYPE_CHECKING:
     from parity.reference.interface import StoredSource
@@ -155,19 +155,30 @@ def _report(config: pytest.Config) -> Path | None:
 
 
 def _stored_networks(config: pytest.Config, stored: "StoredSource") -> tuple[Network, ...]:
-    """Those that are stored, of the variants and sizes that are asked for."""
+    """Those that are stored, of the variants and sizes that are asked for.
+
+    Raises pytest.UsageError where one that was asked for, each variant at each size, is not stored.
+    """
     variants: Sequence[str | None] = _variants(config) or [None]
-    sizes: list[tuple[int, int] | None] = [_size(size) for size in given(config, "image-size") or []]
-    sizes = sizes or [None]
+    sizes: Sequence[str | None] = given(config, "image-size") or [None]
+    chosen: list[Network] = []
+    for variant in variants:
+        for size in sizes:
+            matching = [network for network in stored.networks if _is_asked_for(network, variant, size)]
+            if not matching:
+                held = ", ".join(map(str, stored.networks))
+                raise pytest.UsageError(
+                    f"--reference {references_of(config)[0]} holds {held}, and not what is asked for"
+                )
+            chosen += matching
+    return tuple(network for network in stored.networks if network in chosen)
 
-    def matches(network: Network, variant: str | None, size: tuple[int, int] | None) -> bool:
-        return variant in (None, network.variant) and size in (None, (network.height, network.width))
 
-    asked = [(variant, size) for variant in variants for size in sizes]
-    if not all(any(matches(network, *pair) for network in stored.networks) for pair in asked):
-        held = ", ".join(map(str, stored.networks))
-        raise pytest.UsageError(f"--reference {references_of(config)[0]} holds {held}, and not what is asked for")
-    return tuple(network for network in stored.networks if any(matches(network, *pair) for pair in asked))
+def _is_asked_for(network: Network, variant: str | None, size: str | None) -> bool:
+    """Whether the network is of the variant and of the size; None where any will do."""
+    if variant is not None and network.variant != variant:
+        return False
+    return size is None or (network.height, network.width) == _size(size)
 
 
 def _size(text: str) -> tuple[int, int]:

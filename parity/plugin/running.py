@@ -1,7 +1,7 @@
 """What the hooks and fixtures delegate to: the session of a run, its report, and failures."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ PROPERTY, NOT_VISIBLE = "parity", "not visible"
 def configure(config: pytest.Config) -> None:
     """Checks the options. Raises pytest.UsageError for one that cannot be used."""
     refuse_workers(config)
+    refuse_options_of_others(config.invocation_params.args, config.stash[TAKEN])
     config.addinivalue_line(
         "markers", "gate(*names, of='layers'): the gates that judge a test's layers, blocks or images"
     )
@@ -55,6 +56,15 @@ def refuse_workers(config: pytest.Config) -> None:
             "parity computes each network once for all of its tests, on --threads threads: it cannot go with "
             "pytest-xdist's workers. Add -n 0"
         )
+
+
+def refuse_options_of_others(arguments: Iterable[object], taken: frozenset[str]) -> None:
+    """Raise pytest.UsageError where the command line has an option that would be ours, were it not another plugin's:
+    most likely ours is meant, and the other plugin would take its value in silence."""
+    for argument in map(str, arguments):
+        name = argument.partition("=")[0].removeprefix("--")
+        if argument.startswith("--") and name in taken:
+            raise pytest.UsageError(f"--{name} is another plugin's option here: parity's is --parity-{name}")
 
 
 def _settings(config: pytest.Config) -> "Settings | None":

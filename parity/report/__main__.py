@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from parity.core.command import Parser, run
+from parity.core.errors import InputError
+from parity.core.files import replacing
 from parity.report.document import SCHEMA
 from parity.report.render import HTML, JSON, render
-from tf_reference.cache import replacing
-from tf_reference.errors import InputError
 
 PROG = "pnasnet-parity report"
 

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from parity.core.errors import InputError
 from parity.imagenet.dataset import FULL_SIZE
 from parity.report.columns import plain
 from parity.report.pictures import thumbnail
 from pnasnet_torch.decode import ImageError, decode
-from tf_reference.errors import InputError
 
 if TYPE_CHECKING:
     from parity.imagenet.evaluator import Evaluator

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tf_reference.cache import replacing
+from parity.core.files import replacing
 
 JSON, HTML = "report.json", "report.html"
 PAGE = Path(__file__).with_name("page")

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import google_crc32c
+
 from pnasnet_torch.errors import WeightsError
 
 MASK = 0xA282EAD8
@@ -28,6 +30,14 @@ def naming(path: str, variable: str = "") -> Iterator[None]:
         ) from error
 
 
+def crc32c(*parts: bytes | memoryview) -> int:
+    """CRC-32C (Castagnoli) of the parts one behind the other, by which TensorFlow's checkpoints prove to be whole."""
+    checksum = 0
+    for part in parts:
+        checksum = google_crc32c.extend(checksum, bytes(part))
+    return checksum
+
+
 def masked(crc: int) -> int:
     """A checksum as TensorFlow stores it, since checksums of checksums are of little worth."""
     return ((crc >> 15 | crc << 17) + MASK) & 0xFFFFFFFF
@@ -35,7 +45,5 @@ def masked(crc: int) -> int:
 
 def check(stored: int, *parts: bytes | memoryview) -> None:
     """Raises DamageError unless the masked checksum of the parts is `stored`."""
-    from pnasnet_torch.checkpoint.crc32c import crc32c  # compiled when first called
-
     if masked(crc32c(*parts)) != stored:
         raise DamageError("its checksum does not fit: a bit has changed")

@@ -36,9 +36,20 @@ def noise(seed: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-@settings(max_examples=2500)
+@settings(max_examples=600)
 @given(CASES)
 def test_pixels(official: Official, tf: Any, case: Case) -> None:
+    assert_the_same_pixels(official, tf, case)
+
+
+@pytest.mark.slow
+@settings(max_examples=2500)
+@given(CASES)
+def test_the_pixels_of_many_images(official: Official, tf: Any, case: Case) -> None:
+    assert_the_same_pixels(official, tf, case)
+
+
+def assert_the_same_pixels(official: Official, tf: Any, case: Case) -> None:
     """Any image, any target, any central fraction: 0 ULP."""
     seed, height, width, rows, columns, fraction = case
     image = noise(seed, height, width)

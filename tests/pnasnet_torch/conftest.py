@@ -10,8 +10,7 @@ import torch
 from hypothesis import settings
 
 from pnasnet_torch import Config, PNASNet, variant
-from pnasnet_torch.checkpoint.crc32c import crc32c
-from pnasnet_torch.checkpoint.damage import masked
+from pnasnet_torch.checkpoint.damage import crc32c, masked
 from pnasnet_torch.checkpoint.table import MAGIC
 from pnasnet_torch.weights import variable_shapes
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from rich.progress import track
 
 from parity.core.command import Parser, run
+from parity.core.files import replacing
 from parity.core.machine import cpu
 from parity.core.pinning import pin_torch
 from parity.faults.record import PACKAGES
 from parity.faults.training.bench import NETWORK, TrainingBench, up_to
 from parity.faults.training.catalogue import TRAINING_FAULTS
 from parity.faults.training.variations import VARIATIONS
-from tf_reference.cache import replacing
 
 PROG = "pnasnet-parity training-faults"
 # Of photographs, weights of the auxiliary head, and draws, for the variations.

@@ -46,43 +46,66 @@ def official_alone(official: OfficialTraining, dtype: str) -> OfficialAlone:
 def judge_alone(network: Network, official: OfficialAlone, port: TrainingPort, batch: Batch) -> Results:
     """The results, as far as the port gives gradients: in the official network's dtype. Raises PortError for whatever
     the port raises."""
-    find_ties = TieFinder(official.layers, port.max_pools)
-    ties: dict[str, Ties] = {}
-    # How many products the gradient of a variable adds up: one for each pixel of its layer's map.
-    pixels = {name: value.size // value.shape[-1] for name, value in official.values.items()}
-    independent = metrics.independent_neighbourhoods(batch.images_nhwc[0])
-    results: Results = {}
-    # The first layer of each block, where the forward enters it and the backward leaves it.
-    first = {block(name): name for name in reversed(official.values)}.values()
+    judging = _Judging(network, official, port, batch)
+    port.backward(batch, judging.gradient, judging.value)
+    return judging.results
 
-    def value(name: str) -> np.ndarray | None:
-        if name in first:
+
+class _Judging:
+    """What the port's hooks ask while it goes forward and back once: the official value or gradient in the place of the
+    port's own. Each gradient is judged as it arrives."""
+
+    def __init__(self, network: Network, official: OfficialAlone, port: TrainingPort, batch: Batch) -> None:
+        self.results: Results = {}
+        self._network = str(network)
+        self._official = official
+        self._find_ties = TieFinder(official.layers, port.max_pools)
+        self._ties: dict[str, Ties] = {}
+        # How many products the gradient of a variable adds up: one for each pixel of its layer's map.
+        self._products = {name: value.size // value.shape[-1] for name, value in official.values.items()}
+        self._independent = metrics.independent_neighbourhoods(batch.images_nhwc[0])
+        # The first layer of each block: the forward enters the block there, and the backward leaves it. What was used
+        # up by then is given back to the system.
+        first_of_block: dict[str, str] = {}
+        for name in official.values:
+            first_of_block.setdefault(block(name), name)
+        self._entrances = set(first_of_block.values())
+
+    def value(self, name: str) -> np.ndarray | None:
+        """Return the official value of a layer; none where the official network has none."""
+        if name in self._entrances:
             release_memory()
-        found = official.values.pop(name, None)
-        if found is not None and (tie := find_ties(name, found, found)):
-            ties[name] = tie
-        return found
+        value = self._official.values.pop(name, None)
+        if value is not None:
+            ties = self._find_ties(name, value, value)
+            if ties:
+                self._ties[name] = ties
+        return value
 
-    def judge(name: str, actual: np.ndarray, given: np.ndarray, error: np.ndarray | None) -> LayerResult:
-        if error is None:
-            return compare.float64(str(network), name, actual, given, GRADIENT, GRADIENT_FLOAT64)
-        truth, sums = given - error.astype(np.float64), pixels.get(layer_of(name), 1)
-        distance = metrics.distance(given, truth)
-        found = compare.float32(str(network), name, actual, truth, distance, independent, sums)
-        return replace(found, gate=GRADIENT_FLOAT32, at_fault=not found)
-
-    def gradient(name: str, actual: np.ndarray) -> np.ndarray | None:
-        if (given := official.gradients.pop(name, None)) is None:
+    def gradient(self, name: str, actual: np.ndarray) -> np.ndarray | None:
+        """Judge the gradient at a layer or of a variable, and return the official one."""
+        expected = self._official.gradients.pop(name, None)
+        if expected is None:
             return None
-        error, tie = official.errors.pop(name, None), ties.pop(name, None)
-        if not tie or actual.shape != given.shape:
-            results[name] = judge(name, actual, given, error)
+        error, ties = self._official.errors.pop(name, None), self._ties.pop(name, None)
+        if ties and actual.shape == expected.shape:
+            # Which of several equally large elements gets a max-pool's gradient is nobody's rule: their sum is judged.
+            summed_error = None if error is None else ties.summed(error)
+            result = self._judge(name, ties.summed(actual), ties.summed(expected), summed_error)
+            result = replace(result, notes=(*result.notes, str(ties)))
         else:
-            found = judge(name, tie.summed(actual), tie.summed(given), error if error is None else tie.summed(error))
-            results[name] = replace(found, notes=(*found.notes, str(tie)))
-        if name in first:
+            result = self._judge(name, actual, expected, error)
+        self.results[name] = result
+        if name in self._entrances:
             release_memory()
-        return given
+        return expected
 
-    port.backward(batch, gradient, value)
-    return results
+    def _judge(self, name: str, actual: np.ndarray, expected: np.ndarray, error: np.ndarray | None) -> LayerResult:
+        """Judge in float64 where there is no `error`, the official gradient's own distance from float64; else by it."""
+        if error is None:
+            return compare.float64(self._network, name, actual, expected, GRADIENT, GRADIENT_FLOAT64)
+        truth = expected - error.astype(np.float64)
+        distance = metrics.distance(expected, truth)
+        sums = self._products.get(layer_of(name), 1)
+        result = compare.float32(self._network, name, actual, truth, distance, self._independent, sums)
+        return replace(result, gate=GRADIENT_FLOAT32, at_fault=not result)

@@ -74,42 +74,55 @@ def compared(
 
 def find_ties(actual: np.ndarray, official: np.ndarray, pools: Iterable[Pool], edges: Iterable[float]) -> Ties:
     """Of a layer's values (N, H, W, C) on both sides, of which `pools` take the largest and ReLUs cut at `edges`."""
+    # Twice what either may be off by in the forward: elements that are nearer may be ordered otherwise on each side.
     tolerance = 2 * FLOAT64.relative_largest * float(np.abs(official).max(initial=0))
-    none = np.zeros((2, 0), np.intp)
-    pairs = np.concatenate([none, *(part for pool in pools for part in _pairs(official, *pool, tolerance))], axis=1)
-    members, numbers = np.unique(pairs, return_inverse=True)
-    ones = np.ones(pairs.shape[1], bool)
-    _, ties = connected_components(coo_array((ones, numbers.reshape(pairs.shape)), shape=(members.size,) * 2), False)
-    _, firsts = np.unique(ties, return_index=True)
+    pairs = [np.zeros((2, 0), np.intp)]
+    for kernel, stride in pools:
+        pairs += _pairs(official, kernel, stride, tolerance)
+    members, first = _joined(np.concatenate(pairs, axis=1))
     cut = np.zeros(official.shape, bool)
     for edge in edges:
-        cut |= ((actual > edge) != (official > edge)) & (np.abs(official - edge) <= tolerance)
-    return Ties(members, members[firsts[ties]], np.flatnonzero(cut))
+        one_side_alone = (actual > edge) != (official > edge)
+        cut |= one_side_alone & (np.abs(official - edge) <= tolerance)
+    return Ties(members, first, np.flatnonzero(cut))
+
+
+def _joined(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All elements of the pairs (2, any number), and of each the first one of its tie: pairs that share an element, as
+    those of windows that overlap, are one tie."""
+    members, numbers = np.unique(pairs, return_inverse=True)
+    links = coo_array((np.ones(pairs.shape[1], bool), numbers.reshape(pairs.shape)), shape=(members.size, members.size))
+    _, tie_of = connected_components(links, directed=False)
+    _, first_of_tie = np.unique(tie_of, return_index=True)
+    return members, members[first_of_tie[tie_of]]
 
 
 def _pairs(values: np.ndarray, kernel: int, stride: int, tolerance: float) -> Iterator[np.ndarray]:
-    """Pairs (2, any number) of elements that tie in a window: its first one, and each."""
+    """Pairs (2, any number) of elements that tie in a window of a max-pool: its first one, and each."""
     sides = [(0, 0), *(same_padding(size, kernel, stride) for size in values.shape[1:3]), (0, 0)]
     padded = np.pad(values, sides, constant_values=-np.inf)
     rows, columns = (-(-size // stride) for size in values.shape[1:3])
 
-    def shifted(array: np.ndarray) -> Iterator[np.ndarray]:
+    def of_windows(array: np.ndarray) -> Iterator[np.ndarray]:
+        """Each position of the kernel: its element of all windows (N, rows, columns, C)."""
         for top in range(kernel):
             for left in range(kernel):
-                yield array[:, top:, left:][:, : rows * stride : stride, : columns * stride : stride]
+                shifted = array[:, top:, left:]
+                yield shifted[:, : rows * stride : stride, : columns * stride : stride]
 
-    least = np.maximum.reduce([*shifted(padded)]) - tolerance
+    least = np.maximum.reduce([*of_windows(padded)]) - tolerance
     count = np.zeros(least.shape, np.int8)
-    for part in shifted(padded):
-        count += part >= least
+    for elements in of_windows(padded):
+        count += elements >= least
     windows = np.nonzero(count > 1)
     if not windows[0].size:
         return
+    # From here on only windows with a tie: (kernel positions, windows).
+    is_member = np.stack([elements[windows] for elements in of_windows(padded)]) >= least[windows]
     places = np.pad(np.arange(values.size).reshape(values.shape), sides)
-    members = np.stack([part[windows] for part in shifted(padded)]) >= least[windows]
-    elements = np.stack([part[windows] for part in shifted(places)])
-    anchors = elements[members.argmax(axis=0), np.arange(members.shape[1])]
-    yield np.stack([np.broadcast_to(anchors, members.shape)[members], elements[members]])
+    place = np.stack([elements[windows] for elements in of_windows(places)])
+    first = place[is_member.argmax(axis=0), np.arange(is_member.shape[1])]
+    yield np.stack([np.broadcast_to(first, is_member.shape)[is_member], place[is_member]])
 
 
 class TieFinder:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from parity.core import command, integers
 from parity.core.command import Parser
+from parity.core.errors import InputError
 from parity.core.layers import Network
 from parity.core.specification import Specification
 from parity.reference.golden import digests
@@ -15,7 +16,6 @@ from parity.reference.golden.digests import DTYPES, NETWORKS, Golden, Row
 from parity.reference.live import LiveSource
 from parity.reference.provenance import provenance
 from parity.reference.requirements import require_tensorflow
-from tf_reference.errors import InputError
 
 PROG = "pnasnet-parity golden"
 ABOUT = ("versions", "cpu", "threads", "reference", "seed")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from parity.core import integers
+from parity.core.errors import InputError
+from parity.core.files import replacing
 from parity.core.layers import NOT_SQUARE, Network, network_at
-from tf_reference.cache import replacing
-from tf_reference.errors import InputError
 
 FOLDER = Path(__file__).parent
 # Odd and even, square and not; Large at its own size, where a map is halved that is even, and Mobile at its own.

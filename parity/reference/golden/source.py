@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from parity.core import integers
+from parity.core.errors import InputError
 from parity.core.layers import WHOLE, Network, block
 from parity.core.policy import STRUCTURE
 from parity.reference.golden import digests
 from parity.reference.interface import Knowledge, OfficialPixels, Variables
-from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, ReferenceGraph, Variable
 from tf_reference.layers import Layer
 from tf_reference.official import Source

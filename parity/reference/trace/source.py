@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 
 import numpy as np
 
+from parity.core.errors import InputError
 from parity.core.layers import Network, network_at
 from parity.core.policy import GATES, TRAINING_GATES
 from parity.reference.interface import Knowledge, OfficialPixels, Variables
 from parity.reference.trace import layout
 from parity.reference.trace.store import Reader
 from parity.reference.trace.training import StoredTraining
-from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, ReferenceGraph, restore
 from tf_reference.official import Source
 

@@ -20,7 +20,7 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
-from tf_reference.errors import InputError
+from parity.core.errors import InputError
 
 FORMAT, VERSION = "pnasnet-parity trace", 1
 COMPRESSIONS: dict[str, dict[str, Any]] = {

@@ -131,7 +131,13 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+# Of kinds that others stand for: left to tests-all.
+SECOND = ("a layer that raises", "in place", "extra", "not reported", "error between layers", "a layer that runs twice")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SECOND else []) for name in EXPECTED]
+)
 def test_a_fault_is_found_where_it_lies(bench: Bench, name: str) -> None:
     """The one source is the layer with the fault, of the right kind; the first hint says what it is."""
     fault, layer, kind, hint = EXPECTED[name]

@@ -2,13 +2,13 @@
 
 import random
 import re
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import torch
 
-from parity.core.policy import TRAINING_GATES
+from parity.core.policy import GATES, TRAINING_GATES
+from parity.plugin.cases import cases
 from parity.plugin.options import add_options, given
 from tests.parity.starting import USAGE_ERROR, start, start_here
 
@@ -60,13 +60,19 @@ def test_it_is_said_whose_option_that_is() -> None:
     assert "synthetic, seed 1" in said
 
 
+def test_an_option_of_another_plugin_is_not_taken_for_ours_in_silence() -> None:
+    code, said = start_here(*COLLECT, "--seed=1", plugins=[Other("--seed")])
+    assert code == USAGE_ERROR
+    assert "--seed is another plugin's option here: parity's is --parity-seed" in said
+
+
 def test_an_order_of_another_plugin_is_undone() -> None:
     """One network after the other, so that each is computed once, and the strongest gate first."""
-    chosen = ("-k", "conv0 and not conv0_bn")
-    mixed, usual = (start_here(*COLLECT, *chosen, plugins=plugins)[1] for plugins in ([Shuffle()], []))
-    items = re.findall(r"^parity/.*", mixed, re.MULTILINE)
-    assert items == re.findall(r"^parity/.*", usual, re.MULTILINE)
-    assert len(items) == 12
+    code, said = start_here(*COLLECT, "-k", "conv0 and not conv0_bn", plugins=[Shuffle()])
+    assert code == 0, said
+    expected = ["structure", "same_parts", "exact", "exact", "float64", "float32"]
+    items = re.findall(r"::test_(\w+)\[(mobile-\d+)-(?:float\d\d-)?conv0\]", said)
+    assert items == [(test, network) for network in ("mobile-33", "mobile-65") for test in expected]
 
 
 def test_workers_are_refused_in_one_sentence() -> None:
@@ -76,33 +82,45 @@ def test_workers_are_refused_in_one_sentence() -> None:
     assert start_here(*COLLECT, "-k", "conv0_bn and structure", "-n0")[0] == 0
 
 
-@pytest.mark.parametrize("gate", ["exact-float32", "exact-float64", *TRAINING_GATES])
-def test_a_gate_is_selected_by_the_name_that_the_verdict_gives_it(gate: str) -> None:
-    training = ("--training", "--variant=mobile") if gate in TRAINING_GATES else SMALL
-    code, said = start_here(*training, "--co", "-q", "-k", gate)
+class Keywords:
+    """A plugin that keeps each item's gate and the words by which `-k` finds it."""
+
+    def __init__(self) -> None:
+        self.found: set[tuple[str, bool]] = set()
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for case, item in zip(cases(items), items, strict=True):
+            self.found.add((case.gate, case.gate in item.listextrakeywords()))
+
+
+@pytest.mark.parametrize(("given", "gates"), [((), GATES[:-1]), (("--training",), TRAINING_GATES)])
+def test_a_gate_is_selected_by_the_name_that_the_verdict_gives_it(given: Sequence[str], gates: Sequence[str]) -> None:
+    keywords = Keywords()
+    code, said = start_here(*given, "--variant=mobile", "--image-size=97", "--co", "-q", plugins=[keywords])
     assert code == 0, said
-    assert f"::test_{gate.partition('-float')[0].replace('-', '_')}" in said
+    assert keywords.found == {(gate, True) for gate in gates}
+    assert start_here("--variant=mobile", "--image-size=33", "--co", "-q", "-k", "exact-float32 and conv0_bn")[0] == 0
 
 
-def test_warnings_of_others_change_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither where the user turns warnings into errors."""
-    evaluate = torch.nn.Module.eval
+# As a plugin, it warns in the port's forward, and where a library sets itself up.
+WARNING = """
+import warnings, torch
+evaluate, threads = torch.nn.Module.eval, torch.set_num_threads
+def warning_eval(self):
+    warnings.warn("Module.eval will change", FutureWarning)
+    return evaluate(self)
+def warning_threads(number):
+    warnings.warn("Please use the new API settings", UserWarning)
+    threads(number)
+torch.nn.Module.eval, torch.set_num_threads = warning_eval, warning_threads
+"""
 
-    def warning(self: torch.nn.Module) -> torch.nn.Module:
-        warnings.warn("Module.eval will change", FutureWarning, stacklevel=2)
-        return evaluate(self)
 
-    monkeypatch.setattr(torch.nn.Module, "eval", warning)
-    code, said = start_here(*SMALL[:1], "--image-size=65", "--threads=1", "-k", "conv0", "-Werror")
+def test_warnings_of_others_change_no_result(tmp_path: Path) -> None:
+    """Neither where the user turns warnings into errors, nor where pytest itself warns that it can keep no cache."""
+    (tmp_path / "cache").write_text("no folder")
+    chosen = ("--variant=mobile", "--image-size=65", "--threads=1", "-k", "conv0", "-Werror")
+    code, said = start(tmp_path, *chosen, "-o", f"cache_dir={tmp_path / 'cache/deep'}", plugin=WARNING)
     assert code == 0, said
     assert "12 passed" in said
     assert "FutureWarning: Module.eval will change" in said
-
-
-def test_a_folder_that_cannot_be_written_changes_no_result(tmp_path: Path) -> None:
-    """pytest warns that it cannot keep its cache there."""
-    (tmp_path / "cache").write_text("no folder")
-    chosen = (*SMALL[:1], "--image-size=65", "-k", "conv0_bn and structure")
-    code, said = start(tmp_path, *chosen, "-o", f"cache_dir={tmp_path / 'cache/deep'}")
-    assert code == 0, said
-    assert "2 passed" in said

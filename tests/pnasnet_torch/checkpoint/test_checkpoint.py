@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pnasnet_torch.checkpoint import Files, files_of, prefixes, read_checkpoint
-from pnasnet_torch.checkpoint.crc32c import crc32c
-from pnasnet_torch.checkpoint.damage import DamageError
+from pnasnet_torch.checkpoint.damage import DamageError, crc32c
 from pnasnet_torch.checkpoint.protobuf import Message, fields, unpack, varint
 from pnasnet_torch.checkpoint.table import read_table
 from pnasnet_torch.checkpoint.tensor import FULL, Slice, Tensor
