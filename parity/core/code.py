@@ -10,17 +10,11 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
+from parity.core.machine import version
+
 PACKAGE = Path(__file__).parents[1]
 DISTRIBUTION = "pnasnet-parity"
 PACKAGES = ("parity", "pnasnet_torch", "tf_reference")
-
-
-def version() -> str:
-    """The installed distribution's version."""
-    try:
-        return importlib.metadata.version(DISTRIBUTION)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def commit() -> str:
@@ -46,7 +40,7 @@ def commit() -> str:
 def code_in_words() -> str:
     """Version, place and commit, in one line."""
     known = commit()
-    return f"{DISTRIBUTION} {version()} in {PACKAGE.parent}" + (f" (commit {known})" if known else "")
+    return f"{DISTRIBUTION} {version(DISTRIBUTION)} in {PACKAGE.parent}" + (f" (commit {known})" if known else "")
 
 
 def digest_of_logic(*modules: str) -> str:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from parity.core.code import PACKAGES
 from parity.plugin import hooks
 from parity.plugin.cases import TAKEN
 from parity.plugin.entry import other_checkout
 from parity.plugin.options import add_options, options_with_values
-
-PACKAGES = ("parity", "pnasnet_torch", "tf_reference")
 
 
 def prepare(config: pytest.Config) -> None:

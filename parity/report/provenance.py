@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity.core import code
+from parity.core.machine import version
 from parity.core.policy import TRAINING_GATES
 from parity.core.specification import labelled
 from parity.reference.live import checkpoint_of
@@ -26,7 +27,7 @@ SETTINGS = ("oneDNN off in TensorFlow", "TF32 off", "deterministic algorithms")
 
 def provenance(options: Options, session: "ParitySession") -> dict[str, Any]:
     """The provenance as plain data; of a reference that is stored, the weights and images that it was made with."""
-    versions = {code.DISTRIBUTION: code.version(), "python": platform.python_version()}
+    versions = {code.DISTRIBUTION: version(code.DISTRIBUTION), "python": platform.python_version()}
     found = run_provenance(options, options.stored)
     made = found.get("recorded", found)
     return {
