@@ -19,10 +19,10 @@ from parity.core.policy import FLOAT32, UNIT
 from parity.core.specification import DEFAULT_IMAGES, PHOTOGRAPHS, Specification
 from parity.gates.context import NetworkContext
 from parity.reference.interface import Variables
-from parity.reference.live import LiveSource
+from parity.reference.live import LiveReference
 from pnasnet_torch import variant
 from pnasnet_torch.weights import from_tf_variables
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 
 BINS = (0, 3, 10, 20, 50, 100, 300, 1000, 10_000, np.inf)
 VARIATIONS = {"2 threads": (2, False), "1 thread": (1, False), "channels_last": (2, True)}
@@ -31,7 +31,7 @@ Samples = dict[str, list[np.ndarray]]
 
 
 def samples(network: Network, seed: int, images: tuple[Path, ...]) -> Samples:
-    context = NetworkContext(network, LiveSource(Specification((network,), None, images, ("official",), seed, 2)))
+    context = NetworkContext(network, LiveReference(Specification((network,), None, images, ("official",), seed, 2)))
     layers = port_layers(network.variant)
     variables = context.variables()
     found: Samples = {"layer": [], "largest": [], "channel": []}
@@ -57,7 +57,7 @@ def samples(network: Network, seed: int, images: tuple[Path, ...]) -> Samples:
 def official_values(
     context: NetworkContext, dtype: str, variables: Variables, images_nhwc: np.ndarray
 ) -> dict[str, np.ndarray]:
-    with Reference(context.graph(dtype)) as reference:
+    with OfficialRun(context.graph(dtype)) as reference:
         reference.assign(variables)
         return reference.run(images_nhwc)
 

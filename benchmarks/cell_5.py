@@ -24,21 +24,21 @@ def bare() -> None:
     from parity.core.layers import DEFAULT_SIZES, Network, parse_size, port_layers
     from parity.core.specification import DEFAULT_IMAGES, PHOTOGRAPHS, Specification
     from parity.gates.context import NetworkContext
-    from parity.reference.live import LiveSource
+    from parity.reference.live import LiveReference
     from pnasnet_torch import variant
     from pnasnet_torch.weights import from_tf_variables
-    from tf_reference.run import Reference
+    from tf_reference.run import OfficialRun
 
     networks = [Network(name, *parse_size(size)) for name, sizes in DEFAULT_SIZES.items() for size in sizes]
     image = PHOTOGRAPHS / DEFAULT_IMAGES[0]
     threads = os.cpu_count() or 1
-    source = LiveSource(Specification(tuple(networks), None, (image,), ("official",), 0, threads))
+    source = LiveReference(Specification(tuple(networks), None, (image,), ("official",), 0, threads))
     for network in networks:
         context = NetworkContext(network, source)
         last = [name for name in port_layers(network.variant) if name.startswith("cell_5.")][-1]
         variables, images = context.variables(), context.images()
         for dtype in ("float64", "float32"):
-            with Reference(context.graph(dtype), [last], threads) as reference:
+            with OfficialRun(context.graph(dtype), [last], threads) as reference:
                 reference.assign(variables)
                 reference.run(images)
             model = from_tf_variables(variant(network.variant).config, variables, getattr(torch, dtype))

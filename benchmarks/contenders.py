@@ -31,13 +31,13 @@ def prepare(folder: Path) -> None:
     from parity.core.layers import Network
     from parity.core.specification import DEFAULT_IMAGES, PHOTOGRAPHS, Specification
     from parity.gates.context import NetworkContext
-    from parity.reference.live import LiveSource
+    from parity.reference.live import LiveReference
     from pnasnet_torch import save_weights, variant
     from pnasnet_torch.weights import from_tf_variables
 
     network, photograph = Network("large", SIDE, SIDE), PHOTOGRAPHS / DEFAULT_IMAGES[0]
     specification = Specification((network,), None, (photograph,), ("official",), 0, THREADS)
-    context = NetworkContext(network, LiveSource(specification))
+    context = NetworkContext(network, LiveReference(specification))
     np.save(folder / IMAGE, context.images())
     save_weights(from_tf_variables(variant("large").config, context.variables()), folder / WEIGHTS)
     (folder / FROZEN).write_bytes(_frozen(context.graph("float32"), context.variables()).SerializeToString())
@@ -167,13 +167,13 @@ def _compiled(folder: Path) -> Forward:
 def _tensorflow(folder: Path) -> Forward:
     from parity.core.layers import Network
     from parity.core.specification import Specification
-    from parity.reference.live import LiveSource
-    from tf_reference.run import Reference
+    from parity.reference.live import LiveReference
+    from tf_reference.run import OfficialRun
 
     network = Network("large", SIDE, SIDE)
-    source = LiveSource(Specification((network,), None, (), ("official",), 0, THREADS))
+    source = LiveReference(Specification((network,), None, (), ("official",), 0, THREADS))
     graph = source.graph(network, "float32")
-    reference, image = Reference(graph, [PREDICTIONS], THREADS), np.load(folder / IMAGE)
+    reference, image = OfficialRun(graph, [PREDICTIONS], THREADS), np.load(folder / IMAGE)
     reference.assign(source.variables(network, graph))
     return lambda: np.log(reference.run(image)[PREDICTIONS])
 

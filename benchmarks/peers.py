@@ -57,15 +57,15 @@ def judge(candidate: str, network: str, folder: Path) -> dict[str, Any]:
 def row(candidate: str, network: str, report: dict[str, Any]) -> str:
     """The table's line on one run."""
     (found,) = report["networks"]
-    names, unseen, judgement = found["names"], len(found["not_visible"]), report["judgement"]
+    names, unobservable, judgement = found["names"], len(found["unobservable"]), report["judgement"]
     total = len(found["layers"]["kind"])
-    shown = f"{total - unseen} of {total}"
+    shown = f"{total - unobservable} of {total}"
     failed = [gate["gate"] for gate in found["gates"] if "0" in gate["passed"]]
     passed = [gate["gate"] for gate in found["gates"] if gate["passed"] and "0" not in gate["passed"]]
     verdict = f"passes: {', '.join(passed)}" if not failed else f"**fails**: {', '.join(failed)}"
     culprit, does = "", ""
-    if sources := (found["verdict"] or {}).get("sources", []):
-        first, *more = sources
+    if culprits := (found["verdict"] or {}).get("culprits", []):
+        first, *more = culprits
         culprit = f"`{names[first['name']]}`" + (f" and {len(more)} more" if more else "")
         does = "; ".join(hint.removeprefix("it gives: ") for hint in first["hints"]) or first["says"]
     if not failed and judgement["kind"] not in ("parity", "partial"):

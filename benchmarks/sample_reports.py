@@ -23,15 +23,15 @@ ROOT = Path(__file__).parents[1]
 # Both halves of halving, padded as PyTorch's layers do; on odd maps that is what TensorFlow does, too.
 SYMMETRIC = """
 def pytest_collection_finish():
-    from parity.candidate import subject
+    from parity.candidate import model as candidate_model
     from parity.faults.padding import padded_conv, padded_pool, symmetric
-    load = subject.load_tf_variables
+    load = candidate_model.load_tf_variables
     def planted(model, variables):
         load(model, variables)
         for name, module in list(model.named_modules()):
             if getattr(module, "stride", None) in (2, (2, 2)) and name.endswith(("depthwise", "max_pool")):
                 (padded_pool if name.endswith("max_pool") else padded_conv)(symmetric)(model, name)
-    subject.load_tf_variables = planted
+    candidate_model.load_tf_variables = planted
 """
 RUNS = {"passing": "", "failing": SYMMETRIC}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

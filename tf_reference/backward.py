@@ -9,7 +9,7 @@ from tf_reference import compat, graph
 from tf_reference.graph import GraphSpec, ReferenceGraph, cached, official_network, part_of
 from tf_reference.layers import layers_above
 from tf_reference.official import Source
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 
 # The last map. Behind it are a mean, whose gradient is divided by the map's area, and the logits.
 ROOT = "final_layer.relu"
@@ -25,7 +25,7 @@ class BackwardGraph:
     gradients: dict[str, str]
 
 
-class BackwardReference(Reference):
+class BackwardRun(OfficialRun):
     """A session over such a graph."""
 
     def __init__(self, made: BackwardGraph, threads: int | None = None) -> None:

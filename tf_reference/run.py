@@ -17,7 +17,7 @@ from tf_reference.unit_scale import fitted
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Reference:
+class OfficialRun:
     """A session over the part of the official graph that computes `layers` (default: all), as written, unoptimised.
 
     Use it as a context manager; leaving it frees the weights.

@@ -18,7 +18,7 @@ from tf_reference.cache import cache_dir
 from tf_reference.graph import GraphSpec, reference_graph
 from tf_reference.official import Source
 from tf_reference.preprocess import load_images
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +48,12 @@ def synthetic_variables(
     graph = reference_graph(source, GraphSpec(variant, image_size, image_size, training=True, hparams=CALIBRATION))
     variables = {name: _initial(name, variable.shape, seed) for name, variable in graph.variables.items()}
     images = load_images(source, photographs, image_size, image_size)
-    with Reference(graph) as reference:
+    with OfficialRun(graph) as reference:
         reference.assign(variables)
         for layer, (mean, variance) in reference.moments(images).items():
             scope = layer.replace(".", "/")
             variables[f"{scope}/moving_mean"], variables[f"{scope}/moving_variance"] = mean, variance
-    with Reference(graph, [FEATURES]) as reference:
+    with OfficialRun(graph, [FEATURES]) as reference:
         reference.assign(variables)
         average = reference.run(images)[FEATURES].mean(axis=0)
     # What all photographs have in common shall not decide the class.

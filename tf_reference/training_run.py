@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 from tf_reference.training import LABELS, RATE, STEP, TrainingGraph
 
 
@@ -19,7 +19,7 @@ class Batch:
     step: int
 
 
-class TrainingReference(Reference):
+class TrainingRun(OfficialRun):
     """A session over the official training graph."""
 
     def __init__(self, graph: TrainingGraph, threads: int | None = None, cut: Iterable[str] = ()) -> None:

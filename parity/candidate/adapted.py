@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from parity.candidate.adapter import Adapter
 from parity.candidate.importing import find_object, importable
 from parity.candidate.interface import NETWORK_GATES, CandidateRun
-from parity.candidate.parts import PortParts, port_parts
+from parity.candidate.model import Variables, views
+from parity.candidate.parts import CandidateParts, candidate_parts
 from parity.candidate.port import Port
-from parity.candidate.subject import Variables, views
 from parity.core.errors import InputError
 from parity.core.layers import Network, port_layers
 from pnasnet_torch import PNASNet, variant
@@ -39,7 +39,7 @@ class AdaptedModel:
         return {layer: modules[path] for layer, path in paths.items() if path in modules and path}
 
     @property
-    def alone(self) -> frozenset[str]:
+    def replayable(self) -> frozenset[str]:
         return frozenset(layer for layer in self.layers if not self._adapter.does_more(layer))
 
     def _state(self) -> dict[str, Tensor]:
@@ -85,7 +85,7 @@ class Implementation:
     """A candidate: a PyTorch implementation by its adapter, from `root` where it is a checkout."""
 
     gates: Sequence[str] = NETWORK_GATES
-    runs_alone = True
+    replayable = True
 
     def __init__(self, name: str, adapter: Adapter, root: Path | None = None) -> None:
         self.name = name
@@ -101,7 +101,7 @@ class Implementation:
             return f"it takes images of {sizes[0]} to {sizes[1]} pixels alone"
         return ""
 
-    def unseen(self, network: Network) -> frozenset[str]:
+    def unobservable(self, network: Network) -> frozenset[str]:
         """The official layers that it does not show."""
         return frozenset(layer for layer in port_layers(network.variant) if not self.adapter.module(layer))
 
@@ -124,6 +124,6 @@ class Implementation:
     def open(self, network: Network, dtype: str) -> CandidateRun:
         return Port(network, dtype, self.make)
 
-    def parts(self, network: Network) -> PortParts:
+    def parts(self, network: Network) -> CandidateParts:
         # Other implementations do not take a batch of no images.
-        return port_parts(network, self.make, images=1)._replace(unseen=self.unseen(network))
+        return candidate_parts(network, self.make, images=1)._replace(unobservable=self.unobservable(network))

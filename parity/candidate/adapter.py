@@ -8,8 +8,8 @@ attributes            set on the model
 names                 the scheme of its modules (see pnasnet_torch.naming); or [parts] and [modules], the rules
                       themselves, with `variants`
 sizes                 the least and the largest side of images (pixels) that it admits
-not_visible           layers (regular expressions) whose module does not give them
-more_than_the_layer   layers whose module does more, and cannot be run alone
+unobservable           layers (regular expressions) whose module does not give them
+not_replayable   layers whose module does more, and cannot be run alone
 vectors               layers that are vectors (N, C), and maps of one pixel (N, C, 1, 1) there
 """
 
@@ -39,17 +39,17 @@ class Adapter:
     globals: tuple[tuple[str, str], ...] = ()
     attributes: tuple[tuple[str, Any], ...] = ()
     sizes: tuple[int, int] | None = None
-    not_visible: tuple[str, ...] = ()
-    more_than_the_layer: tuple[str, ...] = ()
+    unobservable: tuple[str, ...] = ()
+    not_replayable: tuple[str, ...] = ()
     vectors: tuple[str, ...] = ()
 
     def module(self, layer: str) -> str:
         """The path of the module that gives an official layer; empty if none does."""
-        hidden = any(re.fullmatch(pattern, layer) for pattern in self.not_visible)
+        hidden = any(re.fullmatch(pattern, layer) for pattern in self.unobservable)
         return "" if hidden else self.names.module(layer)
 
     def does_more(self, layer: str) -> bool:
-        return any(re.fullmatch(pattern, layer) for pattern in self.more_than_the_layer)
+        return any(re.fullmatch(pattern, layer) for pattern in self.not_replayable)
 
 
 def built_in(name: str) -> Adapter:
@@ -75,7 +75,7 @@ def _parse(name: str, content: Mapping[str, Any]) -> Adapter:
         raise ValueError("it needs either `names`, the name of a scheme, or rules under [modules]")
     names = scheme(content["names"]) if "names" in content else parse_scheme(name, content)
     values = {key: _frozen(value) for key, value in content.items() if key not in NAMES}
-    for pattern in (*values.get("not_visible", ()), *values.get("more_than_the_layer", ())):
+    for pattern in (*values.get("unobservable", ()), *values.get("not_replayable", ())):
         re.compile(pattern)
     return Adapter(names, **values)
 

@@ -5,19 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from parity.candidate.interface import NETWORK_GATES, CandidateRun
-from parity.candidate.parts import PortParts
+from parity.candidate.parts import CandidateParts
 from parity.candidate.port import Port
 from parity.core.layers import Network
 from tf_reference import official
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 
 
 class ReferenceCandidate:
     """The network of another official source. It shows every layer; its layers are not run one by one."""
 
     gates: Sequence[str] = NETWORK_GATES
-    runs_alone = False
+    replayable = False
 
     def __init__(self, name: str, threads: int) -> None:
         self.name = name
@@ -28,7 +28,7 @@ class ReferenceCandidate:
         variants = self._source.kind.variants
         return "" if network.variant in variants else f"it has PNASNet-5 {' and '.join(variants)} alone"
 
-    def unseen(self, _network: Network) -> frozenset[str]:
+    def unobservable(self, _network: Network) -> frozenset[str]:
         return frozenset()
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
@@ -37,11 +37,11 @@ class ReferenceCandidate:
     def open(self, network: Network, dtype: str) -> CandidateRun:
         return OfficialCandidateRun(network, self.graph(network, dtype), self._threads)
 
-    def parts(self, network: Network) -> PortParts:
+    def parts(self, network: Network) -> CandidateParts:
         graph = self.graph(network, "float32")
         found = {("layer", name): f"{layer.shape[1:]} {layer.dtype}" for name, layer in graph.layers.items()}
         found |= {("variable", name): str(variable.shape) for name, variable in graph.variables.items()}
-        return PortParts(found, frozenset(graph.layers), None)
+        return CandidateParts(found, frozenset(graph.layers), None)
 
 
 class OfficialCandidateRun(Port):
@@ -62,7 +62,7 @@ class OfficialCandidateRun(Port):
 
     def run(self, images_nhwc: np.ndarray, layers: frozenset[str], report: Callable[[str, np.ndarray], None]) -> None:
         own = [layer for layer in self._graph.layers if layer in layers]
-        with Reference(self._graph, own, self._threads) as reference:
+        with OfficialRun(self._graph, own, self._threads) as reference:
             (reference.assign_exact if self._exact else reference.assign)(self._variables)
             values = reference.run(images_nhwc)
         for layer in own:

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from parity.candidate.subject import Subject, subject
+from parity.candidate.model import CandidateModel, candidate_model
 from pnasnet_torch import PNASNet
 
 Inputs = tuple[Tensor, ...]
 
 
-class PortError(Exception):
+class CandidateError(Exception):
     """The port raised an error, in `layer` or, if that is empty, outside of any."""
 
     def __init__(self, layer: str, error: Exception) -> None:
@@ -26,11 +26,14 @@ class _AllSeen(Exception):
 
 
 def capture(
-    model: PNASNet | Subject, images_nhwc: np.ndarray, layers: Iterable[str], report: Callable[[str, np.ndarray], None]
+    model: PNASNet | CandidateModel,
+    images_nhwc: np.ndarray,
+    layers: Iterable[str],
+    report: Callable[[str, np.ndarray], None],
 ) -> None:
     """Runs the port as far as needed and calls `report` with each layer's output (NHWC), holding none of them.
 
-    A layer that the port does not have, or does not reach, is not reported. Raises PortError for whatever the port
+    A layer that the port does not have, or does not reach, is not reported. Raises CandidateError for whatever the port
     raises, and if one of `layers` runs twice.
     """
     wanted = set(layers)
@@ -49,23 +52,23 @@ def capture(
             raise _AllSeen
 
     try:
-        run(model, to_nchw(images_nhwc, dtype_of(subject(model).module)), after=after)
-    except PortError as error:
+        run(model, to_nchw(images_nhwc, dtype_of(candidate_model(model).module)), after=after)
+    except CandidateError as error:
         if not isinstance(error.__cause__, _AllSeen):
             raise
 
 
 def run(
-    model: PNASNet | Subject,
+    model: PNASNet | CandidateModel,
     images: Tensor,
     before: Callable[[str, Inputs], None] = lambda _name, _inputs: None,
     after: Callable[[str, Tensor], None] = lambda _name, _output: None,
 ) -> None:
     """One forward that calls `before` with each layer's name and inputs and `after` with its output.
 
-    Raises PortError for whatever is raised on the way.
+    Raises CandidateError for whatever is raised on the way.
     """
-    judged, running = subject(model), ""
+    judged, running = candidate_model(model), ""
 
     def enters(name: str, inputs: Inputs) -> None:
         nonlocal running
@@ -81,12 +84,12 @@ def run(
         try:
             judged.predict(images)
         except Exception as error:
-            raise PortError(running, error) from error
+            raise CandidateError(running, error) from error
 
 
 @contextmanager
 def _hooks(
-    judged: Subject, enters: Callable[[str, Inputs], None], leaves: Callable[[str, Tensor], None]
+    judged: CandidateModel, enters: Callable[[str, Inputs], None], leaves: Callable[[str, Tensor], None]
 ) -> Iterator[None]:
     handles = []
     for name, module in judged.layers.items():

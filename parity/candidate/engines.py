@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from parity.candidate.capture import PortError, to_nchw, to_nhwc
-from parity.candidate.parts import PortParts, port_parts
+from parity.candidate.capture import CandidateError, to_nchw, to_nhwc
+from parity.candidate.model import candidate_model
+from parity.candidate.parts import CandidateParts, candidate_parts
 from parity.candidate.port import Make, Port, make_model
-from parity.candidate.subject import subject
 from parity.core.errors import InputError
 from parity.core.layers import Network, layer_modules, port_layers
 from pnasnet_torch import PNASNet, variant
@@ -135,7 +135,7 @@ ENGINES = {
 class EngineCandidate:
     """The port under an engine, which is asked for every layer that the form has."""
 
-    runs_alone = False
+    replayable = False
 
     def __init__(self, name: str, threads: int) -> None:
         self.name = name
@@ -151,7 +151,7 @@ class EngineCandidate:
     def refuses(self, _network: Network) -> str:
         return ""
 
-    def unseen(self, network: Network) -> frozenset[str]:
+    def unobservable(self, network: Network) -> frozenset[str]:
         with torch.device("meta"):
             form = self.engine.form(PNASNet(variant(network.variant).config).eval())
         return frozenset(port_layers(network.variant)) - layer_modules(form).keys()
@@ -159,8 +159,8 @@ class EngineCandidate:
     def open(self, network: Network, dtype: str, make: Make = make_model) -> "EngineRun":
         return EngineRun(self, network, dtype, make)
 
-    def parts(self, network: Network) -> PortParts:
-        return port_parts(network)
+    def parts(self, network: Network) -> CandidateParts:
+        return candidate_parts(network)
 
 
 class EngineRun(Port):
@@ -171,7 +171,7 @@ class EngineRun(Port):
         self._candidate = candidate
 
     def run(self, images_nhwc: np.ndarray, layers: frozenset[str], report: Callable[[str, np.ndarray], None]) -> None:
-        model = subject(self.model).module
+        model = candidate_model(self.model).module
         names = tuple(name for name in port_layers(self.network.variant) if name in layers)
         images = to_nchw(images_nhwc, getattr(torch, self.dtype))
         try:
@@ -179,7 +179,7 @@ class EngineRun(Port):
             with warnings.catch_warnings(action="ignore"), torch.no_grad():
                 outputs = dict(zip(names, self._runner(model, names, images)(images), strict=True))
         except Exception as error:
-            raise PortError("", error) from error
+            raise CandidateError("", error) from error
         for name in names:
             report(name, to_nhwc(outputs.pop(name)))
 

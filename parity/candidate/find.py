@@ -22,7 +22,7 @@ from tf_reference.official import EXPECTED, OFFICIAL
 
 CHECKOUT = "pnasnet-pytorch"
 # What an adapter says of how an implementation is built, wherever its model comes from.
-STRUCTURE = ("sizes", "not_visible", "more_than_the_layer", "vectors")
+STRUCTURE = ("sizes", "unobservable", "not_replayable", "vectors")
 
 
 def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candidate:

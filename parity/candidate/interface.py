@@ -5,9 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
-from parity.candidate.parts import PortParts, port_parts
+from parity.candidate.model import CandidateModel
+from parity.candidate.parts import CandidateParts, candidate_parts
 from parity.candidate.port import Judge, Port
-from parity.candidate.subject import Subject
 from parity.core.layers import Network
 from parity.core.policy import GATES
 from parity.core.result import LayerResult
@@ -22,7 +22,7 @@ class CandidateRun(Protocol):
     """One network of a candidate in one dtype. `parity.candidate.port.Port` is one."""
 
     @property
-    def model(self) -> PNASNet | Subject:
+    def model(self) -> PNASNet | CandidateModel:
         """The model, filled, where layers can be run alone."""
         ...
 
@@ -51,7 +51,7 @@ class Candidate(Protocol):
         ...
 
     @property
-    def runs_alone(self) -> bool:
+    def replayable(self) -> bool:
         """Whether its layers can be run one by one, to find out which is at fault."""
         ...
 
@@ -59,13 +59,13 @@ class Candidate(Protocol):
         """Why it has no such network; empty if it has."""
         ...
 
-    def unseen(self, network: Network) -> frozenset[str]:
+    def unobservable(self, network: Network) -> frozenset[str]:
         """The official layers that it does not show."""
         ...
 
     def open(self, network: Network, dtype: str) -> CandidateRun: ...
 
-    def parts(self, network: Network) -> PortParts: ...
+    def parts(self, network: Network) -> CandidateParts: ...
 
 
 class OwnPort:
@@ -73,16 +73,16 @@ class OwnPort:
 
     name = "pnasnet_torch"
     gates: Sequence[str] = GATES
-    runs_alone = True
+    replayable = True
 
     def refuses(self, _network: Network) -> str:
         return ""
 
-    def unseen(self, _network: Network) -> frozenset[str]:
+    def unobservable(self, _network: Network) -> frozenset[str]:
         return frozenset()
 
     def open(self, network: Network, dtype: str) -> CandidateRun:
         return Port(network, dtype)
 
-    def parts(self, network: Network) -> PortParts:
-        return port_parts(network)
+    def parts(self, network: Network) -> CandidateParts:
+        return candidate_parts(network)

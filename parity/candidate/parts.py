@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import torch
 
-from parity.candidate.capture import PortError, run
+from parity.candidate.capture import CandidateError, run
+from parity.candidate.model import candidate_model
 from parity.candidate.port import Make, make_model
-from parity.candidate.subject import subject
 from parity.core.layers import Network
 
 # `layer` or `variable`, and its name.
@@ -15,19 +15,19 @@ Part = tuple[str, str]
 Parts = dict[Part, str]
 
 
-class PortParts(NamedTuple):
+class CandidateParts(NamedTuple):
     """The port's variables, and those of its `layers` that it reaches, with their shapes; and what went wrong in it.
 
-    Official layers that are `unseen` in it cannot be judged.
+    Official layers that are `unobservable` in it cannot be judged.
     """
 
     found: Parts
     layers: frozenset[str]
-    failure: PortError | None
-    unseen: frozenset[str] = frozenset()
+    failure: CandidateError | None
+    unobservable: frozenset[str] = frozenset()
 
 
-def port_parts(network: Network, make: Make = make_model, images: int = 0) -> PortParts:
+def candidate_parts(network: Network, make: Make = make_model, images: int = 0) -> CandidateParts:
     """What the port has, from a forward of so many `images`. Whatever a faulty port raises is its result."""
     found: Parts = {}
 
@@ -35,16 +35,16 @@ def port_parts(network: Network, make: Make = make_model, images: int = 0) -> Po
         found["layer", name] = _describe(output)
 
     try:
-        judged = subject(make(network, "float32"))
+        judged = candidate_model(make(network, "float32"))
         layers = frozenset(judged.layers)
         found |= {("variable", name): str(tuple(tensor.shape)) for name, tensor in judged.variables().items()}
     except Exception as error:
-        return PortParts(found, frozenset(), PortError("", error))
+        return CandidateParts(found, frozenset(), CandidateError("", error))
     try:
         run(judged, torch.zeros(images, 3, network.height, network.width), after=after)
-    except PortError as error:
-        return PortParts(found, layers, error)
-    return PortParts(found, layers, None)
+    except CandidateError as error:
+        return CandidateParts(found, layers, error)
+    return CandidateParts(found, layers, None)
 
 
 def _describe(output: torch.Tensor) -> str:

@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from parity.candidate.capture import PortError, capture
-from parity.candidate.subject import Subject, subject
+from parity.candidate.capture import CandidateError, capture
+from parity.candidate.model import CandidateModel, candidate_model
 from parity.core.layers import Network
 from parity.core.result import LayerResult
 from pnasnet_torch import PNASNet, variant
@@ -15,7 +15,7 @@ from pnasnet_torch.weights import empty_network
 from tf_reference.graph import ReferenceGraph
 
 Judge = Callable[[str, np.ndarray], LayerResult]
-Make = Callable[[Network, str], PNASNet | Subject]
+Make = Callable[[Network, str], PNASNet | CandidateModel]
 
 
 def make_model(network: Network, dtype: str) -> PNASNet:
@@ -33,21 +33,21 @@ class Port:
         self._to_load: Mapping[str, np.ndarray] | None = None
 
     @cached_property
-    def _model(self) -> PNASNet | Subject:
+    def _model(self) -> PNASNet | CandidateModel:
         return self._make(self.network, self.dtype)
 
     @property
-    def model(self) -> PNASNet | Subject:
-        """The model, filled with the weights that were given last. Raises PortError if it cannot be made or filled."""
+    def model(self) -> PNASNet | CandidateModel:
+        """The model with the weights given last. Raises CandidateError if it cannot be made or filled."""
         # Read first: what is wrong with a stored variable is no fault of the port's.
         variables = None if self._to_load is None else dict(self._to_load)
         try:
             if variables is not None:
-                subject(self._model).load(variables)
+                candidate_model(self._model).load(variables)
                 self._to_load = None
             return self._model
         except Exception as error:
-            raise PortError("", error) from error
+            raise CandidateError("", error) from error
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
         """Takes the official variables; the model is filled with them when it is next used."""
@@ -58,7 +58,7 @@ class Port:
         self.load(variables)
 
     def run(self, images_nhwc: np.ndarray, layers: frozenset[str], report: Callable[[str, np.ndarray], None]) -> None:
-        """Calls `report` with each of `layers` (NHWC) as it arrives. Raises PortError for whatever the port raises."""
+        """Calls `report` with each of `layers` (NHWC) as it comes. Raises CandidateError for what the port raises."""
         capture(self.model, images_nhwc, layers, report)
 
     def results(
@@ -80,7 +80,7 @@ class Port:
         try:
             if common:
                 self.run(images_nhwc, common, report)
-        except PortError as error:  # whatever a faulty port raises is its result
+        except CandidateError as error:  # whatever a faulty port raises is its result
             problem, failed_in = str(error), error.layer
         if own_errors:
             raise own_errors[0]

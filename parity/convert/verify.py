@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from parity.candidate.interface import CandidateRun
-from parity.candidate.parts import PortParts, port_parts
+from parity.candidate.parts import CandidateParts, candidate_parts
 from parity.candidate.port import Port
 from parity.convert.change import AUX_HEAD
 from parity.convert.request import NotVerifiedError
@@ -20,7 +20,7 @@ from parity.core.layers import DEFAULT_SIZES, Network, network_at, port_layers
 from parity.diagnosis.verdict import DETAILED
 from parity.plugin.terminal import table
 from parity.reference.interface import Variables
-from parity.reference.live import LiveSource
+from parity.reference.live import LiveReference
 from parity.session.options import Options
 from parity.session.session import ParitySession
 from pnasnet_torch import PNASNet
@@ -62,8 +62,8 @@ def verify(source: Weights, result: Weights, network: Network | None = None) -> 
 def _verdict(session: ParitySession) -> str:
     lines = []
     for verdict in session.verdicts:
-        lines += [verdict.head, *map(str, verdict.sources[:DETAILED])]
-        lines += [source.line for source in verdict.sources[DETAILED:]]
+        lines += [verdict.head, *map(str, verdict.culprits[:DETAILED])]
+        lines += [culprit.line for culprit in verdict.culprits[DETAILED:]]
     return "\n".join(lines).replace("\n", "\n  ")
 
 
@@ -98,7 +98,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         yield Path(folder) / Path(prefix).name
 
 
-class SourceWeights(LiveSource):
+class SourceWeights(LiveReference):
     """The official network of so many classes, with these weights in the place of a checkpoint's."""
 
     def __init__(self, options: Options, variables: Variables, classes: int) -> None:
@@ -108,7 +108,7 @@ class SourceWeights(LiveSource):
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
         spec = GraphSpec(network.variant, network.height, network.width, dtype, num_classes=self._classes)
-        return reference_graph(self.sources[network.reference], spec)
+        return reference_graph(self.official_sources[network.reference], spec)
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
         expected = {name: variable.shape for name, variable in graph.variables.items()}
@@ -121,7 +121,7 @@ class Converted:
 
     name = "the conversion"
     gates: Sequence[str] = GATES
-    runs_alone = True
+    replayable = True
 
     def __init__(self, weights: Weights) -> None:
         # The official network, too, has the auxiliary head in training alone.
@@ -131,7 +131,7 @@ class Converted:
     def refuses(self, _network: Network) -> str:
         return ""
 
-    def unseen(self, _network: Network) -> frozenset[str]:
+    def unobservable(self, _network: Network) -> frozenset[str]:
         return frozenset()
 
     def make(self, _network: Network, dtype: str) -> PNASNet:
@@ -143,8 +143,8 @@ class Converted:
     def open(self, network: Network, dtype: str) -> CandidateRun:
         return ConvertedPort(network, dtype, self.make)
 
-    def parts(self, network: Network) -> PortParts:
-        return port_parts(network, self.make)
+    def parts(self, network: Network) -> CandidateParts:
+        return candidate_parts(network, self.make)
 
 
 class ConvertedPort(Port):

@@ -1,4 +1,4 @@
-"""From the layers that fail to the layers at fault: the sources, and what only fails because of them."""
+"""From the layers that fail to the layers at fault: the culprits, and what only fails because of them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ Feeders = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Localization:
-    """`sources` in the network's order, and for each layer `downstream` of them the nearest sources behind it."""
+    """`culprits` in the network's order, and for each layer `downstream` of them the nearest culprits behind it."""
 
-    sources: tuple[str, ...]
+    culprits: tuple[str, ...]
     downstream: Mapping[str, tuple[str, ...]]
 
 
@@ -26,16 +26,16 @@ def localize(
     unreached: Collection[str] = (),
     handing_on: Collection[str] = (),
 ) -> Localization:
-    """A source fails while all layers that feed it pass, or is known to be `at_fault`; the rest is downstream.
+    """A culprit fails while all layers that feed it pass, or is known to be `at_fault`; the rest is downstream.
 
     Near a bound, a fault may pass in one layer and fail in the next: those `handing_on` pass, but are so near to it
     that what fails behind them is explained by what fails before them. A feeder that was not judged is looked through,
-    to the layers that feed it. An `unreached` layer fails because the port ended before it, and is a source only if
-    nothing else explains why. A failing layer that `feeders` does not know has nothing behind it: it too is a source
+    to the layers that feed it. An `unreached` layer fails because the port ended before it, and is a culprit only if
+    nothing else explains why. A failing layer that `feeders` does not know has nothing behind it: it too is a culprit
     only if there is no other.
     """
     roots: dict[str, dict[str, None]] = {}
-    sources: list[str] = []
+    culprits: list[str] = []
     downstream: dict[str, tuple[str, ...]] = {}
     for layer, inputs in feeders.items():
         behind = _union(roots.get(name, {}) for name in inputs)
@@ -43,16 +43,16 @@ def localize(
             behind = {}
         elif layer in failing:
             if layer in at_fault or (not behind and layer not in unreached):
-                sources.append(layer)
+                culprits.append(layer)
                 behind = {layer: None}
             else:
                 downstream[layer] = tuple(behind)
         roots[layer] = behind
     unknown = [layer for layer in failing if layer not in feeders]
-    if not sources:
-        sources = unknown or list(downstream)[:1]
+    if not culprits:
+        culprits = unknown or list(downstream)[:1]
     downstream |= dict.fromkeys(unknown, ())
-    return Localization(tuple(sources), {name: behind for name, behind in downstream.items() if name not in sources})
+    return Localization(tuple(culprits), {name: behind for name, behind in downstream.items() if name not in culprits})
 
 
 def _union(groups: Iterable[Mapping[str, None]]) -> dict[str, None]:

@@ -3,25 +3,25 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from parity.candidate.capture import PortError
-from parity.candidate.parts import PortParts
+from parity.candidate.capture import CandidateError
+from parity.candidate.parts import CandidateParts
 from parity.core.layers import Network, layer_of
 from parity.core.localize import handing_on, localize
 from parity.core.policy import GATES, STRUCTURE
 from parity.core.result import LayerResult
 from parity.diagnosis.examiner import Examiner, Probe
 from parity.diagnosis.hints import parameter_hints
-from parity.diagnosis.verdict import Source, Verdict
+from parity.diagnosis.verdict import Culprit, Verdict
 from parity.gates.structure import compare_parts
 from tf_reference.graph import ReferenceGraph
 
-# So many sources are looked at closely; all are named.
+# So many culprits are looked at closely; all are named.
 EXAMINED = 40
 Results = Mapping[str, LayerResult]
 
 
 class Finding(NamedTuple):
-    """What is found at a source; the kind is empty where it takes a closer look to tell."""
+    """What is found at a culprit; the kind is empty where it takes a closer look to tell."""
 
     kind: str
     hints: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ def diagnose(
     network: Network,
     graph: ReferenceGraph,
     results: Mapping[str, Results],
-    parts: PortParts,
+    parts: CandidateParts,
     probe: Probe | None,
 ) -> Verdict:
     """The verdict on `network` by its layers' `results` by gate and by the `parts` of the port.
@@ -43,15 +43,17 @@ def diagnose(
     at_fault = evidence.examiner.at_fault if evidence.examiner else ()
     near = handing_on("float64", results.get("float64", {}))
     found = localize(graph.feeders, evidence.failures, evidence.passing, at_fault, evidence.unreached, near)
-    sources = {layer: evidence.source(layer, closely=number < EXAMINED) for number, layer in enumerate(found.sources)}
+    culprits = {
+        layer: evidence.culprit(layer, closely=number < EXAMINED) for number, layer in enumerate(found.culprits)
+    }
     downstream = dict(found.downstream)
-    accumulated = [layer for layer, source in sources.items() if source.kind == "accumulated"]
+    accumulated = [layer for layer, culprit in culprits.items() if culprit.kind == "accumulated"]
     for layer, behind in evidence.explained(accumulated).items():
-        del sources[layer]
+        del culprits[layer]
         downstream[layer] = behind
-        sources |= {name: evidence.within_its_bound(name) for name in behind if name not in sources}
+        culprits |= {name: evidence.within_its_bound(name) for name in behind if name not in culprits}
     order = {layer: number for number, layer in enumerate(graph.layers)}
-    named = sorted(sources.values(), key=lambda source: order.get(source.layer, len(order)))
+    named = sorted(culprits.values(), key=lambda culprit: order.get(culprit.layer, len(order)))
     return Verdict(str(network), tuple(named), downstream)
 
 
@@ -63,13 +65,13 @@ class _Evidence:
         network: Network,
         graph: ReferenceGraph,
         results: Mapping[str, Results],
-        parts: PortParts,
+        parts: CandidateParts,
         probe: Probe | None,
     ) -> None:
         selected = {layer for by_layer in results.values() for layer in by_layer}
         own = {layer_of(name) if kind == "variable" else name for kind, name in parts.found}
         self._graph, self._parts = graph, parts
-        shown = {*graph.layers, *selected, *own} - parts.unseen
+        shown = {*graph.layers, *selected, *own} - parts.unobservable
         self._structure = compare_parts(network, graph, shown, parts)
         self.failures: dict[str, dict[str, LayerResult]] = {}
         for gate, by_layer in {**results, STRUCTURE: self._structure}.items():
@@ -82,7 +84,7 @@ class _Evidence:
         try:
             if probe:
                 self.examiner = Examiner(probe, [layer for layer in graph.layers if layer in self.failures])
-        except PortError as error:
+        except CandidateError as error:
             self._unfilled = str(error)
 
     @property
@@ -91,8 +93,8 @@ class _Evidence:
         rows = self.failures.items()
         return {layer for layer, by_gate in rows if not any(result.reached for result in by_gate.values())}
 
-    def source(self, layer: str, closely: bool) -> Source:
-        """What is to be said of a source; with a closer look only if `closely`."""
+    def culprit(self, layer: str, closely: bool) -> Culprit:
+        """What is to be said of a culprit; with a closer look only if `closely`."""
         by_gate = self.failures[layer]
         before = tuple(name for name in self._graph.feeders.get(layer, ()) if name in self._unjudged)
         finding = self._structural(layer)
@@ -101,7 +103,7 @@ class _Evidence:
         elif not finding.kind:
             finding = self._without_a_look(layer)
         gates = tuple(gate for gate in GATES if gate in by_gate)
-        return Source(layer, gates, finding.kind, finding.replays, finding.hints, before)
+        return Culprit(layer, gates, finding.kind, finding.replays, finding.hints, before)
 
     def _structural(self, layer: str) -> Finding:
         result = self._structure[layer]
@@ -147,10 +149,10 @@ class _Evidence:
         """Those of the failing layers that are explained by others before them, though those between them pass."""
         return self.examiner.explained(layers) if self.examiner and layers else {}
 
-    def within_its_bound(self, layer: str) -> Source:
+    def within_its_bound(self, layer: str) -> Culprit:
         """A layer at fault that fails no gate: what is known of it is how it differs alone."""
         assert self.examiner, "found by one"
         examiner = Examiner(self.examiner.probe, [layer])
         hints = tuple(parameter_hints(examiner.model, layer, examiner.probe.variables))
         gates = tuple(gate for gate in GATES if gate in self.failures.get(layer, {}))
-        return Source(layer, gates, "within its bound", (examiner.replays[layer],), hints)
+        return Culprit(layer, gates, "within its bound", (examiner.replays[layer],), hints)

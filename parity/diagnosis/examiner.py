@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from parity.candidate.subject import subject
+from parity.candidate.model import candidate_model
 from parity.core import compare, metrics
 from parity.core.layers import Network, layer_of
 from parity.core.result import LayerResult
@@ -25,7 +25,7 @@ SOUND_ALONE = 1e-4
 class Probe:
     """Both networks with weights and images loaded, as `gate` runs them.
 
-    `single` is the same in float32 beside float64, to replay the sources there too.
+    `single` is the same in float32 beside float64, to replay the culprits there too.
     """
 
     network: Network
@@ -39,15 +39,15 @@ class Probe:
 class Examiner:
     """Examines those of `layers` that both sides have and whose inputs the reference knows.
 
-    Raises PortError where the port cannot be made or filled.
+    Raises CandidateError where the port cannot be made or filled.
     """
 
     def __init__(self, probe: Probe, layers: Sequence[str]) -> None:
         self.probe = probe
         self.graph = probe.sides.graph
         # Finding the layers of a model takes longer than running one: it is done once.
-        self.model = subject(probe.sides.candidate.model)
-        common = self.model.alone & self.graph.layers.keys()
+        self.model = candidate_model(probe.sides.candidate.model)
+        common = self.model.replayable & self.graph.layers.keys()
         self.official = self._official([layer for layer in layers if layer in common])
         known = self.official.keys()
         self.layers = [

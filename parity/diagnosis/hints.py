@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from parity.candidate.capture import to_nchw, to_nhwc
-from parity.candidate.subject import Subject, subject
+from parity.candidate.model import CandidateModel, candidate_model
 from parity.core.layers import layer_of
 from parity.diagnosis.relations import describe, same
 from pnasnet_torch import PNASNet
@@ -35,10 +35,10 @@ class Operation:
     variables: Variables
 
 
-def parameter_hints(model: PNASNet | Subject, layer: str, official: Variables) -> list[str]:
+def parameter_hints(model: PNASNet | CandidateModel, layer: str, official: Variables) -> list[str]:
     """How the parameters of the port's `layer` differ from the official variables, in words; empty if they do not."""
     hints = []
-    for name, tensor in subject(model).variables().items():
+    for name, tensor in candidate_model(model).variables().items():
         if layer_of(name) == layer and name in official:
             # Checkpoints hold float32, so that what was done to a value was most likely rounded to it.
             actual = tensor.numpy().astype(np.float32)

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from parity.candidate.capture import Inputs, PortError, dtype_of, run, to_nchw, to_nhwc
-from parity.candidate.subject import Subject, subject
+from parity.candidate.capture import CandidateError, Inputs, dtype_of, run, to_nchw, to_nhwc
+from parity.candidate.model import CandidateModel, candidate_model
 from pnasnet_torch import PNASNet
 from tf_reference.layers import IMAGES
 
@@ -24,24 +24,24 @@ class Observed(NamedTuple):
     givers: dict[str, tuple[tuple[str, ...], ...]]
     inputs: dict[str, tuple[np.ndarray, ...]]
     outputs: dict[str, np.ndarray]
-    error: PortError | None
+    error: CandidateError | None
 
 
-def replay(model: PNASNet | Subject, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+def replay(model: PNASNet | CandidateModel, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
     """The output (NHWC) of the port's `layer` alone on `inputs` (NHWC, or (N, C)), converted to the model's dtype.
 
     Raises KeyError if the port has no such layer, and whatever the layer raises.
     """
     with torch.inference_mode():
-        judged = subject(model)
+        judged = candidate_model(model)
         dtype = dtype_of(judged.module)
         return to_nhwc(judged.value(layer, judged.layers[layer](*(to_nchw(array, dtype) for array in inputs))))
 
 
 @contextmanager
-def replaced(model: PNASNet | Subject, values_nhwc: Mapping[str, np.ndarray]) -> Iterator[None]:
+def replaced(model: PNASNet | CandidateModel, values_nhwc: Mapping[str, np.ndarray]) -> Iterator[None]:
     """The model, with these values in the place of what the layers give."""
-    judged = subject(model)
+    judged = candidate_model(model)
 
     def hook(value_nhwc: np.ndarray) -> Callable[[nn.Module, object, Tensor], Tensor]:
         return lambda _module, _inputs, output: to_nchw(value_nhwc, output.dtype).reshape(output.shape)
@@ -55,7 +55,10 @@ def replaced(model: PNASNet | Subject, values_nhwc: Mapping[str, np.ndarray]) ->
 
 
 def observe(
-    model: PNASNet | Subject, images_nhwc: np.ndarray, inputs_of: Collection[str] = (), outputs_of: Collection[str] = ()
+    model: PNASNet | CandidateModel,
+    images_nhwc: np.ndarray,
+    inputs_of: Collection[str] = (),
+    outputs_of: Collection[str] = (),
 ) -> Observed:
     """What goes from layer to layer in one forward, as far as the port gets."""
     seen = Observed({}, {}, {}, None)
@@ -73,10 +76,10 @@ def observe(
         if name in outputs_of:
             seen.outputs[name] = to_nhwc(output).copy()
 
-    images = to_nchw(images_nhwc, dtype_of(subject(model).module))
+    images = to_nchw(images_nhwc, dtype_of(candidate_model(model).module))
     after(IMAGES, images)
     try:
         run(model, images, before, after)
-    except PortError as error:
+    except CandidateError as error:
         return seen._replace(error=error)
     return seen

@@ -6,11 +6,11 @@ from parity.core.layers import Network
 from parity.core.policy import TRAINING_GATES
 from parity.core.result import LayerResult
 from parity.core.training_names import FORWARD, FORWARD_FLOAT32, GRADIENT, STEP
-from parity.diagnosis.verdict import Source, Verdict
+from parity.diagnosis.verdict import Culprit, Verdict
 from parity.gates.training.localize import GRADIENTS, Rows, localized
 from tf_reference.layers import Layer
 
-# So many sources of a step are listed; of more, the first, and the kinds of all.
+# So many culprits of a step are listed; of more, the first, and the kinds of all.
 LISTED = 9
 
 
@@ -21,17 +21,17 @@ def verdict(network: Network, layers: Mapping[str, Layer], results: Mapping[str,
     if not gate:
         return None
     found = localized(gate, layers, results)
-    listed, more = found.sources, ""
+    listed, more = found.culprits, ""
     if gate == STEP and len(listed) > LISTED:
         # A rule of the optimiser that is wrong shows at every variable: the first stands for all.
         kinds = sorted({name.rpartition("/")[2] for name in listed})
         listed, more = listed[:1], f"so do {len(listed) - 1:,} more: {', '.join(kinds)}"
-    sources = tuple(_source(gate, name, results, more) for name in listed)
-    return Verdict(str(network), sources, found.downstream)
+    culprits = tuple(_culprit(gate, name, results, more) for name in listed)
+    return Verdict(str(network), culprits, found.downstream)
 
 
-def _source(gate: str, name: str, results: Mapping[str, Rows], more: str) -> Source:
-    """One source, with the gates that it fails and what the telling ones say; `more` is said behind that."""
+def _culprit(gate: str, name: str, results: Mapping[str, Rows], more: str) -> Culprit:
+    """One culprit, with the gates that it fails and what the telling ones say; `more` is said behind that."""
     failing = {
         other: results[other][name]
         for other in TRAINING_GATES
@@ -45,7 +45,7 @@ def _source(gate: str, name: str, results: Mapping[str, Rows], more: str) -> Sou
             lines += _lines(failing[other])
     if more:
         lines.append(more)
-    return Source(name, tuple(failing), _kind(gate, results[gate][name]), hints=tuple(dict.fromkeys(lines)))
+    return Culprit(name, tuple(failing), _kind(gate, results[gate][name]), hints=tuple(dict.fromkeys(lines)))
 
 
 def _lines(result: LayerResult) -> list[str]:

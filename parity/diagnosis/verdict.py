@@ -6,9 +6,9 @@ from typing import Any
 
 from parity.core.result import LayerResult
 
-# So many sources are printed with all that is known of them, the others in a line each.
+# So many culprits are printed with all that is known of them, the others in a line each.
 DETAILED = 3
-# What kind of fault a source is, and what that says.
+# What kind of fault a culprit is, and what that says.
 KINDS = {
     "operation": "run alone on TensorFlow's own inputs, it fails too: the fault is in this operation or its parameters",
     "wiring": "run alone on TensorFlow's own inputs, it passes: the fault is in what arrives at it",
@@ -38,7 +38,7 @@ SAYS = KINDS | TRAINING_KINDS
 
 
 @dataclass(frozen=True)
-class Source:
+class Culprit:
     """A layer at fault: the gates that it fails, the kind of fault, its replays by dtype, and hints at the mistake.
 
     `unjudged` are layers feeding it that were not selected, so that the fault may lie before it.
@@ -53,7 +53,7 @@ class Source:
 
     @property
     def line(self) -> str:
-        """The source in one line, with the first hint."""
+        """The culprit in one line, with the first hint."""
         return ": ".join([self.layer, self.kind, *self.hints[:1]])
 
     def __str__(self) -> str:
@@ -75,17 +75,17 @@ def _outcome(replay: LayerResult) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """On one network: the sources in its order, and for each layer downstream the nearest of them."""
+    """On one network: the culprits in its order, and for each layer downstream the nearest of them."""
 
     network: str
-    sources: tuple[Source, ...]
+    culprits: tuple[Culprit, ...]
     downstream: Mapping[str, tuple[str, ...]]
 
     @property
     def head(self) -> str:
         """The counts."""
-        count, behind = len(self.sources), len(self.downstream)
-        return f"{self.network}: {count:,} {'source' if count == 1 else 'sources'}, {behind:,} layers downstream"
+        count, behind = len(self.culprits), len(self.downstream)
+        return f"{self.network}: {count:,} {'culprit' if count == 1 else 'culprits'}, {behind:,} layers downstream"
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as plain data."""

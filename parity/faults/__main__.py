@@ -64,7 +64,7 @@ def describe(outcome: Outcome) -> str:
     """What was wrong with an outcome."""
     place = f"{outcome.name} at {outcome.site}" if outcome.site else outcome.name
     return (
-        f"{outcome.setting}: {place}: expected {outcome.expected or 'no alarm'}, found {outcome.sources or 'nothing'} "
+        f"{outcome.setting}: {place}: expected {outcome.expected or 'no alarm'}, found {outcome.culprits or 'nothing'} "
         f"by {', '.join(outcome.gates) or 'no gate'}"
     )
 

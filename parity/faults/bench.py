@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from parity.candidate.capture import PortError
+from parity.candidate.capture import CandidateError
 from parity.candidate.interface import NETWORK_GATES, Candidate
-from parity.candidate.parts import PortParts, port_parts
+from parity.candidate.parts import CandidateParts, candidate_parts
 from parity.candidate.port import Port, make_model
 from parity.core.layers import WHOLE, Network
 from parity.core.policy import STRUCTURE
@@ -16,20 +16,20 @@ from parity.diagnosis.verdict import Verdict
 from parity.faults.checks import Panel, Seen
 from parity.faults.plant import copied
 from parity.reference.interface import Variables
-from parity.reference.live import LiveSource
+from parity.reference.live import LiveReference
 from parity.session.options import Options
 from parity.session.session import ParitySession
 from pnasnet_torch import PNASNet
 from pnasnet_torch.weights import load_tf_variables
 from tf_reference.graph import ReferenceGraph
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 
 Plant = Callable[[PNASNet], object]
 Values = Mapping[str, np.ndarray]
 GATES = tuple(gate for gate in NETWORK_GATES if gate != STRUCTURE)
 
 
-class RememberedSource(LiveSource):
+class RememberedReference(LiveReference):
     """The official network of one setting. What it computed is kept, and so are its graphs, weights and images.
 
     `latest` has the values of its last run in each dtype.
@@ -40,7 +40,7 @@ class RememberedSource(LiveSource):
         self.latest: dict[str, Values] = {}
         self._graphs: dict[str, ReferenceGraph] = {}
         self._inputs: dict[str, tuple[Variables, np.ndarray]] = {}
-        self._running: dict[str, tuple[Reference, Variables | None]] = {}
+        self._running: dict[str, tuple[OfficialRun, Variables | None]] = {}
         self._values: dict[tuple[str, int, bytes], Values] = {}
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
@@ -71,7 +71,7 @@ class RememberedSource(LiveSource):
         return RememberedRun(self, graph, layers)
 
     def values(self, graph: ReferenceGraph, variables: Variables, images_nhwc: np.ndarray) -> Values:
-        """Every layer's (NHWC), for weights that this source gave out and images of its."""
+        """Every layer's (NHWC), for weights that this reference gave out and images of its."""
         dtype = graph.spec.dtype
         key = dtype, id(variables), images_nhwc.astype(dtype).tobytes()
         if key not in self._values:
@@ -79,10 +79,10 @@ class RememberedSource(LiveSource):
         self.latest[dtype] = self._values[key]
         return self._values[key]
 
-    def running(self, graph: ReferenceGraph, variables: Variables) -> Reference:
+    def running(self, graph: ReferenceGraph, variables: Variables) -> OfficialRun:
         """The official network with these weights."""
         dtype = graph.spec.dtype
-        reference, assigned = self._running.get(dtype) or (Reference(graph, None, self._specification.threads), None)
+        reference, assigned = self._running.get(dtype) or (OfficialRun(graph, None, self._specification.threads), None)
         if assigned is not variables:
             is_checkpoint = variables is self._inputs.get("", (None,))[0]
             (reference.assign if is_checkpoint else reference.assign_exact)(variables)
@@ -97,11 +97,11 @@ class RememberedSource(LiveSource):
 
 
 class RememberedRun:
-    """The official layers of the network in one dtype, as the source remembers them."""
+    """The official layers of the network in one dtype, as the reference remembers them."""
 
-    def __init__(self, source: RememberedSource, graph: ReferenceGraph, layers: Sequence[str]) -> None:
+    def __init__(self, reference: RememberedReference, graph: ReferenceGraph, layers: Sequence[str]) -> None:
         self.layers = layers
-        self._source, self._graph = source, graph
+        self._reference, self._graph = reference, graph
         self._variables: Variables = {}
 
     def assign(self, values: Variables) -> None:
@@ -110,46 +110,46 @@ class RememberedRun:
     assign_exact = assign
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-        values = self._source.values(self._graph, self._variables, images_nhwc)
+        values = self._reference.values(self._graph, self._variables, images_nhwc)
         return {layer: values[layer] for layer in (self.layers if layers is None else layers)}
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        return self._source.running(self._graph, self._variables).replay(layer, inputs)
+        return self._reference.running(self._graph, self._variables).replay(layer, inputs)
 
     def close(self) -> None:
         """Nothing: the next port is judged by the same values."""
 
 
 class PlantedCandidate:
-    """The port as `plant` changes it, once it has its weights; layers that are `folded` into others are not visible."""
+    """The port as `plant` changes it, once it has its weights; layers `folded` into others are unobservable."""
 
     name = "the port, changed"
     gates: Sequence[str] = NETWORK_GATES
-    runs_alone = True
+    replayable = True
 
     def __init__(self, plant: Plant, sound: Callable[[str, Variables], PNASNet], folded: Collection[str] = ()) -> None:
         self._plant, self._sound, self._folded = plant, sound, frozenset(folded)
-        self._parts: PortParts | None = None
+        self._parts: CandidateParts | None = None
 
     def refuses(self, _network: Network) -> str:
         return ""
 
-    def unseen(self, _network: Network) -> frozenset[str]:
+    def unobservable(self, _network: Network) -> frozenset[str]:
         return self._folded
 
     def open(self, network: Network, dtype: str) -> "PlantedPort":
         return PlantedPort(network, dtype, self._plant, self._sound)
 
-    def parts(self, network: Network) -> PortParts:
+    def parts(self, network: Network) -> CandidateParts:
         def make(network: Network, dtype: str) -> PNASNet:
             model = make_model(network, dtype)
             self._plant(model)
             return model
 
         if self._parts is None:
-            parts = port_parts(network, make)
+            parts = candidate_parts(network, make)
             found = {part: said for part, said in parts.found.items() if part not in _layers(self._folded)}
-            self._parts = parts._replace(found=found, unseen=self._folded)
+            self._parts = parts._replace(found=found, unobservable=self._folded)
         return self._parts
 
 
@@ -176,7 +176,7 @@ class PlantedPort(Port):
             try:
                 self._plant(model)
             except Exception as error:
-                raise PortError("", error) from error
+                raise CandidateError("", error) from error
             self._planted = model
         return self._planted
 
@@ -206,14 +206,14 @@ class Bench:
         """With the simpler `checks` beside the gates, which take longer than these."""
         (self.network,) = options.networks
         self._checks = checks
-        self.source = RememberedSource(options)
-        self.graph = self.source.graph(self.network, "float32")
+        self.reference = RememberedReference(options)
+        self.graph = self.reference.graph(self.network, "float32")
         self._options = options
         self._sound: dict[tuple[str, int], PNASNet] = {}
         self._known: dict[str, tuple[np.ndarray, dict[str, bool]]] = {}
 
     def sound(self, dtype: str, variables: Variables) -> PNASNet:
-        """The port with these weights, which the source gave out; it is to be copied."""
+        """The port with these weights, which the reference gave out; it is to be copied."""
         key = dtype, id(variables)
         if key not in self._sound:
             self._sound[key] = make_model(self.network, dtype)
@@ -227,7 +227,7 @@ class Bench:
     def judge(self, candidate: Candidate, hidden: Collection[str] = ()) -> Trial:
         """All gates on a candidate, and the checks."""
         own = candidate.parts(self.network).layers or self.graph.layers.keys()
-        layers = frozenset(own) - frozenset(hidden) - candidate.unseen(self.network)
+        layers = frozenset(own) - frozenset(hidden) - candidate.unobservable(self.network)
         selection = {(gate, self.network): layers for gate in GATES if gate in candidate.gates}
         if STRUCTURE in candidate.gates:
             selection = {(STRUCTURE, self.network): layers | {WHOLE}, **selection}
@@ -235,9 +235,9 @@ class Bench:
 
         def observe(result: LayerResult, actual: np.ndarray, truth: np.ndarray) -> None:
             if self._checks and result.gate == "float32":
-                panel.see(Seen(result.layer, actual, self.source.latest["float32"][result.layer], truth))
+                panel.see(Seen(result.layer, actual, self.reference.latest["float32"][result.layer], truth))
 
-        session = ParitySession(replace(self._options, candidate=candidate), selection, self.source, observe=observe)
+        session = ParitySession(replace(self._options, candidate=candidate), selection, self.reference, observe=observe)
         for gate, network in selection:
             session.result(gate, network, next(iter(layers)))
         session.close()
@@ -247,4 +247,4 @@ class Bench:
         return Trial(results, panel.alarms, session.verdicts[0] if session.verdicts else None)
 
     def close(self) -> None:
-        self.source.release()
+        self.reference.release()

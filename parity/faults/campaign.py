@@ -145,6 +145,6 @@ def attempt(bench: Bench, job: Job) -> Outcome:
                 trial = bench.judge(compiled())
             else:
                 trial = bench.trial(lambda model: row.plant(model, places), folded=row.folded(places))
-    sources = {source.layer: source.kind for source in trial.verdict.sources} if trial.verdict else {}
+    culprits = {culprit.layer: culprit.kind for culprit in trial.verdict.culprits} if trial.verdict else {}
     seconds = round(time.monotonic() - start, 2)
-    return Outcome(*job.key, tuple(trial.gates), sources, expected, dict(trial.alarms), seconds)
+    return Outcome(*job.key, tuple(trial.gates), culprits, expected, dict(trial.alarms), seconds)

@@ -16,7 +16,7 @@ def itself(site: str) -> tuple[str, ...]:
 @dataclass(frozen=True)
 class Fault:
     """`plant` changes a model at a site, one of those that `where` finds. The verdict should name the layers `at` for
-    that site as its only sources, and call each a fault of this `kind`. `port`: which known port has it."""
+    that site as its only culprits, and call each a fault of this `kind`. `port`: which known port has it."""
 
     name: str
     where: Sites

@@ -17,14 +17,14 @@ PACKAGES = ("torch", "tensorflow", "numpy", "polygraphy")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job: the gates that failed, the sources that the verdict names and those that it should (layer to
+    """What came of a job: the gates that failed, the culprits that the verdict names and those that it should (layer to
     kind of fault), and the simpler checks that raised an alarm (with the layer)."""
 
     setting: str
     name: str
     site: str
     gates: tuple[str, ...]
-    sources: dict[str, str]
+    culprits: dict[str, str]
     expected: dict[str, str]
     alarms: dict[str, str]
     seconds: float
@@ -36,7 +36,7 @@ class Outcome:
     @property
     def right(self) -> bool:
         """Caught, with the verdict on just the layers at fault; or, where nothing is wrong, no alarm."""
-        return self.sources == self.expected and bool(self.gates) == bool(self.expected)
+        return self.culprits == self.expected and bool(self.gates) == bool(self.expected)
 
 
 def fingerprint() -> str:

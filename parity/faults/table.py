@@ -36,7 +36,7 @@ def summary(outcomes: Collection[Outcome]) -> dict[str, Any]:
         },
         "harmless variations": variation_counts(harmless),
         "outcomes": [
-            {"setting": row.setting, "name": row.name, "site": row.site, "gates": row.gates, "sources": row.sources}
+            {"setting": row.setting, "name": row.name, "site": row.site, "gates": row.gates, "culprits": row.culprits}
             | {"expected": row.expected, "alarms": row.alarms}
             for row in outcomes
         ],

@@ -13,7 +13,7 @@ from parity.candidate.port import Judge
 from parity.core.layers import Network
 from parity.core.pinning import release_memory
 from parity.core.result import LayerResult
-from parity.reference.interface import ReferenceRun, ReferenceSource, Variables
+from parity.reference.interface import Reference, ReferenceRun, Variables
 from tf_reference.graph import ReferenceGraph
 
 
@@ -53,9 +53,9 @@ class Sides:
 class NetworkContext:
     """All that a network takes while it is judged, made when it is first asked for. Leaving the context frees it."""
 
-    def __init__(self, network: Network, source: ReferenceSource, candidate: Candidate | None = None) -> None:
+    def __init__(self, network: Network, reference: Reference, candidate: Candidate | None = None) -> None:
         self.network = network
-        self.source = source
+        self.reference = reference
         self.candidate = candidate or OwnPort()
         self._graphs: dict[str, ReferenceGraph] = {}
         self._sides: dict[str, Sides] = {}
@@ -74,7 +74,7 @@ class NetworkContext:
     def graph(self, dtype: str) -> ReferenceGraph:
         """Return the official graph."""
         if dtype not in self._graphs:
-            self._graphs[dtype] = self.source.graph(self.network, dtype)
+            self._graphs[dtype] = self.reference.graph(self.network, dtype)
         return self._graphs[dtype]
 
     def sides(self, dtype: str, layers: Iterable[str]) -> Sides:
@@ -83,7 +83,7 @@ class NetworkContext:
             graph = self.graph(dtype)
             wanted = set(layers)
             common = [layer for layer in graph.layers if layer in wanted]
-            reference = self.source.open(self.network, graph, common)
+            reference = self.reference.open(self.network, graph, common)
             self._sides[dtype] = Sides(graph, reference, self.candidate.open(self.network, dtype))
         return self._sides[dtype]
 
@@ -95,12 +95,12 @@ class NetworkContext:
 
     def images(self) -> np.ndarray:
         """Return the network's photographs (N, H, W, 3), preprocessed officially."""
-        return self.source.images(self.network)
+        return self.reference.images(self.network)
 
     def exact_inputs(self, dtype: str) -> tuple[Variables, np.ndarray]:
         """Return the integer network's variables and images."""
-        return self.source.exact_inputs(self.network, self.graph(dtype))
+        return self.reference.exact_inputs(self.network, self.graph(dtype))
 
     def variables(self) -> Variables:
         """Return the checkpoint's variables."""
-        return self.source.variables(self.network, self.graph("float32"))
+        return self.reference.variables(self.network, self.graph("float32"))

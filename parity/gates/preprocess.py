@@ -5,16 +5,16 @@ from collections.abc import Iterable
 from parity.core import compare
 from parity.core.layers import Network
 from parity.core.result import LayerResult
-from parity.reference.interface import ReferenceSource
+from parity.reference.interface import Reference
 from pnasnet_torch.decode import ImageError, decode
 from pnasnet_torch.preprocess import preprocess
 
 
-def judge(source: ReferenceSource, network: Network, names: Iterable[str]) -> dict[str, LayerResult]:
+def judge(reference: Reference, network: Network, names: Iterable[str]) -> dict[str, LayerResult]:
     """The *preprocess* gate's verdict on each image, by name. Raises InputError where TensorFlow cannot read one."""
     results = {}
     for name in names:
-        content, *expected = source.preprocessed(network, name)
+        content, *expected = reference.preprocessed(network, name)
         try:
             decoded = decode(content)
         except ImageError as error:

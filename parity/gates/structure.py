@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from parity.candidate.capture import PortError
-from parity.candidate.parts import Part, Parts, PortParts
+from parity.candidate.capture import CandidateError
+from parity.candidate.parts import CandidateParts, Part, Parts
 from parity.core.layers import WHOLE, Network, block, layer_of
 from parity.core.policy import STRUCTURE
 from parity.core.result import Check, LayerResult
@@ -14,13 +14,13 @@ LISTED = 20
 
 
 def compare_parts(
-    network: Network, graph: ReferenceGraph, names: Iterable[str], port: PortParts
+    network: Network, graph: ReferenceGraph, names: Iterable[str], port: CandidateParts
 ) -> dict[str, LayerResult]:
     """Results for `names`, each a layer with its variables, a block with all that lies in it, or the whole network."""
     official = {
         ("layer", name): f"{layer.shape[1:]} {layer.dtype}"
         for name, layer in graph.layers.items()
-        if name not in port.unseen
+        if name not in port.unobservable
     }
     official |= {("variable", name): str(variable.shape) for name, variable in graph.variables.items()}
     keys_of: defaultdict[str, list[Part]] = defaultdict(list)
@@ -37,7 +37,7 @@ def _result(
     keys: Sequence[Part],
     port: Parts,
     official: Parts,
-    failure: PortError | None,
+    failure: CandidateError | None,
 ) -> LayerResult:
     wrong = [key for key in keys if port.get(key) != official.get(key)]
     differences = [

@@ -10,7 +10,7 @@ from parity.core.layers import Network
 from pnasnet_torch.preprocess import preprocess
 from tf_reference.graph import GraphSpec, reference_graph
 from tf_reference.official import Source
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 
 LOGITS = "final_layer.FC"
 
@@ -35,7 +35,7 @@ class OfficialSide:
         dtype: str = "float32",
     ) -> None:
         graph = reference_graph(source, GraphSpec(network.variant, network.height, network.width, dtype))
-        self._reference = Reference(graph, [LOGITS], threads)
+        self._reference = OfficialRun(graph, [LOGITS], threads)
         self._reference.assign(variables)
 
     def logits(self, pixels_nhwc: np.ndarray) -> np.ndarray:

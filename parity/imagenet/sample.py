@@ -25,7 +25,7 @@ from pnasnet_torch.decode import decode
 from pnasnet_torch.preprocess import preprocess
 from tf_reference import checkpoint, official
 from tf_reference.graph import GraphSpec, reference_graph
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 from tf_reference.synthetic import FEATURES, synthetic_checkpoint
 
 log = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ def write_fitted_checkpoint(prefix: Path, network: Network, seed: int = 0) -> No
     images = sample_images(FITTED_PER_CLASS, seed + 1)
     pixels = [preprocess(decode(content), network.height, network.width) for _, _, content in images]
     graph = reference_graph(source, GraphSpec(network.variant, network.height, network.width))
-    with Reference(graph, [FEATURES]) as reference:
+    with OfficialRun(graph, [FEATURES]) as reference:
         reference.assign(variables)
         cut = [np.stack(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
         features = np.concatenate([reference.run(batch)[FEATURES] for batch in cut]).astype(np.float64)

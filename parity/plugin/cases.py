@@ -119,7 +119,7 @@ def check_selection(session: pytest.Session) -> None:
             f"none of {len(deselected):,} cases is selected: -k takes a part of a test's name, such as cell_5, "
             f"{example} or float32; pytest parity --collect-only -q lists all" + (f"; {holds}" if holds else "")
         )
-    if (chosen := cases(session.items)) and all(is_unseen(case, options) for case in chosen):
+    if (chosen := cases(session.items)) and all(is_unobservable(case, options) for case in chosen):
         raise pytest.UsageError(f"nothing can be judged: {options.judged} shows none of the layers that are selected")
     if options.stored and not session.items:
         raise pytest.UsageError(f"nothing can be judged: {holds}")
@@ -130,9 +130,9 @@ def check_selection(session: pytest.Session) -> None:
             raise pytest.UsageError(str(error)) from error
 
 
-def is_unseen(case: Case, options: Options) -> bool:
+def is_unobservable(case: Case, options: Options) -> bool:
     """Whether what is judged does not show the case's layer."""
-    return case.name in options.unseen[case.network]
+    return case.name in options.unobservable[case.network]
 
 
 def _held(options: Options) -> Iterable[str]:
@@ -146,6 +146,6 @@ def selection(items: Iterable[pytest.Item], options: Options) -> "Selection":
     """The names that the items ask for and that can be judged, by gate and network."""
     names: defaultdict[tuple[str, Network], set[str]] = defaultdict(set)
     for case in cases(items):
-        if not is_unseen(case, options):
+        if not is_unobservable(case, options):
             names[case.gate, case.network].add(case.name)
     return {key: frozenset(group) for key, group in names.items()}

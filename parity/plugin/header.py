@@ -5,7 +5,7 @@ from typing import Any
 
 from parity.core.code import code_in_words
 from parity.core.layers import Network
-from parity.reference.interface import StoredSource
+from parity.reference.interface import StoredReference
 from parity.reference.provenance import provenance
 from parity.session.options import Options
 
@@ -29,7 +29,7 @@ def header(options: Options, taken: frozenset[str] = frozenset()) -> list[str]:
     return [f"parity: {line}" for line in lines]
 
 
-def _parts(stored: StoredSource, networks: Iterable[Network]) -> Iterator[str]:
+def _parts(stored: StoredReference, networks: Iterable[Network]) -> Iterator[str]:
     """Where the reference holds a part of a network alone."""
     for network in networks:
         layers = set(stored.layers(network))

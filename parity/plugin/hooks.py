@@ -88,5 +88,5 @@ def parity_session(request: pytest.FixtureRequest) -> Iterator[object]:
 
 @pytest.fixture
 def verdict(request: pytest.FixtureRequest, case: Case) -> LayerResult:
-    running.skip_unseen(case, request.node)
+    running.skip_unobservable(case, request.node)
     return running.judge(request.getfixturevalue("parity_session"), case, request.session)

@@ -22,7 +22,7 @@ from pnasnet_torch.genotype import VARIANTS
 from tf_reference import official
 
 if TYPE_CHECKING:
-    from parity.reference.interface import StoredSource
+    from parity.reference.interface import StoredReference
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 
@@ -154,7 +154,7 @@ def _report(config: pytest.Config) -> Path | None:
     return Path(folder) if folder else None
 
 
-def _stored_networks(config: pytest.Config, stored: "StoredSource") -> tuple[Network, ...]:
+def _stored_networks(config: pytest.Config, stored: "StoredReference") -> tuple[Network, ...]:
     """Those that are stored, of the variants and sizes that are asked for.
 
     Raises pytest.UsageError where one that was asked for, each variant at each size, is not stored.

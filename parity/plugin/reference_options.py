@@ -11,7 +11,7 @@ from parity.plugin.options import default, given
 from tf_reference import official
 
 if TYPE_CHECKING:
-    from parity.reference.interface import StoredSource
+    from parity.reference.interface import StoredReference
 
 
 def references_of(config: pytest.Config) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def one_running(config: pytest.Config, option: str) -> str:
     return reference
 
 
-def stored_reference(config: pytest.Config, reference: str) -> "StoredSource":
+def stored_reference(config: pytest.Config, reference: str) -> "StoredReference":
     """What is stored of the official network, which holds weights and images of its own."""
     for name in ("checkpoint", "images", "seed"):
         value = given(config, name)

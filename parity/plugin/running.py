@@ -12,7 +12,7 @@ from parity.core.errors import InputError
 from parity.core.layers import Case
 from parity.core.pinning import pin_torch
 from parity.core.result import LayerResult
-from parity.plugin.cases import DESELECTED, OPTIONS, PLACES, TAKEN, cases, is_unseen, selection
+from parity.plugin.cases import DESELECTED, OPTIONS, PLACES, TAKEN, cases, is_unobservable, selection
 from parity.plugin.options import given
 from parity.plugin.parse import parse_options, suite_in
 from parity.plugin.reference_options import one_running
@@ -27,8 +27,8 @@ EVALUATION, TRAINING = (Path(__file__).parents[1] / f"test_{name}.py" for name i
 SETTINGS = pytest.StashKey["Settings | None"]()
 SESSION = pytest.StashKey["ParitySession"]()
 RECORDER = pytest.StashKey["Recorder"]()
-# The property of an item's report that says why it is counted apart: downstream or repeated, or not visible.
-PROPERTY, NOT_VISIBLE = "parity", "not visible"
+# The property of an item's report that says why it is counted apart: downstream or repeated, or unobservable.
+PROPERTY, UNOBSERVABLE = "parity", "unobservable"
 
 
 def configure(config: pytest.Config) -> None:
@@ -101,7 +101,7 @@ def running(session: pytest.Session) -> Iterator["ParitySession"]:
     from parity.core.computing import observe_nothing
     from parity.imagenet.evaluator import Evaluator
     from parity.plugin.progress import Progress
-    from parity.session.opening import open_source
+    from parity.session.opening import open_reference
     from parity.session.session import ParitySession
 
     with exit_on_bad_input():
@@ -114,7 +114,7 @@ def running(session: pytest.Session) -> Iterator["ParitySession"]:
         pin_torch(options.threads)
         # What was loaded and collected so far stays: the garbage collector need not walk it after each network.
         gc.freeze()
-        made = ParitySession(options, chosen, open_source(options, chosen), progress, evaluator, observe)
+        made = ParitySession(options, chosen, open_reference(options, chosen), progress, evaluator, observe)
     if recorder:
         recorder.begin(made, evaluator)
     config.stash[SESSION] = made
@@ -141,7 +141,7 @@ def write_report(session: pytest.Session, code: int) -> None:
     if recorder := session.config.stash.get(RECORDER, None):
         options = session.config.stash[OPTIONS]
         found = [(case, item.nodeid) for item in session.items for case in cases([item])]
-        tests = [(case, node) for case, node in found if not is_unseen(case, options)]
+        tests = [(case, node) for case, node in found if not is_unobservable(case, options)]
         if not recorder.write(tests, session, code) and code == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
@@ -173,11 +173,11 @@ def judge(session: "ParitySession", case: Case, run: pytest.Session) -> LayerRes
             raise
 
 
-def skip_unseen(case: Case, node: pytest.Item) -> None:
+def skip_unobservable(case: Case, node: pytest.Item) -> None:
     """Ends the test of a layer that what is judged does not show: it neither passes nor fails."""
     options = node.config.stash[OPTIONS]
-    if is_unseen(case, options):
-        node.user_properties.append((PROPERTY, NOT_VISIBLE))
+    if is_unobservable(case, options):
+        node.user_properties.append((PROPERTY, UNOBSERVABLE))
         pytest.skip(f"{options.judged} does not show {case.name}")
 
 

@@ -1,4 +1,4 @@
-"""What a run says at its end: the verdict first, then what pytest says of the sources, then the counts."""
+"""What a run says at its end: the verdict first, then what pytest says of the culprits, then the counts."""
 
 import io
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ WIDE = 10_000
 
 
 def status(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
-    """What is not visible, and failures that others explain, are counted apart, so that pytest lists none of them."""
+    """What is unobservable, and failures that others explain, are counted apart, so that pytest lists none of them."""
     if not isinstance(report, pytest.TestReport) or report.passed:
         return None
     reason = str(dict(report.user_properties).get(PROPERTY, ""))
@@ -42,12 +42,12 @@ def write_verdict(reporter: pytest.TerminalReporter, config: pytest.Config) -> N
         reporter.write_sep("=", "verdict")
     for verdict in verdicts:
         reporter.write_line(verdict.head, bold=True)
-        for source in verdict.sources[:DETAILED]:
-            scope = source.layer.rpartition(".")[0] or source.layer
+        for culprit in verdict.culprits[:DETAILED]:
+            scope = culprit.layer.rpartition(".")[0] or culprit.layer
             command = config.stash[OPTIONS].command("-k", f"{verdict.network} and {scope}")
-            reporter.write_line(f"  {source}\n  a closer look: {command}".replace("\n", "\n  "))
-        for source in verdict.sources[DETAILED:]:
-            reporter.write_line(f"  {source.line}")
+            reporter.write_line(f"  {culprit}\n  a closer look: {command}".replace("\n", "\n  "))
+        for culprit in verdict.culprits[DETAILED:]:
+            reporter.write_line(f"  {culprit.line}")
 
 
 def write_summary(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:

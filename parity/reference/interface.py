@@ -23,7 +23,7 @@ class OfficialPixels(NamedTuple):
 
 
 class ReferenceRun(Protocol):
-    """The official `layers` of one network in one dtype. `tf_reference.run.Reference` is one."""
+    """The official `layers` of one network in one dtype. `tf_reference.run.OfficialRun` is one."""
 
     @property
     def layers(self) -> Sequence[str]: ...
@@ -35,21 +35,21 @@ class ReferenceRun(Protocol):
         ...
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> MutableMapping[str, Any]:
-        """The layers' values (NHWC) by name, or their digests where the source knows no more."""
+        """The layers' values (NHWC) by name, or their digests where the reference knows no more."""
         ...
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """The layer alone on other inputs, where the source knows the network."""
+        """The layer alone on other inputs, where the reference knows the network."""
         ...
 
     def close(self) -> None: ...
 
 
-class ReferenceSource(Protocol):
+class Reference(Protocol):
     """What a port is judged by. Weights are in TensorFlow's names and layouts, images and layers NHWC."""
 
     @property
-    def sources(self) -> Mapping[str, Source]:
+    def official_sources(self) -> Mapping[str, Source]:
         """The official code that is run, by the label of the reference that it is; none where none is run."""
         ...
 
@@ -82,13 +82,13 @@ class ReferenceSource(Protocol):
 
 
 @runtime_checkable
-class TrainingSource(Protocol):
+class TrainingReference(Protocol):
     """What a port that trains is judged by."""
 
     def training(self, network: Network) -> OfficialTraining: ...
 
 
-class StoredSource(ReferenceSource, Protocol):
+class StoredReference(Reference, Protocol):
     """What the official network gave in an earlier run: its weights and images are stored with it."""
 
     @property

@@ -18,7 +18,7 @@ from tf_reference.backward import backward_graph
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.official import find
 from tf_reference.preprocess import decode_image, load_images
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 from tf_reference.synthetic import synthetic_checkpoint
 from tf_reference.training import TrainingGraph, training_graph
 
@@ -32,24 +32,30 @@ def checkpoint_of(specification: Specification, name: str) -> Path:
     )
 
 
-class LiveSource:
+class LiveReference:
     """The official networks, run by TensorFlow: those of the pinned source, or of checkouts."""
 
     knows: Knowledge = "network"
 
     def __init__(self, specification: Specification) -> None:
-        self.sources = {label: find(reference) for label, reference in labelled(specification.references).items()}
+        self.official_sources = {
+            label: find(reference) for label, reference in labelled(specification.references).items()
+        }
         self._specification = specification
         self._checkpoint: tuple[Path, Variables] | None = None
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
         spec = GraphSpec(network.variant, network.height, network.width, dtype)
-        return reference_graph(self.sources[network.reference], spec)
+        return reference_graph(self.official_sources[network.reference], spec)
 
     def training(self, network: Network) -> LiveTraining:
         """The official network in training, on all images as one batch, from the checkpoint; an auxiliary head that
         this lacks gets random weights."""
-        source, seed, threads = self.sources[network.reference], self._specification.seed, self._specification.threads
+        source, seed, threads = (
+            self.official_sources[network.reference],
+            self._specification.seed,
+            self._specification.threads,
+        )
 
         @cache
         def graph(dtype: str) -> TrainingGraph:
@@ -67,8 +73,8 @@ class LiveSource:
         batches = make_batches(double, self.images(network), seed)
         return LiveTraining(network, graph, variables, batches, integers, threads, untrained=bool(made))
 
-    def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> Reference:
-        return Reference(graph, layers, self._specification.threads)
+    def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> OfficialRun:
+        return OfficialRun(graph, layers, self._specification.threads)
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
         """Checked against the official network; those that were read last are kept."""
@@ -81,7 +87,7 @@ class LiveSource:
 
     def images(self, network: Network) -> np.ndarray:
         paths = self._specification.images_of(network)
-        return load_images(self.sources[network.reference], paths, network.height, network.width)
+        return load_images(self.official_sources[network.reference], paths, network.height, network.width)
 
     def exact_inputs(
         self, network: Network, graph: ReferenceGraph, density: integers.Density | None = None
@@ -94,7 +100,7 @@ class LiveSource:
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:
         path = self._specification.preprocessed[name]
-        pixels = load_images(self.sources[network.reference], [path], network.height, network.width)
+        pixels = load_images(self.official_sources[network.reference], [path], network.height, network.width)
         return OfficialPixels(path.read_bytes(), decode_image(path), pixels)
 
     def close(self, complete: bool) -> str:

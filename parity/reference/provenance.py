@@ -4,11 +4,11 @@ from typing import Any
 
 from parity.core.machine import FRAMEWORKS, cpu, version
 from parity.core.specification import Specification
-from parity.reference.interface import StoredSource
+from parity.reference.interface import StoredReference
 from tf_reference.checkpoint import fingerprint
 
 
-def provenance(specification: Specification, stored: StoredSource | None = None) -> dict[str, Any]:
+def provenance(specification: Specification, stored: StoredReference | None = None) -> dict[str, Any]:
     """What a run's figures depend on besides the code, as plain data. Imports neither framework.
 
     Where the reference is stored, weights and images are those of `recorded`, which is its own provenance.

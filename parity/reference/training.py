@@ -10,11 +10,11 @@ from parity.core.integers import exact_images
 from parity.core.layers import Network, block
 from parity.core.pinning import release_memory
 from parity.core.training_names import STATISTICS, names
-from tf_reference.alone import AloneReference
-from tf_reference.backward import ROOT, BackwardGraph, BackwardReference
+from tf_reference.backward import ROOT, BackwardGraph, BackwardRun
+from tf_reference.isolated import IsolatedRun
 from tf_reference.layers import Layer
 from tf_reference.training import TrainingGraph
-from tf_reference.training_run import Batch, TrainingReference
+from tf_reference.training_run import Batch, TrainingRun
 
 Arrays = dict[str, np.ndarray]
 # The learning rate of whole steps: the least that slim's schedules end in. Weights that were never trained are no
@@ -111,7 +111,7 @@ class LiveTraining:
         self.network, self.variables, self.batches, self.integers = network, variables, batches, integers
         self.untrained = untrained
         self._graph, self._threads = graph, threads
-        self._references: dict[str, TrainingReference] = {}
+        self._references: dict[str, TrainingRun] = {}
 
     @property
     def parts(self) -> Parts:
@@ -130,7 +130,7 @@ class LiveTraining:
         for name in gradients:
             blocks.setdefault(block(name), []).append(name)
         errors = {}
-        with AloneReference(self._graph("float64"), self._threads) as alone:
+        with IsolatedRun(self._graph("float64"), self._threads) as alone:
             alone.assign(self.variables)
             for names in blocks.values():  # all at once would take as much memory again as everything else
                 for name, truth in alone.gradients(names, self.batches[0], values, gradients).items():
@@ -147,7 +147,7 @@ class LiveTraining:
 
     def steps(self, count: int) -> Arrays:
         # Behind it, the session would hold as many slots and averages.
-        with TrainingReference(self._graph("float64"), self._threads) as reference:
+        with TrainingRun(self._graph("float64"), self._threads) as reference:
             reference.assign(self.variables)
             updated = reference.update(self.batches[:count], RATE)
         release_memory()
@@ -158,9 +158,9 @@ class LiveTraining:
             reference.close()
         release_memory()
 
-    def _reference(self, dtype: str) -> TrainingReference:
+    def _reference(self, dtype: str) -> TrainingRun:
         if dtype not in self._references:
-            self._references[dtype] = TrainingReference(self._graph(dtype), self._threads)
+            self._references[dtype] = TrainingRun(self._graph(dtype), self._threads)
             self._references[dtype].assign(self.variables)
         return self._references[dtype]
 
@@ -176,7 +176,7 @@ def integer_gradients(
     """Of the official network as it runs."""
     spec, layers = graph.network.spec, graph.network.layers
     images, given = exact_images(spec.height, spec.width, "float64", seed), given_gradient(layers, seed)
-    with BackwardReference(graph, threads) as reference:
+    with BackwardRun(graph, threads) as reference:
         reference.assign_exact(variables)
         found = reference.run(images), reference.backward(images, given)
     release_memory()

@@ -12,7 +12,7 @@ from parity.core.result import LayerResult
 from parity.report.measure import POINTS, Closeup, Histogram, Points, closeup, histogram, points, sampled
 from tf_reference.layers import Layer
 
-# Of each network and gate so many of the worst layers, and so many sources, are kept with pictures.
+# Of each network and gate so many of the worst layers, and so many culprits, are kept with pictures.
 PICTURED = 20
 SOURCES = 40
 
@@ -32,7 +32,7 @@ class Collector:
     """Observes each judged layer, as ParitySession lets it, by network and gate.
 
     Layers that are identical to the last bit in the exact gates leave nothing to keep. Pictures are kept of the layers
-    with the largest margins, and of those that fail while none of their feeders does: the verdict's sources will be
+    with the largest margins, and of those that fail while none of their feeders does: the verdict's culprits will be
     among them.
     """
 

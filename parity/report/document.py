@@ -7,7 +7,7 @@ from typing import Any
 from parity.core.layers import WHOLE, Network, block, port_layers
 from parity.core.policy import GATES, TRAINING_GATES
 from parity.core.result import LayerResult
-from parity.diagnosis.verdict import SAYS, Source, Verdict
+from parity.diagnosis.verdict import SAYS, Culprit, Verdict
 from parity.report import columns
 from parity.report.collect import Observation
 from parity.report.columns import Explain, Table, number
@@ -39,7 +39,7 @@ class Outcome:
     explained: "Mapping[Key, Explain]" = field(default_factory=dict)
     # Of a candidate: the gates that can judge it, the official layers that it does not show, and that in words.
     gates: Sequence[str] = GATES
-    unseen: Mapping[Network, frozenset[str]] = field(default_factory=dict)
+    unobservable: Mapping[Network, frozenset[str]] = field(default_factory=dict)
     shown: Sequence[str] = ()
 
 
@@ -59,7 +59,7 @@ def document(outcome: Outcome, provenance: Mapping[str, Any], **more: Any) -> di
 
 
 def _counts(outcome: Outcome, network: Network) -> list[Count]:
-    sizes = whole(network, outcome.images, outcome.unseen.get(network, frozenset()))
+    sizes = whole(network, outcome.images, outcome.unobservable.get(network, frozenset()))
     counts = []
     for gate in outcome.gates:
         selected = outcome.nodes.get((gate, network), {})
@@ -78,10 +78,9 @@ def _in_training(gate: str, network: Network) -> int:
     return len(names(gate, network))
 
 
-def whole(network: Network, images: Iterable[str], unseen: Collection[str] = ()) -> dict[str, int]:
-    """How many comparisons each gate makes in evaluation unless a part is selected; layers that are `unseen` cannot be
-    compared."""
-    layers = [layer for layer in port_layers(network.variant) if layer not in unseen]
+def whole(network: Network, images: Iterable[str], unobservable: Collection[str] = ()) -> dict[str, int]:
+    """Count the comparisons of each gate in evaluation unless a part is selected: `unobservable` layers have none."""
+    layers = [layer for layer in port_layers(network.variant) if layer not in unobservable]
     blocks = {*map(block, port_layers(network.variant)), WHOLE}
     return {gate: len(layers) for gate in GATES if gate not in OPTIONAL} | {
         "preprocess": len(set(images)),
@@ -109,7 +108,7 @@ def _network(outcome: Outcome, network: Network) -> dict[str, Any]:
         },
         "gates": gates,
         "verdict": _verdict(verdict, names) if verdict else None,
-        "not_visible": [names.number(layer) for layer in sorted(outcome.unseen.get(network, ()))],
+        "unobservable": [names.number(layer) for layer in sorted(outcome.unobservable.get(network, ()))],
         "names": names.texts,
     }
 
@@ -147,22 +146,22 @@ def _tests(rows: Iterable[LayerResult], nodes: Mapping[str, str]) -> dict[str, A
 def _verdict(verdict: Verdict, names: Table) -> dict[str, Any]:
     return {
         "head": verdict.head,
-        "sources": [_source(source, names) for source in verdict.sources],
+        "culprits": [_culprit(culprit, names) for culprit in verdict.culprits],
         "downstream": {
-            str(names.number(layer)): [names.number(source) for source in behind]
+            str(names.number(layer)): [names.number(culprit) for culprit in behind]
             for layer, behind in verdict.downstream.items()
         },
     }
 
 
-def _source(source: Source, names: Table) -> dict[str, Any]:
+def _culprit(culprit: Culprit, names: Table) -> dict[str, Any]:
     return {
-        "name": names.number(source.layer),
-        "gates": list(source.gates),
-        "kind": source.kind,
-        "says": SAYS[source.kind],
-        "hints": list(source.hints),
-        "unjudged": list(source.unjudged),
+        "name": names.number(culprit.layer),
+        "gates": list(culprit.gates),
+        "kind": culprit.kind,
+        "says": SAYS[culprit.kind],
+        "hints": list(culprit.hints),
+        "unjudged": list(culprit.unjudged),
         "replays": [
             {
                 "gate": replay.gate,
@@ -170,6 +169,6 @@ def _source(source: Source, names: Table) -> dict[str, Any]:
                 "problem": replay.problem,
                 "checks": [[check.name, number(check.measured), number(check.allowed)] for check in replay.checks],
             }
-            for replay in source.replays
+            for replay in culprit.replays
         ],
     }

@@ -45,7 +45,7 @@ def provenance(options: Options, session: "ParitySession") -> dict[str, Any]:
 
 def _references(options: Options, session: "ParitySession", made: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for label, name in labelled(options.references).items():
-        sha256 = session.sources[label].fingerprint if session.sources else made["source_sha256"]
+        sha256 = session.official_sources[label].fingerprint if session.official_sources else made["source_sha256"]
         yield {"label": label, "name": name, "sha256": sha256, "recorded": made if options.stored else None}
 
 

@@ -88,8 +88,8 @@ class Recorder:
             observations=self.collector.observations,
             explained={key: partial(session.explained, *key) for key in keys},
             gates=options.candidate.gates if options.candidate else options.gates,
-            unseen=options.unseen,
-            shown=[line for line, hidden in zip(options.shown, options.unseen.values(), strict=False) if hidden],
+            unobservable=options.unobservable,
+            shown=[line for line, hidden in zip(options.shown, options.unobservable.values(), strict=False) if hidden],
         )
         imagenet = evaluation(self._evaluator) if self._evaluator else None
         # What is measured is what the gates of evaluation catch.

@@ -3,18 +3,18 @@
 from collections.abc import Collection, Mapping
 
 from parity.core.layers import Network
-from parity.reference.interface import ReferenceSource
-from parity.reference.live import LiveSource
+from parity.reference.interface import Reference
+from parity.reference.live import LiveReference
 from parity.reference.opening import record
 from parity.session.options import Options
 
 
-def open_source(options: Options, selection: Mapping[tuple[str, Network], Collection[str]]) -> ReferenceSource:
+def open_reference(options: Options, selection: Mapping[tuple[str, Network], Collection[str]]) -> Reference:
     """What the `selection` (names by gate and network) is judged by: what is stored, or the official network as it
     runs, recorded if that is asked for."""
     if options.stored:
         return options.stored
-    live = LiveSource(options)
+    live = LiveReference(options)
     if options.record is None:
         return live
     return record(live, options, selection, options.record, options.compression)

@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 
 from parity.candidate.interface import Candidate
-from parity.candidate.shown import shown
+from parity.candidate.observable import shown
 from parity.core.layers import Network
 from parity.core.specification import Specification
-from parity.reference.interface import StoredSource
+from parity.reference.interface import StoredReference
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Options(Specification):
     report: Path | None = None
     record: Path | None = None
     compression: str = "none"
-    stored: StoredSource | None = field(default=None, compare=False)
+    stored: StoredReference | None = field(default=None, compare=False)
     candidate: Candidate | None = field(default=None, compare=False)
     # Why the candidate is not judged on some of the networks that a plain run has.
     left_out: tuple[str, ...] = ()
@@ -44,13 +44,13 @@ class Options(Specification):
     @property
     def shown(self) -> list[str]:
         """What a candidate shows of each network, in words."""
-        return list(shown(self.judged, self.unseen)) if self.candidate else []
+        return list(shown(self.judged, self.unobservable)) if self.candidate else []
 
     @cached_property
-    def unseen(self) -> dict[Network, frozenset[str]]:
+    def unobservable(self) -> dict[Network, frozenset[str]]:
         """The official layers of each network that what is judged does not show."""
         candidate = self.candidate
-        return {network: candidate.unseen(network) if candidate else frozenset() for network in self.networks}
+        return {network: candidate.unobservable(network) if candidate else frozenset() for network in self.networks}
 
     def command(self, *selection: str) -> str:
         """The command that runs the suite's tests of this `selection` with these options again."""

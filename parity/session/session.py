@@ -20,7 +20,7 @@ from parity.gates.structure import compare_parts
 from parity.gates.training.exact import exact_gradients
 from parity.gates.training.judge import judge
 from parity.gates.training.localize import explained_by, localized
-from parity.reference.interface import ReferenceSource, TrainingSource
+from parity.reference.interface import Reference, TrainingReference
 from parity.session.options import Options
 from tf_reference.layers import Layer
 from tf_reference.official import Source
@@ -45,7 +45,7 @@ class ParitySession:
         self,
         options: Options,
         selection: Selection,
-        source: ReferenceSource,
+        reference: Reference,
         step: Step = no_progress,
         evaluator: "Evaluator | None" = None,
         observe: Observe = observe_nothing,
@@ -62,7 +62,7 @@ class ParitySession:
         self._options = options
         self._evaluator = evaluator
         self._selection = selection
-        self._source = source
+        self._reference = reference
         self._step = step
         self._judging = self._judge_all()
         self._ending = False
@@ -82,7 +82,7 @@ class ParitySession:
         """Judge every network by its gates; yield each gate's name when its results are there."""
         for network in dict.fromkeys(network for _, network in self._selection):
             layers = {gate: names for (gate, other), names in self._selection.items() if other == network}
-            with NetworkContext(network, self._source, self._options.candidate) as context:
+            with NetworkContext(network, self._reference, self._options.candidate) as context:
                 try:
                     yield from self._judge(context, layers)
                 except (Exception, KeyboardInterrupt):  # what was judged before still gets its verdict
@@ -111,7 +111,7 @@ class ParitySession:
             return {gate: {"validation": self._evaluator.result(network)}}
         if gate == "preprocess":
             with self._step(f"{network}: preprocessing"):
-                return {gate: preprocess.judge(self._source, network, layers[gate])}
+                return {gate: preprocess.judge(self._reference, network, layers[gate])}
         if gate in TRAINING_GATES:
             return self._train(gate, network, layers)
         self.layers[network] = context.graph("float32").layers
@@ -126,8 +126,8 @@ class ParitySession:
     def _train(self, gate: str, network: Network, layers: Layers) -> Mapping[str, Results]:
         """Judge training: all gates at once, but for the integer network's gradients."""
         with self._step(f"{network}: checkpoint"):
-            assert isinstance(self._source, TrainingSource), "the golden digests hold no training"
-            official = self._source.training(network)
+            assert isinstance(self._reference, TrainingReference), "the golden digests hold no training"
+            official = self._reference.training(network)
             self.layers[network] = official.parts.layers
         if gate == EXACT:
             with self._step(f"{network}: official network's gradients, integers"):
@@ -150,14 +150,14 @@ class ParitySession:
         layers = {gate: rows for gate, rows in results.items() if gate in (STRUCTURE, *PROBES)}
         failed = {gate for gate, rows in layers.items() if not all(rows.values())}
         if failed:
-            with self._step(f"{network}: looking for the source"):
+            with self._step(f"{network}: looking for the culprit"):
                 self.verdicts.append(self._diagnose(context, layers, failed))
 
     def _diagnose(self, context: NetworkContext, results: Mapping[str, Results], failed: set[str]) -> Verdict:
         graph, network = context.graph("float32"), context.network
         known = graph.layers.keys() | set(port_layers(network.variant))
         layers = {gate: {name: rows[name] for name in rows.keys() & known} for gate, rows in results.items()}
-        replayable = self._source.knows != "digests" and context.candidate.runs_alone
+        replayable = self._reference.knows != "digests" and context.candidate.replayable
         gate = next((gate for gate in PROBES if gate in failed), None) if replayable else None
         probe = self._probe(context, gate) if gate else None
         return diagnose(network, graph, layers, context.candidate.parts(network), probe)
@@ -172,7 +172,7 @@ class ParitySession:
             sides.load_exact(variables)
             return Probe(context.network, gate, sides, images, variables)
         variables, images = context.variables(), context.images()[:1]
-        dtypes = ("float64", "float32") if self._source.knows == "network" else ("float64",)
+        dtypes = ("float64", "float32") if self._reference.knows == "network" else ("float64",)
         loaded = [context.sides(dtype, context.graph(dtype).layers) for dtype in dtypes]
         for sides in loaded:
             sides.load(variables)
@@ -180,7 +180,7 @@ class ParitySession:
 
     def explained(self, gate: str, network: Network, layer: str) -> tuple[str, str]:
         """Why a failing `layer` needs no look of its own, and that in words: it is `downstream` of others, as far as
-        `gate` tells, or this is `repeated` from a stronger gate. Both are empty where it is a source."""
+        `gate` tells, or this is `repeated` from a stronger gate. Both are empty where it is a culprit."""
         if gate not in (STRUCTURE, *PROBES, *TRAINING_GATES):
             return "", ""
         results = self.results[network]
@@ -220,12 +220,12 @@ class ParitySession:
         return lines + (self._evaluator.report() if self._evaluator else [])
 
     @property
-    def sources(self) -> Mapping[str, Source]:
+    def official_sources(self) -> Mapping[str, Source]:
         """The official code that was run, by the label of the reference."""
-        return self._source.sources
+        return self._reference.official_sources
 
     def close(self) -> None:
-        """End the last network, and the use of the source; results stay."""
+        """End the last network, and the use of the reference; results stay."""
         complete = all(gate in self.results.get(network, {}) for gate, network in self._selection)
         try:
             self._ending = bool(self.results)  # of a session that has not begun there is nothing to conclude
@@ -235,4 +235,4 @@ class ParitySession:
             complete = False
             raise
         finally:
-            self._said_at_end = self._source.close(complete)
+            self._said_at_end = self._reference.close(complete)

@@ -17,7 +17,7 @@ from pnasnet_torch.weights import load_tf_variables
 from tf_reference.compat import tensorflow
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.official import Source, find
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 
 # A first call into a framework takes longer than hypothesis allows one example.
 settings.register_profile("frameworks", deadline=None, derandomize=True, max_examples=60)
@@ -81,7 +81,7 @@ def run_both(build_official: Callable[..., ReferenceGraph]) -> Callable[..., Sid
             config = replace(config, drop_path_keep_prob=1.0, dense_dropout_keep_prob=1.0)
         graph = build_official(config, size, training, dtype)
         variables, images = random_variables(graph), np.random.default_rng(1).uniform(-1, 1, (2, *size, 3))
-        with Reference(graph, threads=1) as reference:
+        with OfficialRun(graph, threads=1) as reference:
             reference.assign(variables)
             official = reference.run(images)
         model = PNASNet(config).to(getattr(torch, dtype)).train(training)

@@ -13,13 +13,13 @@ from parity.core.layers import Network, port_layers
 from parity.core.result import LayerResult
 from parity.core.specification import PHOTOGRAPHS
 from parity.gates.context import NetworkContext
-from parity.reference.live import LiveSource
+from parity.reference.live import LiveReference
 from parity.session.options import Options
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.inference import inference_form
 from pnasnet_torch.operations import BatchNorm
 from pnasnet_torch.weights import from_tf_variables
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 
 Judged = dict[str, dict[str, LayerResult]]
 
@@ -27,11 +27,11 @@ Judged = dict[str, dict[str, LayerResult]]
 def judged(network: Network, plant: Callable[[PNASNet], None] = lambda _model: None) -> Judged:
     """Every layer that the form has, by gate; `plant` changes the model that it is made of."""
     options = Options((network,), None, (PHOTOGRAPHS / "chelsea.jpg",), ("official",), 0, 1)
-    context = NetworkContext(network, LiveSource(options))
+    context = NetworkContext(network, LiveReference(options))
     variables, images = context.variables(), context.images()
     official = {}
     for dtype in ("float64", "float32"):
-        with Reference(context.graph(dtype), threads=1) as reference:
+        with OfficialRun(context.graph(dtype), threads=1) as reference:
             reference.assign(variables)
             official[dtype] = reference.run(images)
     results: Judged = {"float64": {}, "float32": {}}

@@ -13,15 +13,15 @@ from pnasnet_torch.training import AUX_WEIGHT, LABEL_SMOOTHING, WEIGHT_DECAY, tr
 from tf_reference.graph import GraphSpec
 from tf_reference.official import Source
 from tf_reference.training import training_graph
-from tf_reference.training_run import TrainingReference
+from tf_reference.training_run import TrainingRun
 
 # All twelve cells of Large, with few filters.
 LARGE = GraphSpec("large", 97, 97, "float64", training=True, hparams=(("num_conv_filters", 4),))
 
 
 @pytest.fixture(scope="module")
-def reference(source: Source) -> Iterator[TrainingReference]:
-    with TrainingReference(training_graph(source, LARGE), 1) as reference:
+def reference(source: Source) -> Iterator[TrainingRun]:
+    with TrainingRun(training_graph(source, LARGE), 1) as reference:
         yield reference
 
 
@@ -34,7 +34,7 @@ def drop_paths() -> dict[str, DropPath]:
 
 @pytest.mark.parametrize("step", [0, 1, 125_000, 249_999, 250_000, 1_000_000])
 def test_drop_path_keeps_with_the_official_probability(
-    step: int, reference: TrainingReference, drop_paths: dict[str, DropPath]
+    step: int, reference: TrainingRun, drop_paths: dict[str, DropPath]
 ) -> None:
     """In every cell, bit for bit: both compute it in float32."""
     official = reference.keep_probs(step)

@@ -64,7 +64,7 @@ def other_epsilon(monkeypatch: pytest.MonkeyPatch) -> None:
         load_tf_variables(model, variables)
         model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
 
-    monkeypatch.setattr("parity.candidate.subject.load_tf_variables", load)
+    monkeypatch.setattr("parity.candidate.model.load_tf_variables", load)
 
 
 class TrainingTrace(NamedTuple):

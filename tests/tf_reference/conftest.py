@@ -13,7 +13,7 @@ from tf_reference.cache import cache_dir
 from tf_reference.compat import tensorflow
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.official import Source, find
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 
 PHOTOGRAPHS = Path(__file__).parents[2] / "parity/photographs"
 Layers = dict[str, np.ndarray]
@@ -77,7 +77,7 @@ def run(images: np.ndarray) -> Callable[[ReferenceGraph], Layers]:
     """Every layer of a graph for images of the small network's size, with random variables, on one thread."""
 
     def run(graph: ReferenceGraph) -> Layers:
-        with Reference(graph, threads=1) as reference:
+        with OfficialRun(graph, threads=1) as reference:
             reference.assign(random_values(graph))
             return reference.run(images)
 

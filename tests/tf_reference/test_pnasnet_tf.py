@@ -17,7 +17,7 @@ from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.kinds import PNASNET_TF
 from tf_reference.official import Source, find
 from tf_reference.preprocess import load_images
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 
 from .conftest import random_values
 
@@ -135,7 +135,7 @@ def test_the_real_one_gives_the_official_values(
     """Every layer, bit for bit."""
     values = []
     for graph in graphs:
-        with Reference(graph, threads=1) as reference:
+        with OfficialRun(graph, threads=1) as reference:
             reference.assign(random_values(graphs[1]))
             values.append(reference.run(images[:1]))
     assert [name for name, array in values[1].items() if values[0][name].tobytes() != array.tobytes()] == []

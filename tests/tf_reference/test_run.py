@@ -10,7 +10,7 @@ from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.layers import IMAGES
 from tf_reference.official import Source
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 
 Layers = dict[str, np.ndarray]
 SUBSETS = [
@@ -21,8 +21,8 @@ SUBSETS = [
 
 
 @pytest.fixture(scope="module")
-def reference(graph: ReferenceGraph, variables: Layers) -> Iterator[Reference]:
-    with Reference(graph, threads=1) as reference:
+def reference(graph: ReferenceGraph, variables: Layers) -> Iterator[OfficialRun]:
+    with OfficialRun(graph, threads=1) as reference:
         reference.assign(variables)
         yield reference
 
@@ -40,7 +40,7 @@ def test_every_layer_comes_as_the_graph_describes_it(expected: Layers, graph: Re
 def test_a_subset_has_the_same_values_bit_for_bit(
     names: list[str], graph: ReferenceGraph, variables: Layers, images: np.ndarray, expected: Layers
 ) -> None:
-    with Reference(graph, names, threads=1) as reference:
+    with OfficialRun(graph, names, threads=1) as reference:
         reference.assign(variables)
         found = reference.run(images)
     assert list(found) == names
@@ -50,13 +50,13 @@ def test_a_subset_has_the_same_values_bit_for_bit(
 
 def test_only_the_variables_upstream_are_needed(graph: ReferenceGraph, variables: Layers, images: np.ndarray) -> None:
     upstream = {"conv0/weights"} | {f"conv0_bn/{name}" for name in ("beta", "gamma", "moving_mean", "moving_variance")}
-    with Reference(graph, ["conv0_bn"]) as reference:
+    with OfficialRun(graph, ["conv0_bn"]) as reference:
         assert reference.variables.keys() == upstream
         reference.assign({name: variables[name] for name in upstream})
         assert reference.run(images).keys() == {"conv0_bn"}
 
 
-def test_all_layers_need_all_variables(reference: Reference, graph: ReferenceGraph) -> None:
+def test_all_layers_need_all_variables(reference: OfficialRun, graph: ReferenceGraph) -> None:
     assert reference.variables == graph.variables
 
 
@@ -66,14 +66,14 @@ def test_the_dense_layer_is_what_numpy_computes(variables: Layers, expected: Lay
     np.testing.assert_allclose(expected["final_layer.FC"], logits, rtol=1e-12)
 
 
-def test_a_batch_is_its_images_one_by_one(reference: Reference, images: np.ndarray, expected: Layers) -> None:
+def test_a_batch_is_its_images_one_by_one(reference: OfficialRun, images: np.ndarray, expected: Layers) -> None:
     singles = [reference.run(image[None]) for image in images]
     for name, batch in expected.items():
         found = np.concatenate([single[name] for single in singles])
         np.testing.assert_allclose(found, batch, rtol=1e-10, atol=1e-12, err_msg=name)
 
 
-def test_images_of_another_type_are_converted(reference: Reference, images: np.ndarray) -> None:
+def test_images_of_another_type_are_converted(reference: OfficialRun, images: np.ndarray) -> None:
     narrow = images.astype(np.float32)
     expected = reference.run(narrow.astype(np.float64))["conv0"]
     np.testing.assert_array_equal(reference.run(narrow)["conv0"], expected)
@@ -84,7 +84,7 @@ def test_images_of_another_type_are_converted(reference: Reference, images: np.n
     [(1, 64, 63, 3), (1, 63, 64, 3), (1, 3, 64, 64), (1, 64, 64, 1), (64, 64, 3), (1, 1, 64, 64, 3)],
     ids=lambda shape: "x".join(str(size) for size in shape),
 )
-def test_images_of_another_size_are_refused(shape: tuple[int, ...], reference: Reference) -> None:
+def test_images_of_another_size_are_refused(shape: tuple[int, ...], reference: OfficialRun) -> None:
     with pytest.raises(InputError, match=r"expected images \(N, 64, 64, 3\), found") as caught:
         reference.run(np.zeros(shape))
     assert str(shape) in str(caught.value)
@@ -93,7 +93,7 @@ def test_images_of_another_size_are_refused(shape: tuple[int, ...], reference: R
 def test_missing_and_misshapen_variables_are_refused_together(graph: ReferenceGraph, variables: Layers) -> None:
     values = variables | {"conv0/weights": variables["conv0/weights"][:2], "more/weights": np.ones(3)}
     del values["conv0_bn/gamma"]
-    with Reference(graph, ["conv0_bn"]) as reference, pytest.raises(InputError, match="do not fit") as caught:
+    with OfficialRun(graph, ["conv0_bn"]) as reference, pytest.raises(InputError, match="do not fit") as caught:
         reference.assign(values)
     assert str(caught.value).splitlines()[1:] == [
         "  conv0/weights: expected shape (3, 3, 3, 8), found (2, 3, 3, 8)",
@@ -105,12 +105,12 @@ def test_missing_and_misshapen_variables_are_refused_together(graph: ReferenceGr
 def test_a_shape_that_would_broadcast_or_fit_in_size_is_refused(
     shape: tuple[int, ...], graph: ReferenceGraph, variables: Layers
 ) -> None:
-    with Reference(graph, ["conv0"]) as reference, pytest.raises(InputError, match="conv0/weights"):
+    with OfficialRun(graph, ["conv0"]) as reference, pytest.raises(InputError, match="conv0/weights"):
         reference.assign(variables | {"conv0/weights": np.ones(shape)})
 
 
 def test_values_may_be_set_again(graph: ReferenceGraph, variables: Layers, images: np.ndarray) -> None:
-    with Reference(graph, ["conv0"], threads=1) as reference:
+    with OfficialRun(graph, ["conv0"], threads=1) as reference:
         reference.assign(variables)
         first = reference.run(images)["conv0"]
         reference.assign({"conv0/weights": 2 * variables["conv0/weights"]})
@@ -120,12 +120,12 @@ def test_values_may_be_set_again(graph: ReferenceGraph, variables: Layers, image
 def test_without_values_there_is_no_result(graph: ReferenceGraph, images: np.ndarray, tf: object) -> None:
     """No variable has a value of its own that could stand in for a forgotten one."""
     failed = tf.errors.FailedPreconditionError  # type: ignore[attr-defined]
-    with Reference(graph, ["conv0"]) as reference, pytest.raises(failed):
+    with OfficialRun(graph, ["conv0"]) as reference, pytest.raises(failed):
         reference.run(images)
 
 
 def test_two_references_keep_their_own_values(graph: ReferenceGraph, variables: Layers, images: np.ndarray) -> None:
-    with Reference(graph, ["conv0"]) as one, Reference(graph, ["conv0"]) as other:
+    with OfficialRun(graph, ["conv0"]) as one, OfficialRun(graph, ["conv0"]) as other:
         one.assign(variables)
         other.assign({"conv0/weights": np.zeros((3, 3, 3, 8))})
         assert one.run(images)["conv0"].any()
@@ -133,7 +133,7 @@ def test_two_references_keep_their_own_values(graph: ReferenceGraph, variables: 
 
 
 def test_after_the_block_it_is_closed(graph: ReferenceGraph, images: np.ndarray) -> None:
-    with Reference(graph, ["conv0"]) as reference:
+    with OfficialRun(graph, ["conv0"]) as reference:
         pass
     with pytest.raises(RuntimeError, match="closed"):
         reference.run(images)
@@ -144,7 +144,7 @@ def test_moments_are_those_of_the_layer_below(
 ) -> None:
     """Over batch, height and width; the variance is Bessel-corrected."""
     spec = replace(small, dtype="float32", training=True, hparams=(*small.hparams, ("use_aux_head", 0)))
-    with Reference(reference_graph(source, spec), ["conv0", "conv0_bn"]) as reference:
+    with OfficialRun(reference_graph(source, spec), ["conv0", "conv0_bn"]) as reference:
         reference.assign(variables)
         x = reference.run(images)["conv0"].astype(np.float64)
         moments = reference.moments(images)
@@ -154,7 +154,7 @@ def test_moments_are_those_of_the_layer_below(
 
 
 def test_a_layer_alone_gives_what_it_gave_in_the_whole(
-    reference: Reference, graph: ReferenceGraph, images: np.ndarray, expected: Layers
+    reference: OfficialRun, graph: ReferenceGraph, images: np.ndarray, expected: Layers
 ) -> None:
     """For every layer, from the values of the layers that feed it, or the images: the same bits."""
     values = expected | {IMAGES: images}
@@ -164,7 +164,7 @@ def test_a_layer_alone_gives_what_it_gave_in_the_whole(
 
 
 def test_a_layer_alone_sees_its_inputs_and_nothing_else(
-    reference: Reference, graph: ReferenceGraph, expected: Layers
+    reference: OfficialRun, graph: ReferenceGraph, expected: Layers
 ) -> None:
     """Each in its place, converted to the graph's dtype; none is changed."""
     name = "cell_0.cell_output.concat"
@@ -177,6 +177,6 @@ def test_a_layer_alone_sees_its_inputs_and_nothing_else(
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_layer_alone_needs_all_its_inputs(reference: Reference, count: int) -> None:
+def test_a_layer_alone_needs_all_its_inputs(reference: OfficialRun, count: int) -> None:
     with pytest.raises(ValueError, match="argument"):
         reference.replay("cell_0.comb_iter_0.combine.add", [np.zeros((1, 8, 8, 2))] * count)

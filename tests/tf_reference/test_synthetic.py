@@ -13,7 +13,7 @@ from tf_reference import checkpoint, synthetic
 from tf_reference.graph import GraphSpec, reference_graph
 from tf_reference.official import Source
 from tf_reference.preprocess import load_images
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 from tf_reference.synthetic import _initial, synthetic_checkpoint
 
 Layers = dict[str, np.ndarray]
@@ -40,7 +40,7 @@ def variables(source: Source, photographs: list[Path]) -> Layers:
 @pytest.fixture(scope="module")
 def layers(source: Source, photographs: list[Path], variables: Layers) -> Iterator[Layers]:
     """Every layer of Mobile for both photographs."""
-    with Reference(reference_graph(source, SPEC)) as reference:
+    with OfficialRun(reference_graph(source, SPEC)) as reference:
         reference.assign(variables)
         yield reference.run(load_images(source, photographs, SIZE, SIZE))
 

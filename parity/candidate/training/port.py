@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from parity.candidate.capture import PortError, to_nchw, to_nhwc
-from parity.candidate.subject import views
+from parity.candidate.capture import CandidateError, to_nchw, to_nhwc
+from parity.candidate.model import views
 from parity.candidate.training.hooks import Given, Report, ReportError, ReportGradient, asked, report_gradient
 from parity.candidate.training.unfused import unfused_statistics
 from parity.core.layers import Network, layer_modules
@@ -36,7 +36,7 @@ def make_model(network: Network, training: bool = True, dtype: str = "float64") 
 
 
 class TrainingPort:
-    """A port that trains. Raises PortError for whatever the port raises."""
+    """A port that trains. Raises CandidateError for whatever the port raises."""
 
     def __init__(self, model: PNASNet, variables: Mapping[str, np.ndarray]) -> None:
         self.model = model
@@ -113,7 +113,7 @@ class TrainingPort:
     @contextmanager
     def _hooked(self, after: Callable[[str, Tensor], Tensor | None]) -> Iterator[None]:
         """Calls `after` with each layer's name and output, and goes on from what it returns, if anything. An error, but
-        for one in what is called, is a PortError with the name of the last one."""
+        for one in what is called, is a CandidateError with the name of the last one."""
         running = ""
 
         def called(name: str, output: Tensor) -> Tensor | None:
@@ -131,7 +131,7 @@ class TrainingPort:
         except ReportError as error:
             raise error.error from None
         except Exception as error:
-            raise PortError(running, error) from error
+            raise CandidateError(running, error) from error
         finally:
             for handle in handles:
                 handle.remove()
@@ -150,7 +150,7 @@ class TrainingPort:
                 optimizer.step()
                 averages.update(model, batch.step)
         except Exception as error:
-            raise PortError("", error) from error
+            raise CandidateError("", error) from error
         state = {name: optimizer.state[parameter] for name, parameter in model.named_parameters()}
         kept = {f"/{slot}": {name: row[ours] for name, row in state.items()} for slot, ours in SLOTS.items()}
         kept |= {f"/{AVERAGE}": averages.values}

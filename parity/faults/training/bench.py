@@ -12,7 +12,7 @@ from parity.core.layers import Network
 from parity.core.specification import PHOTOGRAPHS
 from parity.core.training_names import FORWARD, GRADIENT, GRADIENT_FLOAT32, LOSS, STEP, names
 from parity.diagnosis.training import LISTED
-from parity.gates.training.alone import OfficialAlone, official_alone
+from parity.gates.training.isolated import OfficialIsolated, official_isolated
 from parity.gates.training.judge import Judged, judge
 from parity.gates.training.localize import localized
 from parity.reference.batch import make_batches, with_aux_head
@@ -127,15 +127,15 @@ class TrainingBench:
             results = judge(NETWORK, self.official, chosen, no_progress, make)
         return {gate: results[gate] for gate in gates}
 
-    def alone(self) -> OfficialAlone:
+    def alone(self) -> OfficialIsolated:
         """In float32, to be used up."""
-        return official_alone(self.official, "float32")
+        return official_isolated(self.official, "float32")
 
     def verdict(self, results: dict[str, Results]) -> tuple[str, tuple[str, ...]]:
         """The first gate that fails, and what it names, of more than a few the kinds; both are empty if none does."""
         for gate in results:
             if not all(results[gate].values()):
-                named = localized(gate, self.parts.layers, results).sources
+                named = localized(gate, self.parts.layers, results).culprits
                 few = gate != STEP or len(named) <= LISTED
                 return gate, named if few else tuple(sorted({name.rpartition("/")[2] for name in named}))
         return "", ()

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from parity.candidate.capture import PortError
+from parity.candidate.capture import CandidateError
 from parity.candidate.training.port import Make, TrainingPort, make_model
 from parity.core import compare
 from parity.core.computing import Results
@@ -49,7 +49,7 @@ def exact_gradients(
         port = TrainingPort(make(network, training=False), official.variables)
         find_ties = TieFinder(official.layers, port.max_pools)
         port.backward_from(ROOT, official.images_nhwc, official.given_nhwc, value, gradient)
-    except PortError as error:  # whatever a faulty port raises is its result
+    except CandidateError as error:  # whatever a faulty port raises is its result
         problem = str(error)
     missing = LayerResult(EXACT, str(network), "", problem=problem)
     return {name: results.get(name, replace(missing, layer=name)) for name in chosen}

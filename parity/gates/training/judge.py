@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from parity.candidate.capture import PortError
+from parity.candidate.capture import CandidateError
 from parity.candidate.training.port import Make, TrainingPort, make_model
 from parity.core import compare
 from parity.core.computing import Layers, Observe, Results, Step, observe_nothing
@@ -25,7 +25,7 @@ from parity.core.training_names import (
     STATISTICS,
     STEP,
 )
-from parity.gates.training.alone import OfficialAlone, judge_alone, official_alone
+from parity.gates.training.isolated import OfficialIsolated, judge_isolated, official_isolated
 from parity.gates.training.localize import localized
 from parity.gates.training.losses import compare_losses, compare_parts
 from parity.gates.training.single import OfficialFloat32, judge_float32
@@ -68,14 +68,14 @@ def judge(
         judged.backward(losses, gradients)
     release_memory()
     if not all(judged.results[GRADIENT].values()):
-        with step(f"{network}: looking for the source"):
-            alone = official_alone(official, "float64")
+        with step(f"{network}: looking for the culprit"):
+            alone = official_isolated(official, "float64")
             official.release("float64")
             judged.look_closer(alone)
         release_memory()
     if chosen.get(GRADIENT_FLOAT32):
         with step(f"{network}: official network's gradients in float32, each alone"):
-            alone = official_alone(official, "float32")
+            alone = official_isolated(official, "float32")
         official.release("float32")
         with step(f"{network}: port's gradients in float32, each alone"):
             judged.backward_float32(alone)
@@ -161,18 +161,18 @@ class Judged:
             losses = port.backward(self._batches[0], report)
             self.results[LOSS] |= {row.layer: row for row in compare_losses(self.network, losses, official_losses)}
 
-    def backward_float32(self, official: OfficialAlone) -> None:
+    def backward_float32(self, official: OfficialIsolated) -> None:
         """In float32: each layer's backward alone. Takes what is compared from `official`."""
         with self._judging(GRADIENT_FLOAT32):
             port = TrainingPort(self._make(self.network, dtype="float32"), self._variables)
-            self.results[GRADIENT_FLOAT32] = judge_alone(self.network, official, port, self._batches[0])
+            self.results[GRADIENT_FLOAT32] = judge_isolated(self.network, official, port, self._batches[0])
 
-    def look_closer(self, official: OfficialAlone) -> None:
+    def look_closer(self, official: OfficialIsolated) -> None:
         """Which of the gradients that differ do so alone, too: these are at fault themselves, whatever is behind
         them. Takes what is compared from `official`."""
         alone: Results = {}
-        with suppress(PortError):  # it is the result of the gate
-            alone = judge_alone(self.network, official, self._port(), self._batches[0])
+        with suppress(CandidateError):  # it is the result of the gate
+            alone = judge_isolated(self.network, official, self._port(), self._batches[0])
         gradients = self.results[GRADIENT]
         for name, result in alone.items():
             if name in gradients and not gradients[name]:
@@ -186,15 +186,15 @@ class Judged:
     def look_at_steps(self, count: int, official: Mapping[str, np.ndarray]) -> bool:
         """Whether so many steps, fewer than all, differ already. If so, what comes first there is at fault."""
         rows, earlier = self.results[STEP], {}
-        with suppress(PortError):  # it is the result of the gate
+        with suppress(CandidateError):  # it is the result of the gate
             earlier = self._updated(count, official)
         if all(earlier.values()):
             return False
-        sources = localized(STEP, {}, {STEP: earlier}).sources
+        culprits = localized(STEP, {}, {STEP: earlier}).culprits
         for name in rows.keys() & earlier.keys():
             if not rows[name]:
                 note = f"after {count} of the steps it {'agrees' if earlier[name] else 'differs'}"
-                rows[name] = replace(rows[name], at_fault=name in sources, notes=(*rows[name].notes, note))
+                rows[name] = replace(rows[name], at_fault=name in culprits, notes=(*rows[name].notes, note))
         return True
 
     def _updated(self, count: int, official: Mapping[str, np.ndarray]) -> Results:
@@ -210,5 +210,5 @@ class Judged:
         """Whatever a faulty port raises is its result."""
         try:
             yield
-        except PortError as error:
+        except CandidateError as error:
             self.problems |= dict.fromkeys(gates, str(error))

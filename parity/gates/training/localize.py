@@ -13,7 +13,7 @@ Rows = Mapping[str, LayerResult]
 
 
 def localized(gate: str, layers: Mapping[str, Layer], results: Mapping[str, Rows]) -> Localization:
-    """The sources of what fails in a training gate, and what fails behind them; `layers` are the official graph's. A
+    """The culprits of what fails in a training gate, and what fails behind them; `layers` are the official graph's. A
     gradient that is at fault by one gate is so by all that it fails."""
     rows = results[gate]
     failing = {name for name, result in rows.items() if not result}

@@ -61,7 +61,7 @@ def judge_float32(
     results: Mapping[str, Results],
     make: Make = make_model,
 ) -> None:
-    """Puts the results on the port into `results`. Raises PortError for whatever the port raises."""
+    """Puts the results on the port into `results`. Raises CandidateError for whatever the port raises."""
     independent = metrics.independent_neighbourhoods(batch.images_nhwc[0])
     layers, statistics = results[FORWARD_FLOAT32], results[STATISTICS]
 

@@ -13,7 +13,7 @@ from parity.core.layers import Network
 from parity.core.specification import Specification
 from parity.reference.golden import digests
 from parity.reference.golden.digests import DTYPES, NETWORKS, Golden, Row
-from parity.reference.live import LiveSource
+from parity.reference.live import LiveReference
 from parity.reference.provenance import provenance
 from parity.reference.requirements import require_tensorflow
 
@@ -21,42 +21,42 @@ PROG = "pnasnet-parity golden"
 ABOUT = ("versions", "cpu", "threads", "reference", "seed")
 
 
-def make(source: LiveSource, specification: Specification, network: Network) -> Golden:
+def make(live: LiveReference, specification: Specification, network: Network) -> Golden:
     """The network's digests, of what the official network computes."""
-    graph = source.graph(network, "float32")
+    graph = live.graph(network, "float32")
     variables = {name: variable.shape for name, variable in graph.variables.items()}
     area = integers.map_area(graph.layers["final_layer.relu"].shape)
     inputs, found = {}, {}
     for dtype in DTYPES:
         inputs[dtype] = digests.inputs_digest(*digests.make_inputs(network, variables, area, dtype))
-        found[dtype] = official_digests(source, network, dtype)
+        found[dtype] = official_digests(live, network, dtype)
     rows = {}
     for name, layer in graph.layers.items():
         shape = tuple(size or 0 for size in layer.shape[1:])
         rows[name] = Row(shape, layer.inputs, {dtype: found[dtype][name] for dtype in DTYPES})
     about = {key: value for key, value in provenance(specification).items() if key in ABOUT}
-    return Golden(network, about | {"source_sha256": source.sources[""].fingerprint}, inputs, variables, rows)
+    return Golden(network, about | {"source_sha256": live.official_sources[""].fingerprint}, inputs, variables, rows)
 
 
-def official_digests(source: LiveSource, network: Network, dtype: str) -> dict[str, str]:
+def official_digests(live: LiveReference, network: Network, dtype: str) -> dict[str, str]:
     """Of each layer of the official integer network."""
-    graph = source.graph(network, dtype)
-    variables, images = source.exact_inputs(network, graph)
-    reference = source.open(network, graph, list(graph.layers))
-    reference.assign_exact(variables)
-    values = reference.run(images)
-    reference.close()
+    graph = live.graph(network, dtype)
+    variables, images = live.exact_inputs(network, graph)
+    running = live.open(network, graph, list(graph.layers))
+    running.assign_exact(variables)
+    values = running.run(images)
+    running.close()
     return {layer: digests.digest(values.pop(layer)) for layer in list(values)}
 
 
 def run(networks: Iterable[Network], specification: Specification, check: bool) -> int:
     """Makes the networks' digests and says what changed; 1 if something did and it was only to be checked."""
     console = Console(highlight=False, soft_wrap=True)
-    source = LiveSource(specification)
+    live = LiveReference(specification)
     changed = False
     for network in networks:
         with console.status(f"{network}: the official network"):
-            new = make(source, specification, network)
+            new = make(live, specification, network)
         try:
             said = digests.differences(digests.read(network), new)
         except InputError:

@@ -10,15 +10,15 @@ from rich.table import Table
 
 from parity.core.command import Parser, run
 from parity.reference.trace import diff
-from parity.reference.trace.source import TraceSource
 from parity.reference.trace.store import Reader
+from parity.reference.trace.stored import TraceReference
 
 PROG = "pnasnet-parity trace"
 
 
 def info(console: Console, reader: Reader) -> int:
     """What the trace was made from, and what it holds."""
-    source = TraceSource(reader)
+    source = TraceReference(reader)
     for key, value in source.provenance.items():
         if value is None:
             continue

@@ -8,22 +8,22 @@ import numpy as np
 
 from parity.core.layers import Network
 from parity.reference.interface import Knowledge, OfficialPixels, Variables
-from parity.reference.live import LiveSource
+from parity.reference.live import LiveReference
 from parity.reference.trace import layout
 from parity.reference.trace.store import Writer
 from parity.reference.trace.training import RecordedTraining
 from parity.reference.training import Arrays
 from tf_reference.graph import ReferenceGraph, describe
-from tf_reference.run import Reference
+from tf_reference.run import OfficialRun
 
 
 class Recording:
-    """The source `live`, recorded by `writer` together with `about`: where it comes from, and what is judged by it."""
+    """The reference `live`, recorded by `writer` with what it is `about`: where it comes from, and what is judged."""
 
     knows: Knowledge = "network"
 
-    def __init__(self, live: LiveSource, writer: Writer, about: Mapping[str, Any]) -> None:
-        self.sources = live.sources
+    def __init__(self, live: LiveReference, writer: Writer, about: Mapping[str, Any]) -> None:
+        self.official_sources = live.official_sources
         self._live, self._writer, self._about = live, writer, about
         self._graphs: dict[str, dict[str, Any]] = {}
         self._training: dict[str, dict[str, Any]] = {}
@@ -114,7 +114,7 @@ class Recording:
 class RecordedRun:
     """The official network in one dtype; what it computes is recorded."""
 
-    def __init__(self, reference: Reference, recording: Recording, network: Network) -> None:
+    def __init__(self, reference: OfficialRun, recording: Recording, network: Network) -> None:
         self.layers = reference.layers
         self.assign, self.assign_exact = reference.assign, reference.assign_exact
         self.replay, self.close = reference.replay, reference.close

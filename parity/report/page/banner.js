@@ -1,6 +1,6 @@
 // Is it parity, of what with what? If not, where does it begin?
 
-// So many sources of a network are shown at once.
+// So many culprits of a network are shown at once.
 const SHOWN = 3;
 const JUDGEMENTS = { parity: "✓", partial: "◐", unfinished: "◌", error: "!", "no parity": "✕" };
 
@@ -30,7 +30,7 @@ function banner(report) {
         setting(report),
       ),
       networks
-        .filter((network) => network.sources.size)
+        .filter((network) => network.culprits.size)
         .map((network) =>
           h(
             "p",
@@ -38,10 +38,10 @@ function banner(report) {
             `In ${network.name} it begins at `,
             h(
               "a",
-              { href: address(network, network.sources.keys().next().value) },
-              broken(network.names[network.sources.keys().next().value]),
+              { href: address(network, network.culprits.keys().next().value) },
+              broken(network.names[network.culprits.keys().next().value]),
             ),
-            network.sources.size > 1 ? ` and ${plural(network.sources.size - 1, "more layer")}.` : ".",
+            network.culprits.size > 1 ? ` and ${plural(network.culprits.size - 1, "more layer")}.` : ".",
           ),
         ),
       judgement.limits.length > 0 &&
@@ -136,14 +136,14 @@ function tile(network, gate, choose) {
 }
 
 function beginnings(report) {
-  const failing = report.networks.filter((network) => network.sources.size);
+  const failing = report.networks.filter((network) => network.culprits.size);
   if (!failing.length) return null;
   return section(
     "begins",
     "Where it begins",
     "Begins",
     failing.map((network) => {
-      const cards = [...network.sources.values()].map((source) => sourceCard(report, network, source));
+      const cards = [...network.culprits.values()].map((culprit) => culpritCard(report, network, culprit));
       return h(
         "div",
         {},
@@ -153,7 +153,7 @@ function beginnings(report) {
           h(
             "details",
             {},
-            h("summary", {}, `${plural(cards.length - SHOWN, "more source")}`),
+            h("summary", {}, `${plural(cards.length - SHOWN, "more culprit")}`),
             h("div", { class: "cards" }, cards.slice(SHOWN)),
           ),
       );
@@ -161,19 +161,19 @@ function beginnings(report) {
   );
 }
 
-function sourceCard(report, network, source) {
-  const name = network.names[source.name];
+function culpritCard(report, network, culprit) {
+  const name = network.names[culprit.name];
   return h(
     "article",
     { class: "card" },
     h(
       "h4",
       {},
-      h("span", { class: "sign source", "aria-hidden": "true" }, "◆ "),
-      h("a", { href: address(network, source.name, source.gates[0]) }, broken(name)),
+      h("span", { class: "sign culprit", "aria-hidden": "true" }, "◆ "),
+      h("a", { href: address(network, culprit.name, culprit.gates[0]) }, broken(name)),
     ),
-    source.hints.length ? h("p", { class: "hint" }, source.hints[0]) : h("p", {}, source.says),
-    h("p", { class: "small" }, `${source.kind}; fails ${source.gates.join(", ")}`),
+    culprit.hints.length ? h("p", { class: "hint" }, culprit.hints[0]) : h("p", {}, culprit.says),
+    h("p", { class: "small" }, `${culprit.kind}; fails ${culprit.gates.join(", ")}`),
   );
 }
 

@@ -78,12 +78,12 @@ function operation(network, gate, layer, spot) {
   const name = network.names[layer],
     row = gate?.rowOf.get(layer) ?? null,
     status = row === null ? "none" : gate.status(row);
-  const source = network.isSource(layer) || status === "source",
+  const culprit = network.isCulprit(layer) || status === "culprit",
     shade = bandOf(gate, row);
-  const mark = source ? "◆" : status === "passes" || status === "none" ? "" : "✕";
+  const mark = culprit ? "◆" : status === "passes" || status === "none" ? "" : "✕";
   return svg(
     "a",
-    { href: address(network, layer, gate?.name), class: `operation${source ? " is-source" : ""}`, "data-layer": name },
+    { href: address(network, layer, gate?.name), class: `operation${culprit ? " is-culprit" : ""}`, "data-layer": name },
     svg(
       "title",
       {},

@@ -43,11 +43,11 @@ class Gate {
   passed(row) {
     return this.data.passed[row] === "1";
   }
-  // passes, source, downstream (of others that fail this gate), or repeated (it failed a stronger gate already)
+  // passes, culprit, downstream (of others that fail this gate), or repeated (it failed a stronger gate already)
   status(row) {
     if (this.passed(row)) return "passes";
-    const reason = this.data.explained[row]?.[0] || "source";
-    return reason === "source" && APART.includes(this.name) ? "fails" : reason;
+    const reason = this.data.explained[row]?.[0] || "culprit";
+    return reason === "culprit" && APART.includes(this.name) ? "fails" : reason;
   }
   checks(row) {
     return this.data.checks[row].map(([label, measured, allowed]) => ({
@@ -117,10 +117,10 @@ class Net {
       if (!this.blocks.has(name)) this.blocks.set(name, []);
       this.blocks.get(name).push(layer);
     }
-    this.sources = new Map((data.verdict?.sources ?? []).map((source) => [source.name, source]));
+    this.culprits = new Map((data.verdict?.culprits ?? []).map((culprit) => [culprit.name, culprit]));
   }
-  isSource(number) {
-    return this.sources.has(number);
+  isCulprit(number) {
+    return this.culprits.has(number);
   }
   shape(number) {
     return this.data.layers.shape[number]

@@ -53,7 +53,7 @@ function steps(network, number, gate) {
 }
 
 function sourceStory(network, number) {
-  const source = network.sources.get(number),
+  const culprit = network.culprits.get(number),
     behind = network.verdict?.downstream[number];
   if (behind) {
     return h(
@@ -71,13 +71,13 @@ function sourceStory(network, number) {
       ),
     );
   }
-  if (!source) return null;
+  if (!culprit) return null;
   return h(
     "aside",
     { class: "story at-fault" },
-    h("p", {}, h("strong", {}, `◆ Source: ${source.kind}. `), source.says, "."),
-    source.hints.map((hint) => h("p", { class: "hint" }, hint)),
-    source.replays.map((replay) =>
+    h("p", {}, h("strong", {}, `◆ Culprit: ${culprit.kind}. `), culprit.says, "."),
+    culprit.hints.map((hint) => h("p", { class: "hint" }, hint)),
+    culprit.replays.map((replay) =>
       h(
         "p",
         {},
@@ -91,8 +91,8 @@ function sourceStory(network, number) {
             .join("; "),
       ),
     ),
-    source.unjudged.length > 0 &&
-      h("p", {}, `Not judged in this run, though it feeds it: ${source.unjudged.join(", ")}`),
+    culprit.unjudged.length > 0 &&
+      h("p", {}, `Not judged in this run, though it feeds it: ${culprit.unjudged.join(", ")}`),
   );
 }
 

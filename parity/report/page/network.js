@@ -56,7 +56,7 @@ function blockBox(network, gate, name, number) {
     failed: rows.filter((row) => !gate.passed(row)).length,
     judged: rows.length,
     total: layers.length,
-    sources: layers.filter((layer) => network.isSource(layer)).length,
+    culprits: layers.filter((layer) => network.isCulprit(layer)).length,
     band: bandOf(gate, worst),
     margin: worst === null ? null : gate.margins[worst],
   };
@@ -83,7 +83,7 @@ function drawnBox(network, box, middle, opened, open) {
     label = box.name.replace("cell_", "cell ").replace("cell stem_", "stem ").replace("final_layer", "final");
   const center = box.x + BOX.width / 2;
   const state = !box.judged ? "–" : box.failed ? `${counted(box.failed)} fail` : "✓";
-  const words = `${box.name}: ${box.judged} of ${box.total} layers judged, ${box.failed} fail, ${box.sources} sources`;
+  const words = `${box.name}: ${box.judged} of ${box.total} layers judged, ${box.failed} fail, ${box.culprits} culprits`;
   const group = svg(
     "g",
     {
@@ -107,7 +107,7 @@ function drawnBox(network, box, middle, opened, open) {
     svg("text", { x: center, y: middle + 2, class: `tiny on${box.band}` }, box.map),
     svg("text", { x: center, y: middle + 14, class: `tiny on${box.band}` }, box.channels),
     svg("text", { x: center, y: middle + 31, class: `tiny on${box.band}` }, state),
-    box.sources > 0 &&
+    box.culprits > 0 &&
       svg(
         "g",
         { class: "flag" },
@@ -115,7 +115,7 @@ function drawnBox(network, box, middle, opened, open) {
         svg(
           "text",
           { x: center + 10, y: middle + box.height / 2 + 16, class: "tiny flag-text" },
-          box.sources > 1 ? `× ${box.sources}` : "",
+          box.culprits > 1 ? `× ${box.culprits}` : "",
         ),
       ),
   );

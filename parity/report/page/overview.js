@@ -13,9 +13,9 @@ function firstChoice(report) {
   state.block = interesting(network, state.gate);
 }
 
-// The block of the first source; where there is none, of the layer that comes nearest to what the gate allows.
+// The block of the first culprit; where there is none, of the layer that comes nearest to what the gate allows.
 function interesting(network, gateName) {
-  const [first] = network.sources.keys(),
+  const [first] = network.culprits.keys(),
     gate = network.gate.get(gateName);
   if (first !== undefined && first < network.count) return block(network.names[first]);
   const rows = [...(gate?.rowOf ?? [])].filter(([layer]) => layer < network.count);

@@ -1,17 +1,17 @@
 // How a result looks: a sign and a word for the status, a shade for the margin. No meaning is in a colour alone.
 
-const SIGNS = { passes: "✓", source: "◆", fails: "✕", downstream: "↓", repeated: "↻", none: "·" };
+const SIGNS = { passes: "✓", culprit: "◆", fails: "✕", downstream: "↓", repeated: "↻", none: "·" };
 const WORDS = {
   passes: "passes",
-  source: "source",
+  culprit: "culprit",
   fails: "fails",
   downstream: "downstream",
   repeated: "fails again",
   none: "not judged",
 };
 const MEANINGS = {
-  source: "fails while every layer that feeds it passes",
-  downstream: "fails behind a source",
+  culprit: "fails while every layer that feeds it passes",
+  downstream: "fails behind a culprit",
   repeated: "failed a stronger gate already",
 };
 
@@ -53,7 +53,7 @@ function legend() {
     h("li", {}, "of what is allowed:"),
     BANDS.map(([, text], place) => h("li", {}, h("span", { class: `swatch band${place}` }), text)),
     h("li", {}, h("span", { class: "swatch bandnone" }), "not judged"),
-    h("li", {}, h("span", { class: "sign source" }, "◆"), "source"),
+    h("li", {}, h("span", { class: "sign culprit" }, "◆"), "culprit"),
   );
 }
 

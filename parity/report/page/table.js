@@ -3,7 +3,7 @@
 // Heights as in style.css; on narrow screens a row has two lines.
 const narrow = matchMedia("(max-width: 620px)");
 const rowHeight = () => (narrow.matches ? 54 : 32);
-const ORDER = { source: 0, fails: 1, repeated: 2, downstream: 3, passes: 4 };
+const ORDER = { culprit: 0, fails: 1, repeated: 2, downstream: 3, passes: 4 };
 const COLUMNS = [
   ["layer", "Layer", (row) => row.order],
   ["network", "Network", (row) => row.network.name],
@@ -75,7 +75,7 @@ class LayerTable {
         [
           ["", "all"],
           ["failed", "all that fail"],
-          ["source", "sources"],
+          ["culprit", "culprits"],
           ["passes", "all that pass"],
         ],
         this.filter.status,
@@ -139,8 +139,8 @@ class LayerTable {
       (!status ||
         (status === "failed"
           ? row.status !== "passes"
-          : status === "source"
-            ? row.status === "source" || (row.network.isSource(row.layer) && row.status !== "passes")
+          : status === "culprit"
+            ? row.status === "culprit" || (row.network.isCulprit(row.layer) && row.status !== "passes")
             : row.status === status)) &&
       words.every((word) => row.name.toLowerCase().includes(word));
     const of = COLUMNS.find(([key]) => key === this.sort.key)[2],

@@ -8,8 +8,8 @@ import torch
 
 from parity.candidate.adapted import AdaptedModel, Implementation
 from parity.candidate.adapter import built_in
-from parity.candidate.parts import PortParts
-from parity.candidate.subject import PortSubject
+from parity.candidate.model import PortModel
+from parity.candidate.parts import CandidateParts
 from parity.core.layers import Network, port_layers
 from parity.gates.structure import compare_parts
 from pnasnet_torch import variant
@@ -36,7 +36,7 @@ def variables() -> dict[str, np.ndarray]:
     """Random ones for each of the official network."""
     rng = np.random.default_rng(0)
     with torch.device("meta"):
-        shapes = PortSubject(empty_network(variant("large").config)).variables()
+        shapes = PortModel(empty_network(variant("large").config)).variables()
     return {name: rng.random(tuple(tensor.shape), np.float32) for name, tensor in shapes.items()}
 
 
@@ -49,9 +49,9 @@ def test_official_variables_are_loaded_bit_for_bit(model: AdaptedModel, variable
 
 def test_what_it_shows_and_what_it_does_not(cv: Implementation, model: AdaptedModel) -> None:
     layers = port_layers("large")
-    assert model.layers.keys() | cv.unseen(LARGE) == set(layers)
-    assert not model.layers.keys() & cv.unseen(LARGE)
-    assert {"cell_0.cell_output.concat", "cell_stem_1.avg_pool_1"} <= model.layers.keys() - model.alone
+    assert model.layers.keys() | cv.unobservable(LARGE) == set(layers)
+    assert not model.layers.keys() & cv.unobservable(LARGE)
+    assert {"cell_0.cell_output.concat", "cell_stem_1.avg_pool_1"} <= model.layers.keys() - model.replayable
 
 
 def test_maps_of_one_pixel_are_vectors_where_the_adapter_says_so(model: AdaptedModel) -> None:
@@ -91,7 +91,7 @@ def test_its_structure_is_that_of_what_it_shows(cv: Implementation) -> None:
     parts = cv.parts(LARGE)
     assert parts.failure is None
     assert {name for kind, name in parts.found if kind == "layer"} == parts.layers
-    assert parts.unseen == cv.unseen(LARGE)
+    assert parts.unobservable == cv.unobservable(LARGE)
     assert parts.found["layer", "final_layer.mean"] == "(4320,) float32"
 
 
@@ -102,7 +102,9 @@ def test_layers_that_are_unseen_are_no_difference(cv: Implementation) -> None:
 
     row = Layer("", "Relu", "", (None, 4320), "float32", ())
     graph = ReferenceGraph(GraphSpec("large", 331, 331), None, {"final_layer.mean": row, "cell_0.concat": row}, {})
-    parts = PortParts({("layer", "final_layer.mean"): "(4320,) float32"}, frozenset(), None, cv.unseen(LARGE))
+    parts = CandidateParts(
+        {("layer", "final_layer.mean"): "(4320,) float32"}, frozenset(), None, cv.unobservable(LARGE)
+    )
     names = ["final_layer.mean", "whole"]
     assert all(compare_parts(LARGE, graph, names, parts).values())
-    assert not compare_parts(LARGE, graph, names, parts._replace(unseen=frozenset()))["whole"]
+    assert not compare_parts(LARGE, graph, names, parts._replace(unobservable=frozenset()))["whole"]

@@ -15,7 +15,7 @@ BAD = {
     "names = 'timm'\n[modules]\n": "either `names`",
     "names = 'no'\n": "unknown names 'no': expected one of pnasnet-pytorch",
     "[modules]\n'(' = 'x'\n": "a rule is no regular expression",
-    "names = 'timm'\nnot_visible = ['(']\n": "unterminated subpattern",
+    "names = 'timm'\nunobservable = ['(']\n": "unterminated subpattern",
     "names = \n": "is no adapter",
 }
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from parity.candidate.capture import PortError, capture, dtype_of, run, to_nchw, to_nhwc
+from parity.candidate.capture import CandidateError, capture, dtype_of, run, to_nchw, to_nhwc
 from parity.core.layers import layer_modules
 from pnasnet_torch import PNASNet
 
@@ -96,7 +96,7 @@ def test_no_hook_is_left(tiny: PNASNet, images_nhwc: np.ndarray, fails: bool) ->
             raise KeyError("mine")
 
     if fails:
-        with pytest.raises(PortError, match="mine") as caught:
+        with pytest.raises(CandidateError, match="mine") as caught:
             capture(tiny, images_nhwc, layer_modules(tiny), report)
         assert isinstance(caught.value.__cause__, KeyError)
     else:
@@ -133,7 +133,7 @@ def test_a_layer_that_runs_twice_is_an_error(tiny: PNASNet, images_nhwc: np.ndar
             return result
 
     tiny.conv0_bn = Twice(tiny.conv0_bn)  # type: ignore[assignment]
-    with pytest.raises(PortError, match=r"RuntimeError: conv0_bn\.module ran twice") as caught:
+    with pytest.raises(CandidateError, match=r"RuntimeError: conv0_bn\.module ran twice") as caught:
         collect(tiny, images_nhwc, list(layer_modules(tiny)))
     assert caught.value.layer == "conv0_bn.module"
     assert hooks(tiny) == 0
@@ -148,7 +148,7 @@ def test_an_error_tells_the_layer_that_was_running(tiny: PNASNet, images_nhwc: n
     images = to_nchw(images_nhwc, torch.float32)
     for module, layer in (("cell_1.1x1", "cell_1.1x1"), ("cell_0.comb_iter_0", "")):
         tiny.get_submodule(module).forward = raising
-        with pytest.raises(PortError, match="the port fails with ValueError: planted") as caught:
+        with pytest.raises(CandidateError, match="the port fails with ValueError: planted") as caught:
             run(tiny, images)
         assert caught.value.layer == layer
 

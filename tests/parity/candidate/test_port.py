@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch import Tensor, nn
 
-from parity.candidate.capture import PortError
+from parity.candidate.capture import CandidateError
 from parity.candidate.port import Port
 from parity.core.layers import Network, layer_modules
 from parity.core.result import Check, LayerResult
@@ -126,7 +126,7 @@ def test_the_port_is_made_by_what_it_is_given(images_nhwc: np.ndarray, official_
 
     port = Port(Network("mobile", 24, 32), "float64", make)
     assert made == []
-    with pytest.raises(PortError, match="ValueError: planted") as caught:
+    with pytest.raises(CandidateError, match="ValueError: planted") as caught:
         _ = port.model
     assert caught.value.layer == ""
     assert made == [(Network("mobile", 24, 32), "float64")]

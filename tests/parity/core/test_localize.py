@@ -142,7 +142,7 @@ def test_a_layer_that_the_graph_lacks_is_a_source_only_if_there_is_no_other() ->
 
 def test_a_localization_is_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
-        found(CHAIN, "a").sources = ()  # type: ignore[misc]
+        found(CHAIN, "a").culprits = ()  # type: ignore[misc]
 
 
 class Drawn(NamedTuple):
@@ -186,24 +186,24 @@ def some(names: Sequence[str]) -> st.SearchStrategy[list[str]]:
 
 @given(drawn(), st.data())
 def test_every_failure_is_a_source_or_behind_one(graph: Drawn, data: st.DataObject) -> None:
-    """Exactly one of the two; sources come in the network's order, and each that is at fault is one."""
+    """Exactly one of the two; culprits come in the network's order, and each that is at fault is one."""
     failing = graph.those("fails")
     at_fault = data.draw(some([*graph.feeders]))
     result = localize(graph.feeders, failing, graph.those("passes"), at_fault)
-    assert sorted([*result.sources, *result.downstream]) == sorted(failing)
-    assert list(result.sources) == [name for name in graph.feeders if name in result.sources]
-    assert set(result.sources) >= set(at_fault) & failing
+    assert sorted([*result.culprits, *result.downstream]) == sorted(failing)
+    assert list(result.culprits) == [name for name in graph.feeders if name in result.culprits]
+    assert set(result.culprits) >= set(at_fault) & failing
     for layer, behind in result.downstream.items():
         assert behind
         assert len(set(behind)) == len(behind)
-        assert set(behind) <= set(result.sources) & graph.upstream(layer)
+        assert set(behind) <= set(result.culprits) & graph.upstream(layer)
 
 
 @given(drawn())
 def test_a_source_is_what_fails_while_all_that_was_judged_before_it_passes(graph: Drawn) -> None:
     failing = graph.those("fails")
     plain = [name for name in graph.feeders if name in failing and not graph.nearest_judged(name) & failing]
-    assert list(localize(graph.feeders, failing, graph.those("passes")).sources) == plain
+    assert list(localize(graph.feeders, failing, graph.those("passes")).culprits) == plain
     assert bool(plain) == bool(failing)
 
 
@@ -213,7 +213,7 @@ def test_where_the_port_ended_early_something_is_still_the_source(graph: Drawn, 
     failing = sorted(graph.those("fails"))
     unreached = data.draw(some(failing))
     result = localize(graph.feeders, failing, graph.those("passes"), (), unreached)
-    assert sorted([*result.sources, *result.downstream]) == failing
-    assert bool(result.sources) == bool(failing)
-    if set(result.sources) & set(unreached):
-        assert len(result.sources) == 1
+    assert sorted([*result.culprits, *result.downstream]) == failing
+    assert bool(result.culprits) == bool(failing)
+    if set(result.culprits) & set(unreached):
+        assert len(result.culprits) == 1

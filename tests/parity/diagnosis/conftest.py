@@ -33,7 +33,7 @@ def bench() -> Iterator[Bench]:
 @pytest.fixture(scope="package")
 def examine(bench: Bench) -> Examine:
     """Takes a fault and the names of layers, and examines these as the float64 gate runs them."""
-    context = NetworkContext(NETWORK, bench.source)
+    context = NetworkContext(NETWORK, bench.reference)
     variables, images = context.variables(), context.images()
     layers = context.graph("float64").layers
     for dtype in ("float64", "float32"):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from parity.candidate.parts import port_parts
+from parity.candidate.parts import candidate_parts
 from parity.candidate.port import make_model
 from parity.core.layers import Network
 from parity.core.policy import STRUCTURE
@@ -139,15 +139,15 @@ SECOND = ("a layer that raises", "in place", "extra", "not reported", "error bet
     "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SECOND else []) for name in EXPECTED]
 )
 def test_a_fault_is_found_where_it_lies(bench: Bench, name: str) -> None:
-    """The one source is the layer with the fault, of the right kind; the first hint says what it is."""
+    """The one culprit is the layer with the fault, of the right kind; the first hint says what it is."""
     fault, layer, kind, hint = EXPECTED[name]
     verdict = verdict_on(bench, fault)
-    (source,) = verdict.sources
-    assert (source.layer, source.kind) == (layer, kind)
-    assert "".join(source.hints[:1]) == hint
-    assert source.gates
-    assert source.unjudged == ()
-    assert str(source)
+    (culprit,) = verdict.culprits
+    assert (culprit.layer, culprit.kind) == (layer, kind)
+    assert "".join(culprit.hints[:1]) == hint
+    assert culprit.gates
+    assert culprit.unjudged == ()
+    assert str(culprit)
 
 
 def test_every_kind_of_fault_is_tried() -> None:
@@ -169,10 +169,10 @@ def test_two_faults_in_series_are_both_named(bench: Bench) -> None:
         branch_dropped(model)
         epsilon(model)
 
-    first, second = verdict_on(bench, fault).sources
+    first, second = verdict_on(bench, fault).culprits
     assert (first.layer, first.kind, first.hints) == (BN, "operation", ("it gives: epsilon 1e-05",))
     assert (second.layer, second.kind, second.hints) == (ADD, "operation", ("it gives: the right branch is missing",))
-    assert not any(replay for source in (first, second) for replay in source.replays)
+    assert not any(replay for culprit in (first, second) for replay in culprit.replays)
     assert {replay.gate for replay in first.replays} == {"float64", "float32"}
 
 
@@ -201,11 +201,11 @@ def test_layers_that_were_not_reached_are_behind_the_error(bench: Bench) -> None
 
 
 def test_a_layer_that_was_not_selected_may_hide_the_fault(bench: Bench) -> None:
-    """What follows it is the source then: it passes alone, and says which layers before it were not judged."""
-    (source,) = verdict_on(bench, epsilon, BN).sources
-    assert bench.graph.feeders[source.layer] == (BN,)
-    assert (source.kind, source.unjudged, source.hints) == ("unjudged", (BN,), ())
-    assert all(source.replays)
+    """What follows it is the culprit then: it passes alone, and says which layers before it were not judged."""
+    (culprit,) = verdict_on(bench, epsilon, BN).culprits
+    assert bench.graph.feeders[culprit.layer] == (BN,)
+    assert (culprit.kind, culprit.unjudged, culprit.hints) == ("unjudged", (BN,), ())
+    assert all(culprit.replays)
 
 
 def test_a_relu_in_place_passes_on_what_was_not_judged(bench: Bench) -> None:
@@ -216,8 +216,8 @@ def test_a_relu_in_place_passes_on_what_was_not_judged(bench: Bench) -> None:
         epsilon(model)
         plant.part(model, relu).inplace = True
 
-    (source,) = verdict_on(bench, fault, BN, relu).sources
-    assert (source.layer, source.kind, source.unjudged, source.hints) == (behind, "unjudged", (relu,), ())
+    (culprit,) = verdict_on(bench, fault, BN, relu).culprits
+    assert (culprit.layer, culprit.kind, culprit.unjudged, culprit.hints) == (behind, "unjudged", (relu,), ())
 
 
 def test_a_module_that_serves_as_two_layers(bench: Bench) -> None:
@@ -227,7 +227,7 @@ def test_a_module_that_serves_as_two_layers(bench: Bench) -> None:
         cell = plant.part(model, "cell_4")
         cell.relu_1 = cell.relu
 
-    first, second = verdict_on(bench, one_relu).sources
+    first, second = verdict_on(bench, one_relu).culprits
     assert (first.layer, first.kind) == ("cell_4.relu", "error")
     assert "cell_4.relu ran twice in one forward" in first.hints[0]
     assert (second.layer, second.kind) == ("cell_4.relu_1", "missing")
@@ -239,9 +239,9 @@ def test_a_fault_in_float32_alone_is_an_operations(bench: Bench) -> None:
     def single_as_half(model: PNASNet) -> None:
         plant.after(model, POOL, lambda x: x if x.dtype == torch.float64 else x.half().float())
 
-    (source,) = verdict_on(bench, single_as_half).sources
-    assert (source.layer, source.kind) == (POOL, "operation")
-    assert [bool(replay) for replay in source.replays] == [True, False]
+    (culprit,) = verdict_on(bench, single_as_half).culprits
+    assert (culprit.layer, culprit.kind) == (POOL, "operation")
+    assert [bool(replay) for replay in culprit.replays] == [True, False]
 
 
 def test_of_many_sources_all_are_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +253,7 @@ def test_of_many_sources_all_are_named(bench: Bench, monkeypatch: pytest.MonkeyP
         branch_dropped(model)
         plant.inputs(model, "cell_4", lambda net, prev: (net, net))
 
-    first, second, third = verdict_on(bench, fault).sources
+    first, second, third = verdict_on(bench, fault).culprits
     assert (first.kind, second.kind, third.kind) == ("operation", "wiring", "operation")
     assert first.replays
     assert first.hints
@@ -295,9 +295,9 @@ ONE_BIT = [
 @pytest.mark.parametrize(("parameter", "layer"), ONE_BIT)
 def test_the_last_bit_of_one_value_has_one_culprit(bench: Bench, parameter: str, layer: str) -> None:
     verdict = verdict_on(bench, last_bit(parameter, layer))
-    (source,) = verdict.sources
-    assert (source.layer, source.kind, source.gates) == (layer, "operation", ("float64",))
-    assert re.search(r": 1 of [\d,]+ values differ, such as \[[\d, ]+\]: -?[\d.]+, not -?[\d.]+$", source.hints[0])
+    (culprit,) = verdict.culprits
+    assert (culprit.layer, culprit.kind, culprit.gates) == (layer, "operation", ("float64",))
+    assert re.search(r": 1 of [\d,]+ values differ, such as \[[\d, ]+\]: -?[\d.]+, not -?[\d.]+$", culprit.hints[0])
 
 
 def nudged(parameter: str, layer: str, share: float) -> Fault:
@@ -334,14 +334,14 @@ def test_near_its_bound_a_fault_has_one_culprit(
     failing = {name for name, result in trial.results["float64"].items() if not result}
     assert trial.results["float64"][layer].margin == pytest.approx(margin, rel=0.01)
     assert trial.verdict
-    assert [(source.layer, source.kind) for source in trial.verdict.sources] == [(layer, kind)]
+    assert [(culprit.layer, culprit.kind) for culprit in trial.verdict.culprits] == [(layer, kind)]
     assert trial.verdict.downstream.keys() == failing - {layer}
-    assert str(trial.verdict.sources[0])
+    assert str(trial.verdict.culprits[0])
 
 
 def structure_alone(bench: Bench, make: Callable[[Network, str], PNASNet]) -> Verdict:
     """The verdict where the structure gate alone ran, on all layers."""
-    parts = port_parts(bench.network, make)
+    parts = candidate_parts(bench.network, make)
     results = compare_parts(bench.network, bench.graph, bench.graph.layers, parts)
     return diagnose(bench.network, bench.graph, {STRUCTURE: results}, parts, None)
 
@@ -353,7 +353,7 @@ def test_where_only_the_structure_was_judged_nothing_is_replayed(bench: Bench) -
         another_number_of_classes(model := make_model(network, dtype))
         return model
 
-    (source,) = structure_alone(bench, other_classes).sources
-    assert (source.layer, source.kind, source.replays) == ("final_layer.FC", "structure", ())
-    (source,) = structure_alone(bench, broken).sources
-    assert (source.layer, source.kind, source.gates) == ("conv0", "not replayed", ("structure",))
+    (culprit,) = structure_alone(bench, other_classes).culprits
+    assert (culprit.layer, culprit.kind, culprit.replays) == ("final_layer.FC", "structure", ())
+    (culprit,) = structure_alone(bench, broken).culprits
+    assert (culprit.layer, culprit.kind, culprit.gates) == ("conv0", "not replayed", ("structure",))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from parity.candidate.capture import PortError
+from parity.candidate.capture import CandidateError
 from parity.candidate.port import Port
 from parity.diagnosis.examiner import Examiner
 from parity.faults import plant
@@ -107,7 +107,7 @@ def test_a_wrong_parameter_is_told_with_the_operation_it_makes(examine: Examine)
 
 
 def test_a_port_that_cannot_be_made_is_an_error_of_the_port(examine: Examine) -> None:
-    with pytest.raises(PortError, match="the port fails with ValueError: planted"):
+    with pytest.raises(CandidateError, match="the port fails with ValueError: planted"):
         examine(broken, CONV)
 
 

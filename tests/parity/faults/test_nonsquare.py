@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from parity.candidate.model import candidate_model
 from parity.candidate.port import make_model
-from parity.candidate.subject import subject
 from parity.core.layers import DEFAULT_SIZES, Network
 from parity.core.pinning import pin_torch
 from parity.diagnosis.replay import observe
@@ -47,7 +47,7 @@ class PortPlaces(Places):
 
 def places_of(model: PNASNet, size: Size) -> PortPlaces:
     """The port's own layers, from a run without an image."""
-    seen = observe(model, np.zeros((0, *size, 3), np.float32), outputs_of=list(subject(model).layers))
+    seen = observe(model, np.zeros((0, *size, 3), np.float32), outputs_of=list(candidate_model(model).layers))
     layers = {
         name: Layer(name, "", "", (None, *output.shape[1:]), "float32", tuple(row[-1] for row in seen.givers[name]))
         for name, output in seen.outputs.items()
@@ -191,7 +191,7 @@ def test_all_places_are_named_at_once(wide: Bench, name: str) -> None:
 
     trial = wide.trial(plant)
     assert trial.verdict
-    assert {(source.layer, source.kind) for source in trial.verdict.sources} == {
+    assert {(culprit.layer, culprit.kind) for culprit in trial.verdict.culprits} == {
         (site, "operation") for _, site in sites
     }
 

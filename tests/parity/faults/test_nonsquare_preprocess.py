@@ -11,7 +11,7 @@ from PIL import Image
 from parity.core.layers import Network
 from parity.gates import preprocess as gate
 from parity.reference.interface import OfficialPixels
-from parity.reference.live import LiveSource
+from parity.reference.live import LiveReference
 from parity.session.options import Options
 from pnasnet_torch.kernels import resize
 from pnasnet_torch.preprocess import CENTRAL_FRACTION, SCALE, Axis, preprocess
@@ -140,7 +140,7 @@ OF_BOTH: dict[str, Preprocess] = {
 }
 
 
-class Remembered(LiveSource):
+class Remembered(LiveReference):
     """TensorFlow's pixels, computed once for each file and network."""
 
     def __init__(self, options: Options) -> None:
@@ -156,7 +156,7 @@ class Remembered(LiveSource):
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> LiveSource:
+def reference(tmp_path_factory: pytest.TempPathFactory) -> LiveReference:
     folder, random = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
     for name, sides in FILES.items():
         Image.fromarray(random.integers(0, 256, (*sides, 3), np.uint8)).save(folder / name)
@@ -165,7 +165,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> LiveSource:
 
 
 @pytest.fixture
-def found(source: LiveSource, monkeypatch: pytest.MonkeyPatch) -> Callable[[Preprocess], set[tuple[str, Network]]]:
+def found(
+    reference: LiveReference, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Preprocess], set[tuple[str, Network]]]:
     """Gives the files and networks at which the gate finds a fault."""
 
     def judge(fault: Preprocess) -> set[tuple[str, Network]]:
@@ -173,7 +175,7 @@ def found(source: LiveSource, monkeypatch: pytest.MonkeyPatch) -> Callable[[Prep
         return {
             (name, network)
             for network in NETWORKS
-            for name, result in gate.judge(source, network, FILES).items()
+            for name, result in gate.judge(reference, network, FILES).items()
             if not result
         }
 

@@ -64,11 +64,11 @@ def test_results_of_other_code_are_refused(path: Path, content: str) -> None:
     [
         (RIGHT, True),
         (OUTCOME, False),
-        (replace(RIGHT, sources={}), False),
-        (replace(RIGHT, sources={"conv0": "wiring"}), False),
-        (replace(RIGHT, sources={"conv0": "operation", "conv0_bn": "operation"}), False),
-        (replace(OUTCOME, gates=(), sources={}), True),
-        (replace(OUTCOME, sources={}), False),
+        (replace(RIGHT, culprits={}), False),
+        (replace(RIGHT, culprits={"conv0": "wiring"}), False),
+        (replace(RIGHT, culprits={"conv0": "operation", "conv0_bn": "operation"}), False),
+        (replace(OUTCOME, gates=(), culprits={}), True),
+        (replace(OUTCOME, culprits={}), False),
     ],
 )
 def test_an_outcome_is_right_only_as_a_whole(outcome: Outcome, right: bool) -> None:

@@ -52,5 +52,5 @@ def test_two_faults_are_both_named(bench: Bench) -> None:
 
     trial = bench.trial(plant)
     assert trial.verdict
-    assert [source.layer for source in trial.verdict.sources] == list(layers)
+    assert [culprit.layer for culprit in trial.verdict.culprits] == list(layers)
     assert not set(layers) & trial.verdict.downstream.keys()

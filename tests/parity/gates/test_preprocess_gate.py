@@ -9,7 +9,7 @@ from PIL import Image
 from parity.core import compare
 from parity.core.layers import Network
 from parity.core.specification import PHOTOGRAPHS
-from parity.reference.live import LiveSource
+from parity.reference.live import LiveReference
 from parity.session.options import Options
 from parity.session.session import ParitySession
 from pnasnet_torch import preprocess
@@ -25,7 +25,7 @@ def options(*images: Path) -> Options:
 
 
 def judge(chosen: Options, name: str) -> str:
-    session = ParitySession(chosen, {("preprocess", NETWORK): frozenset([name])}, LiveSource(chosen))
+    session = ParitySession(chosen, {("preprocess", NETWORK): frozenset([name])}, LiveReference(chosen))
     return str(session.result("preprocess", NETWORK, name))
 
 

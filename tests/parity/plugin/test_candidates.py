@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.candidate.shown import share
+from parity.candidate.observable import share
 from parity.core.layers import Network
 from parity.plugin.header import header
 from tests import checkouts
@@ -38,7 +38,7 @@ def test_a_users_implementation_is_judged_and_its_fault_named(tmp_path: Path, mo
     code, said = start_here(*SMALL, "--candidate=users:model", "-k", "stem_0.beginning or stem_0.comb_iter_0.left.relu")
     assert code == 1, said
     assert "mobile-65: users:model against official" in said
-    assert "mobile-65: 1 source, " in said
+    assert "mobile-65: 1 culprit, " in said
     assert "  cell_stem_0.beginning_bn: operation (fails exact-float32, exact-float64, float64, float32)" in said
     assert "it gives: epsilon 1e-05" in said
     assert "--candidate=users:model" in said.split("a closer look: ")[1].splitlines()[0]
@@ -51,8 +51,8 @@ def test_another_implementation_shows_a_part_and_fails_where_it_pads_otherwise(r
     chosen = ("-k", "(float64 or structure) and cell_stem_0 and not exact", f"--junit-xml={tmp_path / 'junit.xml'}")
     code, said = run("--candidate=pytorchcv", "--image-size=353", *chosen)
     assert code == 1, said
-    assert "parity: pytorchcv shows 828 of 915 layers (90%) of large-353; not visible, and not judged: 70 add" in said
-    assert "10 not visible" in said
+    assert "parity: pytorchcv shows 828 of 915 layers (90%) of large-353; unobservable, and not judged: 70 add" in said
+    assert "10 unobservable" in said
     assert "cell_stem_0.comb_iter_1.left.separable_7x7_1.depthwise: operation" in said
     assert "it gives: padding of 3 before instead of 2" in said
     skipped = [
@@ -116,6 +116,6 @@ def test_networks_that_were_not_asked_for_are_left_out_and_that_is_said(given: s
 def test_what_is_shown_is_said_in_words() -> None:
     network = Network("mobile", 224, 224)
     assert share(network, []) == "726 of 726 layers (100%) of mobile-224"
-    unseen = ["cell_0.comb_iter_0.combine.add", "cell_0.comb_iter_1.combine.add", "cell_4.avg_pool_1"]
-    words = "723 of 726 layers (100%) of mobile-224; not visible, and not judged: 2 add, 1 avg_pool"
-    assert share(network, unseen) == words
+    unobservable = ["cell_0.comb_iter_0.combine.add", "cell_0.comb_iter_1.combine.add", "cell_4.avg_pool_1"]
+    words = "723 of 726 layers (100%) of mobile-224; unobservable, and not judged: 2 add, 1 avg_pool"
+    assert share(network, unobservable) == words

@@ -43,12 +43,12 @@ def pytest_collection_finish():
 # As a plugin, it plants another epsilon in the port's first batch norm.
 PLANT = """
 def pytest_collection_finish():
-    from parity.candidate import subject
-    load = subject.load_tf_variables
+    from parity.candidate import model as candidate_model
+    load = candidate_model.load_tf_variables
     def planted(model, variables):
         load(model, variables)
         model.conv0_bn.eps = 1e-5
-    subject.load_tf_variables = planted
+    candidate_model.load_tf_variables = planted
 """
 Run = Callable[..., tuple[int, str]]
 Failed = tuple[int, str, Path]
@@ -217,12 +217,12 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Failed:
 
 
 def test_the_verdict_comes_before_all_failures(failed: Failed) -> None:
-    """The source with its kind, its replays, a hint, and the command for a closer look; and the exit code is 1."""
+    """The culprit with its kind, its replays, a hint, and the command for a closer look; and the exit code is 1."""
     code, output, _ = failed
     assert code == int(pytest.ExitCode.TESTS_FAILED)
     lines = output[re.search("^=+ verdict =+$", output, re.MULTILINE).end() :].splitlines()  # type: ignore[union-attr]
     summary = [line for line in lines if line]
-    assert summary[0] == "mobile-65: 1 source, 2 layers downstream"
+    assert summary[0] == "mobile-65: 1 culprit, 2 layers downstream"
     assert summary[1] == "  conv0_bn: operation (fails exact-float32, exact-float64, float64, float32)"
     assert re.fullmatch(r"    replay in float64: fails: relative L2: measured .+ \(too far\)", summary[3])
     assert summary[5] == "    it gives: epsilon 1e-05"
@@ -241,7 +241,7 @@ def test_only_a_source_is_printed_and_only_once(failed: Failed) -> None:
 
 
 def test_junit_has_every_failure(failed: Failed) -> None:
-    """With what explains it; those behind the source name it."""
+    """With what explains it; those behind the culprit name it."""
     cases = list(ET.parse(failed[2]).iter("testcase"))
     wrong = {case: failure.get("message", "") for case in cases if (failure := case.find("failure")) is not None}
     assert (len(cases), len(wrong)) == (22, 12)

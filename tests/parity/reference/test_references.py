@@ -11,7 +11,7 @@ import pytest
 from parity.core.layers import Network
 from parity.core.specification import labelled
 from parity.plugin.reference_options import one_running
-from parity.reference.live import LiveSource, checkpoint_of
+from parity.reference.live import LiveReference, checkpoint_of
 from parity.session.options import Options
 from parity.session.session import ParitySession, Selection
 from tests import checkouts
@@ -126,12 +126,12 @@ def test_only_the_networks_of_an_altered_reference_fail(altered: str) -> None:
     options = Options(tuple(networks), None, (), ("official", altered), 0, 1)
     gates = ("structure", "exact-float32")
     selection: Selection = {(gate, network): frozenset(LAYERS) for network in networks for gate in gates}
-    session = ParitySession(options, selection, LiveSource(options))
+    session = ParitySession(options, selection, LiveReference(options))
     results = [session.result(gate, network, layer) for (gate, network) in selection for layer in LAYERS]
     session.close()
     failed = [(result.network, result.gate, result.layer) for result in results if not result]
     assert failed == [("mobile-65-slim", "exact-float32", layer) for layer in LAYERS[1:]]
-    assert [(verdict.network, [source.layer for source in verdict.sources]) for verdict in session.verdicts] == [
+    assert [(verdict.network, [culprit.layer for culprit in verdict.culprits]) for verdict in session.verdicts] == [
         ("mobile-65-slim", [POOL])
     ]
 
@@ -143,7 +143,7 @@ def test_the_screen_and_the_report_tell_them_apart(altered: str, tmp_path: Path)
     code, said = start(tmp_path, *given, "-k", f"test_exact and float32 and ({selection})", f"--report={tmp_path}")
     assert code == int(pytest.ExitCode.TESTS_FAILED), said
     assert f"parity: mobile-65-official, mobile-65-slim: the port against official, {altered}" in said
-    assert "mobile-65-slim: 1 source, 1 layers downstream" in said
+    assert "mobile-65-slim: 1 culprit, 1 layers downstream" in said
     assert re.search(r"^mobile-65-official +exact-float32 +3 +0 ", said, re.M)
     assert re.search(r"^mobile-65-slim +exact-float32 +3 +FAILED 2 ", said, re.M)
     again = re.search(r"a closer look: pytest parity -k 'mobile-65-slim and .*", said)

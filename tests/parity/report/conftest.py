@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserType, sync_playwright
 from parity.core import compare
 from parity.core.layers import Network
 from parity.core.specification import PHOTOGRAPHS
-from parity.diagnosis.verdict import Source, Verdict
+from parity.diagnosis.verdict import Culprit, Verdict
 from parity.report.collect import Collector
 from parity.report.document import Outcome, document
 from parity.report.judgement import Run
@@ -35,14 +35,14 @@ CHAIN = ("conv0", "conv0_bn", "cell_0.relu")
 # As a plugin, it plants symmetric padding in the first depthwise convolution and pool of cell_3, on even maps.
 PLANT = """
 def pytest_collection_finish():
-    from parity.candidate import subject
+    from parity.candidate import model as candidate_model
     from parity.faults.padding import padded_conv, padded_pool, symmetric
-    load = subject.load_tf_variables
+    load = candidate_model.load_tf_variables
     def planted(model, variables):
         load(model, variables)
         padded_conv(symmetric)(model, "cell_3.comb_iter_0.left.separable_5x5_1.depthwise")
         padded_pool(symmetric)(model, "cell_3.comb_iter_0.right.max_pool")
-    subject.load_tf_variables = planted
+    candidate_model.load_tf_variables = planted
 """
 # As a plugin, it interrupts the run, as Ctrl-C does, once the float64 gate is to be computed.
 INTERRUPT = """
@@ -195,7 +195,7 @@ def outcome(run: Run) -> Outcome:
         actual[0, 2, 3, 1] += error
         results[name] = compare.float64(str(NETWORK), name, actual, truth)
         collector(results[name], actual, truth)
-    verdict = Verdict(str(NETWORK), (Source("conv0_bn", ("float64",), "operation"),), {"cell_0.relu": ("conv0_bn",)})
+    verdict = Verdict(str(NETWORK), (Culprit("conv0_bn", ("float64",), "operation"),), {"cell_0.relu": ("conv0_bn",)})
     nodes = {name: f"parity/test_float64.py::test_float64[{NETWORK}-{name}]" for name in CHAIN}
 
     def explain(layer: str) -> tuple[str, str]:

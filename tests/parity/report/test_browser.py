@@ -160,7 +160,7 @@ def test_the_gate_of_the_drawing_can_be_chosen(visit: Visit, failing: Path) -> N
         page.locator("#draw-gate").select_option(gate)
         shades[gate] = page.locator("[data-block=cell_3] rect").get_attribute("class")
     assert shades == {"structure": "shade band0", "float64": "shade band6"}
-    expect(page.locator("[data-block=cell_3]")).to_have_attribute("aria-label", re.compile("2 sources"))
+    expect(page.locator("[data-block=cell_3]")).to_have_attribute("aria-label", re.compile("2 culprits"))
     expect(page.locator("[data-block=cell_3] .flag")).to_have_count(1)
     expect(page.locator("[data-block=cell_2] .flag")).to_have_count(0)
 
@@ -170,7 +170,7 @@ def test_the_table_is_searched_filtered_and_sorted(visit: Visit, failing: Path) 
     count = page.locator("#layers .count")
     failed = document(failing)["judgement"]["failed"]
     expect(count).to_have_text(f"{failed:,} of {document(failing)['judgement']['judged']:,} results")
-    page.locator("#filter-status").select_option("source")
+    page.locator("#filter-status").select_option("culprit")
     page.locator("#filter-gate").select_option("float64")
     expect(count).to_contain_text("2 of ")
     page.locator("#filter-status").select_option("")
@@ -236,9 +236,9 @@ def test_a_tile_shows_its_gate(visit: Visit, failing: Path) -> None:
 
 
 def test_a_source_has_a_page_of_its_own(visit: Visit, failing: Path) -> None:
-    """Linked to directly: why it is a source, the replays, pictures, plots and the worst elements."""
+    """Linked to directly: why it is a culprit, the replays, pictures, plots and the worst elements."""
     page = visit.open(failing, address(SOURCE, "float64"))
-    expect(page.locator(".story")).to_contain_text("Source: operation")
+    expect(page.locator(".story")).to_contain_text("Culprit: operation")
     expect(page.locator(".story")).to_contain_text("it gives: padding of 2 before instead of 1")
     expect(page.locator(".story")).to_contain_text("Replay in float64 fails: relative L2")
     expect(page.locator(".maps img")).to_have_count(3)
@@ -249,7 +249,7 @@ def test_a_source_has_a_page_of_its_own(visit: Visit, failing: Path) -> None:
 
 
 def test_layers_are_linked(visit: Visit, failing: Path) -> None:
-    """To what they take and feed, and to the source that they are behind."""
+    """To what they take and feed, and to the culprit that they are behind."""
     page = visit.open(failing, address(BEHIND, "float64"))
     expect(page.locator(".story")).to_contain_text(f"It fails behind {SOURCE}")
     page.locator(".chip", has_text=SOURCE).click()

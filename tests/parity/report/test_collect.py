@@ -59,7 +59,7 @@ def test_sources_have_pictures_however_small(collector: Collector, judge: Judge)
 
 
 def test_no_more_sources_than_that(collector: Collector, judge: Judge) -> None:
-    """Layers that the official network lacks have no feeders: each looks like a source."""
+    """Layers that the official network lacks have no feeders: each looks like a culprit."""
     for number in range(2 * SOURCES):
         judge(f"unknown_{number}", 2 + number)
     assert len(pictured(collector)) == SOURCES + PICTURED

@@ -52,7 +52,7 @@ def test_a_test_is_named_as_pytest_names_it(data: Document) -> None:
 
 def test_the_verdict_names_layers_by_number(data: Document) -> None:
     verdict, names = data["networks"][0]["verdict"], data["networks"][0]["names"]
-    assert names[verdict["sources"][0]["name"]] == "conv0_bn"
+    assert names[verdict["culprits"][0]["name"]] == "conv0_bn"
     assert {names[int(name)]: [names[row] for row in behind] for name, behind in verdict["downstream"].items()} == {
         "cell_0.relu": ["conv0_bn"]
     }

@@ -50,16 +50,16 @@ def test_a_passing_run(passing: Path) -> None:
 
 
 def test_a_failing_run(failing: Path) -> None:
-    """The planted sources are there with pictures by every gate that they fail, and what is behind them."""
+    """The planted culprits are there with pictures by every gate that they fail, and what is behind them."""
     data = read(failing)
     assert data["judgement"]["kind"] == "no parity"
     network = data["networks"][0]
-    sources = {network["names"][source["name"]]: source for source in network["verdict"]["sources"]}
+    culprits = {network["names"][culprit["name"]]: culprit for culprit in network["verdict"]["culprits"]}
     planted = "cell_3.comb_iter_0.left.separable_5x5_1.depthwise"
-    assert set(sources) == {planted, "cell_3.comb_iter_0.right.max_pool"}
-    assert sources[planted]["hints"] == ["it gives: padding of 2 before instead of 1"]
+    assert set(culprits) == {planted, "cell_3.comb_iter_0.right.max_pool"}
+    assert culprits[planted]["hints"] == ["it gives: padding of 2 before instead of 1"]
     for gate in ("exact-float32", "float64", "float32"):
-        row = str(gates(data)[gate]["name"].index(sources[planted]["name"]))
+        row = str(gates(data)[gate]["name"].index(culprits[planted]["name"]))
         assert set(gates(data)[gate]["observed"]["closeups"][row]["maps"]) == {"port", "expected", "difference"}
     assert reasons(gates(data)["float64"]) == {"downstream", "repeated"}
 
@@ -78,9 +78,9 @@ def test_a_run_of_training(training: Path) -> None:
     assert {name for name, gate in gates(data).items() if "0" in gate["passed"]} >= {"exact-gradient", "gradient"}
     assert "0" not in gates(data)["training"]["passed"]
     network = data["networks"][0]
-    sources = {network["names"][source["name"]]: source["kind"] for source in network["verdict"]["sources"]}
-    assert sources[LOST] == "backward"
-    assert len(sources) == 11
+    culprits = {network["names"][culprit["name"]]: culprit["kind"] for culprit in network["verdict"]["culprits"]}
+    assert culprits[LOST] == "backward"
+    assert len(culprits) == 11
     assert len(network["verdict"]["downstream"]) > 100
     row = str(gates(data)["gradient"]["name"].index(network["names"].index(LOST)))
     assert gates(data)["gradient"]["explained"][row] == ["repeated", "as it failed exact-gradient"]

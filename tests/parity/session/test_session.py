@@ -10,10 +10,10 @@ from parity.candidate.interface import CandidateRun
 from parity.core.layers import Network
 from parity.core.policy import GATES
 from parity.core.specification import PHOTOGRAPHS
-from parity.faults.bench import RememberedSource
+from parity.faults.bench import RememberedReference
 from parity.gates.context import Sides
 from parity.reference.interface import ReferenceRun
-from parity.reference.live import LiveSource
+from parity.reference.live import LiveReference
 from parity.session.options import Options
 from parity.session.session import ParitySession, Selection
 from tf_reference.graph import ReferenceGraph
@@ -57,9 +57,9 @@ STEM = ("conv0", "conv0_bn", "cell_stem_0.relu", "cell_stem_0.1x1")
 
 
 @pytest.fixture(scope="module")
-def remembered() -> Iterator[RememberedSource]:
+def remembered() -> Iterator[RememberedReference]:
     """Give the small network's official values, which are computed once for all sessions."""
-    made = RememberedSource(options_of((SMALL,), IMAGES[:1]))
+    made = RememberedReference(options_of((SMALL,), IMAGES[:1]))
     yield made
     made.release()
 
@@ -69,11 +69,11 @@ def options_of(networks: tuple[Network, ...], images: tuple[Path, ...]) -> Optio
 
 
 def session_of(
-    selection: Selection, source: RememberedSource | None = None, images: tuple[Path, ...] = IMAGES[:1]
+    selection: Selection, reference: RememberedReference | None = None, images: tuple[Path, ...] = IMAGES[:1]
 ) -> ParitySession:
-    """A session on the official network as it runs, or as the `source` remembers it."""
+    """A session on the official network as it runs, or as the `reference` remembers it."""
     options = options_of(tuple(dict.fromkeys(network for _, network in selection)), images)
-    return ParitySession(options, selection, source or LiveSource(options))
+    return ParitySession(options, selection, reference or LiveReference(options))
 
 
 def test_all_gates_of_a_network_share_what_was_built(made: Made) -> None:
@@ -113,7 +113,7 @@ def test_gates_that_share_a_pair_are_each_given_their_own_layers(made: Made) -> 
 
 
 @pytest.mark.parametrize("gate", LAYER_GATES)
-def test_a_layer_that_the_official_network_lacks_fails_alone(gate: str, remembered: RememberedSource) -> None:
+def test_a_layer_that_the_official_network_lacks_fails_alone(gate: str, remembered: RememberedReference) -> None:
     """Where nothing else is selected, so that the official network has nothing to compute."""
     result = session_of({(gate, SMALL): frozenset({"cell_0.renamed"})}, remembered).result(
         gate, SMALL, "cell_0.renamed"
@@ -143,7 +143,7 @@ def test_of_several_images_the_worst_result_counts() -> None:
             assert both == reverse == max(one, other, key=lambda result: result.margin)
 
 
-def judged(remembered: RememberedSource, gates: Iterable[str], names: Iterable[str] = STEM) -> ParitySession:
+def judged(remembered: RememberedReference, gates: Iterable[str], names: Iterable[str] = STEM) -> ParitySession:
     """A session that was asked for all of them."""
     session = session_of({(gate, SMALL): frozenset(names) for gate in gates}, remembered)
     for gate in gates:
@@ -151,15 +151,15 @@ def judged(remembered: RememberedSource, gates: Iterable[str], names: Iterable[s
     return session
 
 
-def test_a_sound_network_gets_no_verdict(remembered: RememberedSource) -> None:
+def test_a_sound_network_gets_no_verdict(remembered: RememberedReference) -> None:
     session = judged(remembered, LAYER_GATES)
     session.close()
     assert session.verdicts == []
 
 
 @pytest.mark.usefixtures("other_epsilon")
-def test_a_failure_is_explained_by_what_lies_before_it(remembered: RememberedSource) -> None:
-    """The source is not; behind it is what it feeds, and by a weaker gate it is a repetition."""
+def test_a_failure_is_explained_by_what_lies_before_it(remembered: RememberedReference) -> None:
+    """The culprit is not; behind it is what it feeds, and by a weaker gate it is a repetition."""
     session = judged(remembered, LAYER_GATES)
     rows = {layer: [session.explained(gate, SMALL, layer) for gate in LAYER_GATES[1:]] for layer in STEM[1:]}
     repeated = ("repeated", "as it failed exact-float32")
@@ -168,7 +168,7 @@ def test_a_failure_is_explained_by_what_lies_before_it(remembered: RememberedSou
 
 
 @pytest.mark.usefixtures("other_epsilon")
-def test_what_is_not_about_a_layer_is_not_explained(remembered: RememberedSource) -> None:
+def test_what_is_not_about_a_layer_is_not_explained(remembered: RememberedReference) -> None:
     """An image in the preprocess gate; a block in the structure gate fails by itself."""
     session = judged(remembered, ["float64"])
     assert session.explained("preprocess", SMALL, "chelsea.jpg") == ("", "")
@@ -178,17 +178,22 @@ def test_what_is_not_about_a_layer_is_not_explained(remembered: RememberedSource
 
 @pytest.mark.usefixtures("other_epsilon")
 @pytest.mark.parametrize("gate", ["float64", "exact-float64", "exact-float32", "float32"])
-def test_each_gate_that_compares_values_gives_a_verdict(gate: str, remembered: RememberedSource) -> None:
+def test_each_gate_that_compares_values_gives_a_verdict(gate: str, remembered: RememberedReference) -> None:
     """By the layers that it judged; replayed in float32 too where real weights are at hand."""
     session = judged(remembered, [gate])
     session.close()
     (verdict,) = session.verdicts
-    (source,) = verdict.sources
-    assert (verdict.network, source.layer, source.kind, source.gates) == ("mobile-64", "conv0_bn", "operation", (gate,))
+    (culprit,) = verdict.culprits
+    assert (verdict.network, culprit.layer, culprit.kind, culprit.gates) == (
+        "mobile-64",
+        "conv0_bn",
+        "operation",
+        (gate,),
+    )
     assert verdict.downstream == dict.fromkeys(STEM[2:], ("conv0_bn",))
     exact = gate.startswith("exact")
-    assert [replay.gate for replay in source.replays] == ([gate] if exact else ["float64", "float32"])
-    assert any("epsilon 1e-05" in hint for hint in source.hints)
+    assert [replay.gate for replay in culprit.replays] == ([gate] if exact else ["float64", "float32"])
+    assert any("epsilon 1e-05" in hint for hint in culprit.hints)
 
 
 @pytest.mark.usefixtures("other_epsilon")
@@ -205,8 +210,8 @@ def test_each_network_that_fails_gets_its_verdict() -> None:
 
 
 @pytest.mark.usefixtures("other_epsilon")
-def test_where_the_source_was_not_selected_the_verdict_says_so(remembered: RememberedSource) -> None:
+def test_where_the_source_was_not_selected_the_verdict_says_so(remembered: RememberedReference) -> None:
     session = judged(remembered, ["float64"], STEM[2:])
     session.close()
-    (source,) = session.verdicts[0].sources
-    assert (source.layer, source.kind, source.unjudged) == ("cell_stem_0.relu", "unjudged", ("conv0_bn",))
+    (culprit,) = session.verdicts[0].culprits
+    assert (culprit.layer, culprit.kind, culprit.unjudged) == ("cell_stem_0.relu", "unjudged", ("conv0_bn",))

@@ -83,7 +83,7 @@ def test_a_gradient_that_is_off_by_one_unit_is_found_where_it_is(judge: Judge, g
     """The float64 gate would let it pass."""
     results = judge(scaled(1 + 2**-52))
     found = localized(EXACT, graph.network.layers, {EXACT: results})
-    assert found.sources == ("cell_3.comb_iter_2.left.separable_5x5_1.pointwise",)
+    assert found.culprits == ("cell_3.comb_iter_2.left.separable_5x5_1.pointwise",)
 
 
 def test_a_relu_that_lets_the_gradient_pass_at_zero_is_found(judge: Judge) -> None:

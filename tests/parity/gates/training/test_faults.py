@@ -35,7 +35,7 @@ def test_a_fault_is_caught_and_put_at_the_right_place(fault: TrainingFault, benc
     assert bench.verdict(results) == (fault.gate, fault.at)
     found = verdict(NETWORK, bench.parts.layers, results)
     assert found
-    assert {source.kind for source in found.sources} == {KIND[fault.gate]}
+    assert {culprit.kind for culprit in found.culprits} == {KIND[fault.gate]}
 
 
 def test_every_kind_of_fault_is_tried() -> None:

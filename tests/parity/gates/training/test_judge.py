@@ -59,7 +59,7 @@ def test_another_constant_of_the_optimiser_is_found(constant: dict[str, Any], ki
     assert bench.verdict(results) == (STEP, (kind,))
     found = verdict(NETWORK, bench.graph.network.layers, results)
     assert found
-    (source,) = found.sources
-    assert (source.layer.rpartition("/")[2], source.kind) == (kind, "update")
-    assert source.hints[-1].endswith(f"more: {kind}")
+    (culprit,) = found.culprits
+    assert (culprit.layer.rpartition("/")[2], culprit.kind) == (kind, "update")
+    assert culprit.hints[-1].endswith(f"more: {kind}")
     assert set(found.downstream) >= {"conv0/weights", "conv0/weights/average"}

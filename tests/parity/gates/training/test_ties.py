@@ -14,7 +14,7 @@ from parity.faults.training.variations import last_of_ties
 from parity.gates.training.ties import TieFinder, Ties, compared, find_ties
 from parity.reference.batch import make_batch
 from pnasnet_torch.operations import SameMaxPool2d
-from tf_reference.training_run import TrainingReference
+from tf_reference.training_run import TrainingRun
 
 
 def test_elements_that_are_equally_large_in_a_window_are_one_tie() -> None:
@@ -60,7 +60,7 @@ def test_values_that_differ_are_no_tie() -> None:
 def results_on(bench: TrainingBench, images_nhwc: np.ndarray) -> tuple[Results, Results]:
     """The gradients of a port that takes the last of ties; with ties compared in sum, and as if there were none."""
     batch = make_batch(bench.graph, images_nhwc, 0)
-    with TrainingReference(bench.graph, 1) as reference:
+    with TrainingRun(bench.graph, 1) as reference:
         reference.assign(bench.variables)
         values, (losses, gradients) = reference.forward(batch), reference.backward(batch)
 

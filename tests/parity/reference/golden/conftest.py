@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from parity.core.result import LayerResult
 from parity.reference.golden import digests
-from parity.reference.golden.source import GoldenSource
+from parity.reference.golden.stored import GoldenReference
 from parity.session.options import Options
 from parity.session.session import ParitySession
 
@@ -14,6 +14,6 @@ SMALL = digests.NETWORKS[-1]
 def judged(layers: Iterable[str], gate: str = "exact-float32") -> dict[str, LayerResult]:
     """The results of these layers."""
     session = ParitySession(
-        Options((SMALL,), None, (), ("golden",), 0, 1), {(gate, SMALL): frozenset(layers)}, GoldenSource()
+        Options((SMALL,), None, (), ("golden",), 0, 1), {(gate, SMALL): frozenset(layers)}, GoldenReference()
     )
     return {layer: session.result(gate, SMALL, layer) for layer in layers}

@@ -9,8 +9,8 @@ import pytest
 from parity.core import integers
 from parity.core.layers import Network, port_layers
 from parity.reference.golden import digests
-from parity.reference.golden.source import GoldenSource
-from parity.reference.live import LiveSource
+from parity.reference.golden.stored import GoldenReference
+from parity.reference.live import LiveReference
 from parity.session.options import Options
 from parity.session.session import ParitySession
 from pnasnet_torch import PNASNet
@@ -54,7 +54,7 @@ def test_another_bit_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         load_tf_variables(model, variables)
         model.get_parameter("conv0_bn.bias").data[0] += 1
 
-    monkeypatch.setattr("parity.candidate.subject.load_tf_variables", load)
+    monkeypatch.setattr("parity.candidate.model.load_tf_variables", load)
     results = judged(STEM)
     assert [layer for layer in STEM if not results[layer]] == ["conv0_bn", "cell_stem_0.relu", "cell_stem_0.1x1"]
     assert "expected" in str(results["conv0_bn"])
@@ -73,7 +73,7 @@ def test_a_layer_that_the_port_lacks_fails(tmp_path: Path, monkeypatch: pytest.M
         content["layers"]["cell_0.more"] = content["layers"]["conv0"]
 
     planted(tmp_path, monkeypatch, change)
-    assert "cell_0.more" in GoldenSource().layers(SMALL)
+    assert "cell_0.more" in GoldenReference().layers(SMALL)
     assert "the port does not report this layer" in str(judged(["cell_0.more"])["cell_0.more"])
 
 
@@ -84,7 +84,7 @@ def test_a_layer_that_the_official_network_lacks_fails(tmp_path: Path, monkeypat
 
 def test_another_shape_fails_the_structure_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planted(tmp_path, monkeypatch, lambda content: content["variables"].update({"conv0/weights": [3, 3, 3, 33]}))
-    session = ParitySession(options(), {("structure", SMALL): frozenset({"conv0"})}, GoldenSource())
+    session = ParitySession(options(), {("structure", SMALL): frozenset({"conv0"})}, GoldenReference())
     assert "variable conv0/weights: port (3, 3, 3, 32), official (3, 3, 3, 33)" in str(
         session.result("structure", SMALL, "conv0")
     )
@@ -107,7 +107,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(digests, "FOLDER", tmp_path)
     digests.path_of(SMALL).write_text(content)
     with pytest.raises(InputError, match="holds no golden digests"):
-        GoldenSource().layers(SMALL)
+        GoldenReference().layers(SMALL)
 
 
 def test_a_file_is_written_as_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,5 +137,5 @@ def test_they_are_those_of_the_official_network(network: Network) -> None:
     from parity.reference.golden.__main__ import make
 
     chosen = Options((network,), None, (), ("official",), digests.SEED, 2)
-    made = make(LiveSource(chosen), chosen, network)
+    made = make(LiveReference(chosen), chosen, network)
     assert digests.differences(digests.read(network), made) == []

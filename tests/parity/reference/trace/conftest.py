@@ -9,7 +9,7 @@ from parity.core.layers import Network
 from parity.core.policy import GATES
 from parity.core.specification import PHOTOGRAPHS
 from parity.reference.opening import stored
-from parity.session.opening import open_source
+from parity.session.opening import open_reference
 from parity.session.options import Options
 from parity.session.session import ParitySession, Selection
 
@@ -30,7 +30,7 @@ def options(record: Path | None = None, reference: Path | None = None, seed: int
 
 def judged(chosen: Options, selection: Selection = SELECTION) -> ParitySession:
     """A session that has judged all that is selected, and ended."""
-    session = ParitySession(chosen, selection, open_source(chosen, selection))
+    session = ParitySession(chosen, selection, open_reference(chosen, selection))
     for (gate, network), names in selection.items():
         for name in sorted(names):
             session.result(gate, network, name)

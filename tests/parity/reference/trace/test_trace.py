@@ -39,17 +39,17 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> None:
         load_tf_variables(model, variables)
         model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
 
-    monkeypatch.setattr("parity.candidate.subject.load_tf_variables", load)
+    monkeypatch.setattr("parity.candidate.model.load_tf_variables", load)
 
 
 def test_a_fault_is_found_and_replayed_without_tensorflow(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
     session = judged(options(reference=recorded[1]))
     (verdict,) = session.verdicts
-    (source,) = verdict.sources
-    assert (source.layer, source.kind) == ("conv0_bn", "operation")
-    assert [replay.gate for replay in source.replays] == ["float64"]
-    assert any("eps" in hint for hint in source.hints)
+    (culprit,) = verdict.culprits
+    assert (culprit.layer, culprit.kind) == ("conv0_bn", "operation")
+    assert [replay.gate for replay in culprit.replays] == ["float64"]
+    assert any("eps" in hint for hint in culprit.hints)
     assert set(verdict.downstream) == {"cell_stem_0.relu", "cell_stem_0.1x1"}
 
 
@@ -61,8 +61,8 @@ def test_a_layer_whose_inputs_are_not_held_is_named_all_the_same(
     judged(options(record=tmp_path / "one.h5"), chosen)
     plant(monkeypatch)
     session = judged(options(reference=tmp_path / "one.h5"), chosen)
-    (source,) = session.verdicts[0].sources
-    assert (source.layer, source.kind, source.unjudged) == ("conv0_bn", "not replayed", ("conv0",))
+    (culprit,) = session.verdicts[0].culprits
+    assert (culprit.layer, culprit.kind, culprit.unjudged) == ("conv0_bn", "not replayed", ("conv0",))
 
 
 def test_no_more_than_one_layer_is_read_at_a_time(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,10 +96,10 @@ def test_a_layer_that_was_altered_ends_the_run_and_is_named(recorded: Recorded, 
 
 
 def test_a_run_that_ends_early_leaves_no_trace(tmp_path: Path) -> None:
-    from parity.session.opening import open_source
+    from parity.session.opening import open_reference
 
     chosen = options(record=tmp_path / "early.h5")
-    session = ParitySession(chosen, SELECTION, open_source(chosen, SELECTION))
+    session = ParitySession(chosen, SELECTION, open_reference(chosen, SELECTION))
     session.result("exact-float32", NETWORK, "conv0")
     session.close()
     assert list(tmp_path.iterdir()) == []
@@ -108,7 +108,7 @@ def test_a_run_that_ends_early_leaves_no_trace(tmp_path: Path) -> None:
 
 
 def test_an_error_in_the_verdict_still_ends_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from parity.session.opening import open_source
+    from parity.session.opening import open_reference
 
     def fail(*_arguments: object) -> None:
         raise RuntimeError("planted in the verdict")
@@ -116,7 +116,7 @@ def test_an_error_in_the_verdict_still_ends_the_recording(tmp_path: Path, monkey
     plant(monkeypatch)
     monkeypatch.setattr("parity.session.session.diagnose", fail)
     chosen, selection = options(record=tmp_path / "some.h5"), {("exact-float32", NETWORK): frozenset({"conv0_bn"})}
-    session = ParitySession(chosen, selection, open_source(chosen, selection))
+    session = ParitySession(chosen, selection, open_reference(chosen, selection))
     assert not session.result("exact-float32", NETWORK, "conv0_bn")
     with pytest.raises(RuntimeError, match="planted"):
         session.close()
@@ -131,7 +131,7 @@ def test_a_fault_in_float32_alone_is_told_as_such(recorded: Recorded, monkeypatc
         if model.get_parameter("conv0_bn.bias").dtype.itemsize == 4:
             model.get_submodule("conv0_bn").eps = 1e-5  # type: ignore[assignment]
 
-    monkeypatch.setattr("parity.candidate.subject.load_tf_variables", load)
+    monkeypatch.setattr("parity.candidate.model.load_tf_variables", load)
     chosen = {("float32", NETWORK): frozenset(STEM), ("float64", NETWORK): frozenset(STEM)}
-    (source,) = judged(options(reference=recorded[1]), chosen).verdicts[0].sources
-    assert (source.layer, source.kind) == ("conv0_bn", "float32 alone")
+    (culprit,) = judged(options(reference=recorded[1]), chosen).verdicts[0].culprits
+    assert (culprit.layer, culprit.kind) == ("conv0_bn", "float32 alone")

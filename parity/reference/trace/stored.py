@@ -43,12 +43,12 @@ class Values(MutableMapping[str, np.ndarray]):
         return len(self._names)
 
 
-class TraceSource:
+class TraceReference:
     """What `reader` holds. Raises InputError where an array was altered."""
 
     gates = (*(gate for gate in GATES if gate != "imagenet"), *TRAINING_GATES)
     knows: Knowledge = "values"
-    sources: Mapping[str, Source] = {}
+    official_sources: Mapping[str, Source] = {}
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

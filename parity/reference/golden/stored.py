@@ -17,7 +17,7 @@ from tf_reference.layers import Layer
 from tf_reference.official import Source
 
 
-class GoldenSource:
+class GoldenReference:
     """What the files hold. Weights and images are made anew, and checked to be those that the digests were made with.
 
     Raises InputError for a file that is damaged.
@@ -25,7 +25,7 @@ class GoldenSource:
 
     gates = (STRUCTURE, "exact-float32", "exact-float64")
     knows: Knowledge = "digests"
-    sources: Mapping[str, Source] = {}
+    official_sources: Mapping[str, Source] = {}
 
     def __init__(self) -> None:
         self.networks = digests.NETWORKS

@@ -14,7 +14,7 @@ from pnasnet_torch.weights import Target, load_tf_variables, variable_targets
 Variables = Mapping[str, np.ndarray]
 
 
-class Subject(Protocol):
+class CandidateModel(Protocol):
     """A model in evaluation mode. `layers` are the modules that give official layers, and no others."""
 
     @property
@@ -24,7 +24,7 @@ class Subject(Protocol):
     def layers(self) -> Mapping[str, nn.Module]: ...
 
     @property
-    def alone(self) -> frozenset[str]:
+    def replayable(self) -> frozenset[str]:
         """Those of the layers whose module takes what feeds the official layer, so that it can be run alone."""
         ...
 
@@ -45,7 +45,7 @@ class Subject(Protocol):
         ...
 
 
-class PortSubject:
+class PortModel:
     """The port itself."""
 
     def __init__(self, model: PNASNet) -> None:
@@ -56,7 +56,7 @@ class PortSubject:
         return layer_modules(self.module)
 
     @property
-    def alone(self) -> frozenset[str]:
+    def replayable(self) -> frozenset[str]:
         return frozenset(self.layers)
 
     def variables(self) -> Mapping[str, Tensor]:
@@ -72,9 +72,9 @@ class PortSubject:
         return output
 
 
-def subject(model: PNASNet | Subject) -> Subject:
+def candidate_model(model: PNASNet | CandidateModel) -> CandidateModel:
     """The model as it is judged."""
-    return PortSubject(model) if isinstance(model, PNASNet) else model
+    return PortModel(model) if isinstance(model, PNASNet) else model
 
 
 def views(state: Mapping[str, Tensor], targets: Mapping[str, Target]) -> dict[str, Tensor]:

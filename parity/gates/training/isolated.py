@@ -25,7 +25,7 @@ from tf_reference.training_run import Batch
 
 
 @dataclass(frozen=True)
-class OfficialAlone:
+class OfficialIsolated:
     """The official network's values, by layer, its gradients, by layer and variable, and how far these are from what it
     makes of the same values in float64, if that is another dtype. Gigabytes, of which judging leaves nothing."""
 
@@ -35,16 +35,16 @@ class OfficialAlone:
     errors: dict[str, np.ndarray]
 
 
-def official_alone(official: OfficialTraining, dtype: str) -> OfficialAlone:
+def official_isolated(official: OfficialTraining, dtype: str) -> OfficialIsolated:
     """What the official network gives in this dtype."""
     values = official.forward(dtype)
     _, gradients = official.backward(dtype)
     errors = official.errors(values, gradients) if dtype == "float32" else {}
-    return OfficialAlone(official.parts.layers, values, gradients, errors)
+    return OfficialIsolated(official.parts.layers, values, gradients, errors)
 
 
-def judge_alone(network: Network, official: OfficialAlone, port: TrainingPort, batch: Batch) -> Results:
-    """The results, as far as the port gives gradients: in the official network's dtype. Raises PortError for whatever
+def judge_isolated(network: Network, official: OfficialIsolated, port: TrainingPort, batch: Batch) -> Results:
+    """The results, as far as the port gives gradients: in the official network's dtype. Raises CandidateError for what
     the port raises."""
     judging = _Judging(network, official, port, batch)
     port.backward(batch, judging.gradient, judging.value)
@@ -55,7 +55,7 @@ class _Judging:
     """What the port's hooks ask while it goes forward and back once: the official value or gradient in the place of the
     port's own. Each gradient is judged as it arrives."""
 
-    def __init__(self, network: Network, official: OfficialAlone, port: TrainingPort, batch: Batch) -> None:
+    def __init__(self, network: Network, official: OfficialIsolated, port: TrainingPort, batch: Batch) -> None:
         self.results: Results = {}
         self._network = str(network)
         self._official = official

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from tf_reference.training import TrainingGraph
-from tf_reference.training_run import Batch, TrainingReference
+from tf_reference.training_run import Batch, TrainingRun
 
 
-class AloneReference(TrainingReference):
+class IsolatedRun(TrainingRun):
     """A session over the official training graph, cut at every layer: what is computed from a layer's value, or from
     the gradient at a layer, is computed from what is given for it."""
 

@@ -12,7 +12,7 @@ from parity.core.training_names import GRADIENT, GRADIENT_FLOAT32, names
 from parity.faults.training.bench import NETWORK, TrainingBench
 from parity.gates.training.localize import localized
 from pnasnet_torch import PNASNet
-from tf_reference.alone import AloneReference
+from tf_reference.isolated import IsolatedRun
 
 pytestmark = pytest.mark.slow
 BRANCH = "cell_3.comb_iter_2.left"
@@ -58,7 +58,7 @@ def test_a_gradient_is_computed_from_what_is_given_around_it(bench: TrainingBenc
     which is the only one that feeds it, twice."""
     relu, norm = f"{BRANCH}.relu_1", f"{BRANCH}.bn_sep_5x5_1"
     given = dict(bench.gradients)
-    with AloneReference(bench.graph, 1) as alone:
+    with IsolatedRun(bench.graph, 1) as alone:
         alone.assign(bench.variables)
         found = alone.gradients(given, bench.batches[0], bench.values, given)
         assert {*found} == {*given}
@@ -80,6 +80,6 @@ def test_a_fault_is_named_though_another_lies_behind_it(bench: TrainingBench) ->
 
     rows = bench.judge(change)[GRADIENT]
     found = localized(GRADIENT, bench.parts.layers, {GRADIENT: rows})
-    assert {*found.sources} == {f"{BRANCH}.bn_sep_5x5_1", f"{BEHIND}.bn_sep_7x7_1"}
+    assert {*found.culprits} == {f"{BRANCH}.bn_sep_5x5_1", f"{BEHIND}.bn_sep_7x7_1"}
     assert len(found.downstream) > 100
     assert "alone, on the official network's own values, it agrees: what arrives differs" in str(rows["conv0_bn"])
