@@ -16,29 +16,40 @@ PROG = "pnasnet-parity report"
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The document at `path`. Raises InputError for a file that is none, or of another version."""
+    """Return the document in the file at `path`.
+
+    Raises InputError for a file that cannot be read, that is no report, or that is a report of another version.
+    """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
-    found = data.get("schema") if isinstance(data, dict) else None
-    if found != SCHEMA:
-        raise InputError(f"{path}: its schema is {found}, and this version renders {SCHEMA}")
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema != SCHEMA:
+        raise InputError(f"{path}: its schema is {schema}, and this version renders {SCHEMA}")
     return data
 
 
 def parser() -> Parser:
-    made = Parser(PROG, __doc__, "The page is one file that needs no network; docs/report.md describes report.json.")
-    made.add_argument("source", type=Path, metavar="DIR|FILE", help=f"the folder of a report, or its {JSON}")
-    made.add_argument(
+    """Return the parser of the command's arguments."""
+    # The module's docstring is what --help says of the command.
+    command = Parser(PROG, __doc__, "The page is one file that needs no network; docs/report.md describes report.json.")
+    command.add_argument("source", type=Path, metavar="DIR|FILE", help=f"the folder of a report, or its {JSON}")
+    command.add_argument(
         "--output", type=Path, metavar="FILE", help=f"the page to write (default: {HTML} beside the source)"
     )
-    return made
+    return command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page of a report, print the page's path, and return the exit code.
+
+    Raises InputError where the source is no report of this version.
+    """
     options = parser().parse_args(arguments)
-    source = options.source / JSON if options.source.is_dir() else options.source
+    source = options.source
+    if source.is_dir():
+        source = source / JSON
     target = options.output or source.with_name(HTML)
     page = render(read(source))
     with replacing(target) as temporary:

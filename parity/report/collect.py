@@ -1,8 +1,7 @@
-"""What a report keeps of the arrays while a run judges them."""
+"""What a report keeps of the arrays that a run judges, while it judges them."""
 
-import heapq
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,14 +11,20 @@ from parity.core.result import LayerResult
 from parity.report.measure import POINTS, Closeup, Histogram, Points, closeup, histogram, points, sampled
 from tf_reference.layers import Layer
 
-# Of each network and gate so many of the worst layers, and so many culprits, are kept with pictures.
+# How many of the worst layers, and how many culprits, of each network and gate are kept with pictures.
 PICTURED = 20
-SOURCES = 40
+CULPRITS = 40
+
+# The names of a network and of a gate.
+NetworkGate = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What is kept of one layer in one gate: of its worst image, if there are several."""
+    """What is kept of one layer in one gate; where the layer is judged on several images, of the worst of them.
+
+    `margin` is the layer result's, and `size` counts the layer's elements.
+    """
 
     margin: float
     size: int
@@ -28,8 +33,17 @@ class Observation:
     closeup: Closeup | None = None
 
 
+def _observation(margin: float, actual: np.ndarray, expected: np.ndarray) -> Observation:
+    """Return what is kept of every layer: a histogram and points of a sample of its elements, and no close-up."""
+    actual_sample = sampled(actual)
+    expected_sample = sampled(expected)
+    differences = histogram(actual_sample, expected_sample)
+    pairs = points(actual_sample, expected_sample, POINTS)
+    return Observation(margin, expected.size, differences, pairs)
+
+
 class Collector:
-    """Observes each judged layer, as ParitySession lets it, by network and gate.
+    """An observer of the layers that a ParitySession judges, which keeps an observation of each by network and gate.
 
     Layers that are identical to the last bit in the exact gates leave nothing to keep. Pictures are kept of the layers
     with the largest margins, and of those that fail while none of their feeders does: the verdict's culprits will be
@@ -37,47 +51,72 @@ class Collector:
     """
 
     def __init__(self) -> None:
-        self.observations: defaultdict[tuple[str, str], dict[str, Observation]] = defaultdict(dict)
-        # The session's own, which it fills.
+        self.observations: defaultdict[NetworkGate, dict[str, Observation]] = defaultdict(dict)
+        # The session's own dictionary, which the session fills with a network's layers before it judges them.
         self.layers: Mapping[Network, Mapping[str, Layer]] = {}
-        self._failed: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-        self._sources: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-        # The layers with pictures, the one to be dropped next first: by margin, the later one of equal ones.
-        self._pictured: defaultdict[tuple[str, str], list[tuple[float, int, str]]] = defaultdict(list)
+        self._failed: defaultdict[NetworkGate, set[str]] = defaultdict(set)
+        self._culprits: defaultdict[NetworkGate, set[str]] = defaultdict(set)
+        # The worst layers so far, at most `PICTURED`, by name; see `_enter_worst` for what is held of each.
+        self._worst: defaultdict[NetworkGate, dict[str, tuple[float, int, str]]] = defaultdict(dict)
 
     def __call__(self, result: LayerResult, actual: np.ndarray, expected: np.ndarray) -> None:
-        key, layer = (result.network, result.gate), result.layer
-        before = self.observations[key].get(layer)
-        is_source = not result and self._is_source(key, layer)
-        if actual.shape != expected.shape or not expected.size or (before and before.margin >= result.margin):
+        """Keep what the report shows of a layer's two arrays (NHWC or NC): the candidate's and the expected values."""
+        key = (result.network, result.gate)
+        layer = result.layer
+        earlier = self.observations[key].get(layer)
+        # Before any return: a layer that fails counts as failed for those that it feeds, though nothing of it be kept.
+        is_culprit = False
+        if not result:
+            is_culprit = self._note_failure(key, layer)
+        if actual.shape != expected.shape or expected.size == 0:
+            return
+        # On an earlier image the layer was as bad or worse.
+        if earlier and earlier.margin >= result.margin:
             return
         if result.gate.startswith("exact") and result:
             return
-        sample, truth = sampled(actual), sampled(expected)
-        seen = Observation(result.margin, expected.size, histogram(sample, truth), points(sample, truth, POINTS))
-        if self._keeps_picture(key, layer, result.margin) or is_source:
-            seen = replace(seen, closeup=closeup(actual, expected))
-        self.observations[key][layer] = seen
+        observation = _observation(result.margin, actual, expected)
+        # A culprit, too, is entered among the worst, and takes a place there.
+        is_among_worst = self._enter_worst(key, layer, result.margin)
+        if is_among_worst or is_culprit:
+            observation = replace(observation, closeup=closeup(actual, expected))
+        self.observations[key][layer] = observation
 
-    def _is_source(self, key: tuple[str, str], layer: str) -> bool:
-        """Whether none of the feeders of a failing layer failed; at most `SOURCES` of them are."""
-        known = next((layers for network, layers in self.layers.items() if str(network) == key[0]), {})
-        feeders = known[layer].inputs if layer in known else ()
-        if self._failed[key].isdisjoint(feeders) and len(self._sources[key]) < SOURCES:
-            self._sources[key].add(layer)
+    def _note_failure(self, key: NetworkGate, layer: str) -> bool:
+        """Note that a layer failed, and return whether it is one of the first `CULPRITS` layers with no failed feeder.
+
+        In a forward, what feeds a layer arrives before it. Gradients arrive the other way round, so that of these the
+        first that fail are taken.
+        """
+        if self._failed[key].isdisjoint(self._feeders(key, layer)) and len(self._culprits[key]) < CULPRITS:
+            self._culprits[key].add(layer)
         self._failed[key].add(layer)
-        return layer in self._sources[key]
+        # Once a culprit it stays one, though its feeders may fail on a later image.
+        return layer in self._culprits[key]
 
-    def _keeps_picture(self, key: tuple[str, str], layer: str, margin: float) -> bool:
-        """Whether the layer is among the worst so far; the one whose place it takes loses its pictures."""
-        rows = self._pictured[key]
-        rows[:] = [row for row in rows if row[2] != layer]
-        heapq.heapify(rows)
-        row = (margin, -len(self.observations[key]), layer)
-        if len(rows) < PICTURED:
-            heapq.heappush(rows, row)
+    def _feeders(self, key: NetworkGate, layer: str) -> Sequence[str]:
+        """Return the names of what feeds a layer; none for a layer that the official network does not have."""
+        network_name, _ = key
+        for network, layers in self.layers.items():
+            if str(network) == network_name and layer in layers:
+                return layers[layer].inputs
+        return ()
+
+    def _enter_worst(self, key: NetworkGate, layer: str, margin: float) -> bool:
+        """Enter a layer among the worst so far, and return whether it stays there.
+
+        The layer whose place it takes loses its close-up, unless that is a culprit.
+        """
+        worst = self._worst[key]
+        # Entries compare by margin; of equal ones that of the later layer is smaller, so that the earlier layer stays.
+        # A layer that was entered for an earlier image has its new entry in the place of the old.
+        worst[layer] = (margin, -len(self.observations[key]), layer)
+        if len(worst) <= PICTURED:
             return True
-        dropped = heapq.heappushpop(rows, row)[2]
-        if dropped != layer and dropped not in self._sources[key]:
+        _, _, dropped = min(worst.values())
+        del worst[dropped]
+        if dropped == layer:
+            return False
+        if dropped not in self._culprits[key]:
             self.observations[key][dropped] = replace(self.observations[key][dropped], closeup=None)
-        return dropped != layer
+        return True

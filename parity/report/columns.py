@@ -1,138 +1,136 @@
-"""A gate's results as columns of plain data, and what was observed of their arrays packed into bytes."""
+"""A gate's results as columns of plain data, as report.json holds them (docs/report.md)."""
 
-import base64
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from parity.core.result import Element, LayerResult
-from parity.report.collect import Observation
-from parity.report.measure import POINTS, Closeup, Map
-from parity.report.pictures import DIFFERENCES, VALUES, png
 
 # Significant digits of every number.
 DIGITS = 6
+# Tells of a failing layer why it needs no look of its own: in a word, and in a sentence (ParitySession.explained).
 Explain = Callable[[str], tuple[str, str]]
 
 
 class Table:
-    """Texts by number, each once: names are long and come again in every gate."""
+    """Texts by number, in the order in which they came, each once: names are long and come again in every gate."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
-        self._numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        self._numbers: dict[str, int] = {}
+        for text in texts:
+            self.number(text)
 
     def number(self, text: str) -> int:
+        """Return the number of a text, which is added if it is new."""
         return self._numbers.setdefault(text, len(self._numbers))
 
     @property
     def texts(self) -> list[str]:
+        """All texts: each at the place that is its number."""
         return list(self._numbers)
 
 
 def number(value: float | None) -> float | str | None:
-    """A number as JSON holds it: those that are not finite as text (`inf`, `-inf`, `nan`)."""
+    """Return a number as JSON holds it: rounded to `DIGITS`; one that is not finite as text (`inf`, `-inf`, `nan`)."""
     if value is None:
         return None
-    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else str(float(value))
+    if not math.isfinite(value):
+        return str(float(value))
+    return float(f"{value:.{DIGITS}g}")
 
 
 def plain(value: Any) -> Any:
-    """The value with what JSON does not hold made plain: tuples, and numbers that are not finite."""
+    """Return a value as JSON holds it: tuples as lists, and numbers that are not finite as text, at any depth.
+
+    Finite numbers keep all their digits.
+    """
     if isinstance(value, float) and not math.isfinite(value):
         return number(value)
     if isinstance(value, Mapping):
         return {key: plain(part) for key, part in value.items()}
-    return [plain(part) for part in value] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    return value
 
 
-def results(rows: Sequence[LayerResult], names: Table, explain: Explain) -> dict[str, Any]:
-    """The columns of `rows`. Those that few rows have are objects by row number."""
+def results(gate_results: Sequence[LayerResult], names: Table, explain: Explain) -> dict[str, Any]:
+    """Return one gate's results as columns, each with an entry for every result; what few results have, by row.
+
+    A row is a result's place in `gate_results`. `names` numbers the layers of all gates of a network.
+    """
     labels = Table()
-    checks = [
-        [[labels.number(check.name), number(check.measured), number(check.allowed)] for check in row.checks]
-        for row in rows
-    ]
-    failed = {place: row for place, row in enumerate(rows) if not row}
-    explained = {place: explain(row.layer) for place, row in failed.items()}
+    checks = [_checks(result, labels) for result in gate_results]
     return {
-        "name": [names.number(row.layer) for row in rows],
-        "passed": "".join("01"[bool(row)] for row in rows),
-        "margin": [number(row.margin) for row in rows],
+        "name": [names.number(result.layer) for result in gate_results],
+        "passed": "".join("1" if result else "0" for result in gate_results),
+        "margin": [number(result.margin) for result in gate_results],
         "labels": labels.texts,
         "checks": checks,
-        "norm": [number(row.norm) for row in rows],
-        "official": [number(row.official) for row in rows],
-        "problem": _sparse(row.problem for row in rows),
-        "notes": _sparse(list(row.notes) for row in rows),
-        "element": _sparse(element(row.element) for row in rows),
-        "unreached": [place for place, row in failed.items() if not row.reached],
-        "explained": {str(place): list(why) for place, why in explained.items() if why[0]},
+        "norm": [number(result.norm) for result in gate_results],
+        "official": [number(result.official) for result in gate_results],
+        **_by_row(gate_results, explain),
     }
 
 
-def _sparse(values: Iterable[Any]) -> dict[str, Any]:
-    return {str(place): value for place, value in enumerate(values) if value}
+def _checks(result: LayerResult, labels: Table) -> list[list[Any]]:
+    """Return the checks of a result, each as [number of its label, measured, allowed]."""
+    return [[labels.number(check.name), number(check.measured), number(check.allowed)] for check in result.checks]
 
 
-def element(worst: Element | None) -> dict[str, Any] | None:
-    """An element as plain data; its two values with all digits, as text."""
-    if worst is None:
-        return None
-    return asdict(worst) | {"index": list(worst.index), "actual": repr(worst.actual), "expected": repr(worst.expected)}
+def _by_row(gate_results: Sequence[LayerResult], explain: Explain) -> dict[str, Any]:
+    """Return what few results have, each kind as an object by row; and the rows of layers that were not reached."""
+    # Rows are text where they are keys, as JSON has no other keys.
+    problems: dict[str, str] = {}
+    notes: dict[str, list[str]] = {}
+    elements: dict[str, dict[str, Any]] = {}
+    unreached: list[int] = []
+    explained: dict[str, list[str]] = {}
+    for row, result in enumerate(gate_results):
+        if result.problem:
+            problems[str(row)] = result.problem
+        if result.notes:
+            notes[str(row)] = list(result.notes)
+        if result.element:
+            elements[str(row)] = element(result.element)
+        if result:
+            continue
+        if not result.reached:
+            unreached.append(row)
+        reason, words = explain(result.layer)
+        # A culprit has no reason: it is what is to be looked at.
+        if reason:
+            explained[str(row)] = [reason, words]
+    by_row = {"problem": problems, "notes": notes, "element": elements}
+    return {**by_row, "unreached": unreached, "explained": explained}
 
 
-def observations(rows: Sequence[LayerResult], seen: Mapping[str, Observation]) -> dict[str, Any]:
-    """The histograms and points of the `rows` that have them, in their order, and the close-ups by row number."""
-    found = [(place, seen[row.layer]) for place, row in enumerate(rows) if row.layer in seen]
-    padded = [np.pad(o.points.levels, ((0, 0), (0, POINTS - o.points.levels.shape[1])), "edge") for _, o in found]
+def element(worst: Element) -> dict[str, Any]:
+    """Return a layer's worst element as plain data."""
     return {
-        "row": [place for place, _ in found],
-        "size": [one.size for _, one in found],
-        "scale": [number(one.histogram.scale) for _, one in found],
-        "counts": packed([one.histogram.counts.astype("<u2") for _, one in found]),
-        "low": [number(one.points.low) for _, one in found],
-        "high": [number(one.points.high) for _, one in found],
-        "points": packed(padded),
-        "closeups": {str(place): closeup(one.closeup) for place, one in found if one.closeup},
+        "index": list(worst.index),
+        # All digits, as text: rounded to `DIGITS`, the two values would often look the same.
+        "actual": repr(worst.actual),
+        "expected": repr(worst.expected),
+        "exceeding": worst.exceeding,
+        "size": worst.size,
     }
 
 
-def packed(arrays: Sequence[np.ndarray]) -> str:
-    """The arrays' bytes one behind the other, as base64."""
-    return base64.b64encode(b"".join(array.tobytes() for array in arrays)).decode("ascii")
+def tests(gate_results: Sequence[LayerResult], nodes: Mapping[str, str]) -> dict[str, Any]:
+    """Return the pytest id of each result's test, of which `nodes` has them by name.
 
-
-def closeup(seen: Closeup) -> dict[str, Any]:
-    """A close-up as plain data; without maps where the layer has none."""
-    kept = seen.points
-    maps = {
-        name: picture(found, colours)
-        for name, found, colours in (
-            ("port", seen.port, VALUES),
-            ("expected", seen.expected, VALUES),
-            ("difference", seen.difference, DIFFERENCES),
-        )
-        if found
-    }
-    return {
-        "worst": [[list(index), repr(actual), repr(expected)] for index, actual, expected in seen.worst],
-        "low": number(kept.low),
-        "high": number(kept.high),
-        "points": packed([kept.levels]),
-        "maps": maps,
-    }
-
-
-def picture(kept: Map, colours: tuple[str, ...]) -> dict[str, Any]:
-    """A map as a PNG, with the values of its lowest and highest level."""
-    height, width = kept.levels.shape
-    return {
-        "width": width,
-        "height": height,
-        "low": number(kept.low),
-        "high": number(kept.high),
-        "png": png(kept.levels, colours),
-    }
+    An id that ends with the name and `]` is the number of what comes before these; any other is there by row, as it is.
+    """
+    # Nearly all ids of a gate differ by the name alone.
+    starts = Table()
+    numbers: list[int] = []
+    others: dict[str, str] = {}
+    for row, result in enumerate(gate_results):
+        node = nodes.get(result.layer, "")
+        end = f"{result.layer}]"
+        if node.endswith(end):
+            numbers.append(starts.number(node.removesuffix(end)))
+        else:
+            numbers.append(-1)
+            others[str(row)] = node
+    return {"test": numbers, "tests": starts.texts, "other_test": others}

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from parity.core import training_names
 from parity.core.layers import WHOLE, Network, block, port_layers
 from parity.core.policy import GATES, TRAINING_GATES
 from parity.core.result import LayerResult
@@ -12,87 +13,110 @@ from parity.report import columns
 from parity.report.collect import Observation
 from parity.report.columns import Explain, Table, number
 from parity.report.judgement import Count, Run, judgement
+from parity.report.observed import observations
 from tf_reference.layers import IMAGES, Layer
 
 # Raised by one where a reader of the previous version would misread something.
-VERSION = 2
+VERSION = 3
 SCHEMA = f"pnasnet-parity-report/{VERSION}"
 # Gates that a run has only if it is asked for them.
 OPTIONAL = ("imagenet",)
+# What stands in a layer's inputs for the image.
+IMAGE = -1
+# A gate, and the network that it judges.
 Key = tuple[str, Network]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that a run leaves: for each network the official layers, results by gate and name, the verdict, times; what
-    was selected and its tests' ids; what was observed by network and gate; and why a layer needs no look of its own."""
+    """All that a run leaves. Names are those of layers, or of what else a gate judges: blocks, images, variables."""
 
     run: Run
     networks: tuple[Network, ...]
+    # The official layers of each network, in their order; of a network whose graph no gate needed there are none.
     layers: Mapping[Network, Mapping[str, Layer]]
+    # By gate and name.
     results: Mapping[Network, Mapping[str, Mapping[str, LayerResult]]]
     verdicts: Iterable[Verdict]
+    # How long each gate took; gates that share their work have that under the first of them.
     seconds: Mapping[tuple[Network, str], float]
+    # What was selected: by name, pytest's id of the test.
     nodes: Mapping[Key, Mapping[str, str]]
+    # The names of the images whose preprocessing is judged.
     images: frozenset[str]
+    # What was observed, by the names of network and gate, and by layer.
     observations: Mapping[tuple[str, str], Mapping[str, Observation]] = field(default_factory=dict)
-    explained: "Mapping[Key, Explain]" = field(default_factory=dict)
-    # Of a candidate: the gates that can judge it, the official layers that it does not show, and that in words.
+    # Why a failing layer needs no look of its own.
+    explained: Mapping[Key, Explain] = field(default_factory=dict)
+    # Of the candidate: the gates that can judge it, the official layers that are unobservable in it, and that in words.
     gates: Sequence[str] = GATES
     unobservable: Mapping[Network, frozenset[str]] = field(default_factory=dict)
     shown: Sequence[str] = ()
 
 
 def document(outcome: Outcome, provenance: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """The whole document; `more` are sections of their own (imagenet, faults), which may have limits of theirs."""
-    limits = [text for part in more.values() if part for text in part.get("limits", [])]
+    """Return the whole document.
+
+    `more` are sections of their own (imagenet, faults), or None; what they have as `limits` limits the run's judgement.
+    """
+    limits: list[str] = []
+    for section in more.values():
+        if section:
+            limits += section.get("limits", [])
     limits += outcome.shown
-    counts = [count for network in outcome.networks for count in _counts(outcome, network)]
+    counts: list[Count] = []
+    networks = []
+    for network in outcome.networks:
+        counts_of_network = _counts(outcome, network)
+        counts += counts_of_network
+        networks.append(_network(outcome, network, counts_of_network))
     return {
         "schema": SCHEMA,
         "run": asdict(outcome.run),
         "judgement": judgement(outcome.run, counts, limits),
         "provenance": dict(provenance),
-        "networks": [_network(outcome, network) for network in outcome.networks],
+        "networks": networks,
         **more,
     }
 
 
 def _counts(outcome: Outcome, network: Network) -> list[Count]:
+    """Return the counts of each gate on a network, in the order of the gates; an optional gate only if it was used."""
     sizes = whole(network, outcome.images, outcome.unobservable.get(network, frozenset()))
     counts = []
     for gate in outcome.gates:
-        selected = outcome.nodes.get((gate, network), {})
-        rows = outcome.results.get(network, {}).get(gate, {})
-        if selected or rows or gate not in OPTIONAL:
-            failed = sum(not row for row in rows.values())
-            size = _in_training(gate, network) if gate in TRAINING_GATES else sizes.get(gate, len(selected))
-            counts.append(Count(str(network), gate, max(size, len(selected)), len(selected), len(rows), failed))
+        selected = len(outcome.nodes.get((gate, network), {}))
+        results = outcome.results.get(network, {}).get(gate, {})
+        if gate in OPTIONAL and not selected and not results:
+            continue
+        size = len(training_names.names(gate, network)) if gate in TRAINING_GATES else sizes.get(gate, selected)
+        # Sizes are counted by the port's layers; a stored reference may have cases of official layers that it lacks.
+        size = max(size, selected)
+        failed = sum(not result for result in results.values())
+        counts.append(Count(str(network), gate, size, selected, len(results), failed))
     return counts
-
-
-def _in_training(gate: str, network: Network) -> int:
-    """How many comparisons a gate of training makes unless a part is selected."""
-    from parity.core.training_names import names
-
-    return len(names(gate, network))
 
 
 def whole(network: Network, images: Iterable[str], unobservable: Collection[str] = ()) -> dict[str, int]:
     """Count the comparisons of each gate in evaluation unless a part is selected: `unobservable` layers have none."""
-    layers = [layer for layer in port_layers(network.variant) if layer not in unobservable]
-    blocks = {*map(block, port_layers(network.variant)), WHOLE}
-    return {gate: len(layers) for gate in GATES if gate not in OPTIONAL} | {
-        "preprocess": len(set(images)),
-        "structure": len({*layers, *blocks}),
-    }
+    own_layers = port_layers(network.variant)
+    layers = [layer for layer in own_layers if layer not in unobservable]
+    blocks = {*map(block, own_layers), WHOLE}
+    sizes = {gate: len(layers) for gate in GATES if gate not in OPTIONAL}
+    sizes["preprocess"] = len(set(images))
+    # A layer outside of any block is a block of its own, and is judged once.
+    sizes["structure"] = len({*layers, *blocks})
+    return sizes
 
 
-def _network(outcome: Outcome, network: Network) -> dict[str, Any]:
+def _network(outcome: Outcome, network: Network, counts: Iterable[Count]) -> dict[str, Any]:
+    """Return all that the document has of a network."""
     layers = outcome.layers.get(network, {})
+    # The official layers have the first numbers; each part below may add names, so that `texts` is taken last.
     names = Table(layers)
-    gates = [_gate(outcome, network, count, names) for count in _counts(outcome, network)]
-    verdict = next((verdict for verdict in outcome.verdicts if verdict.network == str(network)), None)
+    gates = [_gate(outcome, network, count, names) for count in counts]
+    verdicts = {verdict.network: verdict for verdict in outcome.verdicts}
+    verdict = verdicts.get(str(network))
     return {
         "name": str(network),
         "variant": network.variant,
@@ -102,9 +126,7 @@ def _network(outcome: Outcome, network: Network) -> dict[str, Any]:
         "layers": {
             "kind": [layer.kind for layer in layers.values()],
             "shape": [list(layer.shape) for layer in layers.values()],
-            "inputs": [
-                [-1 if name == IMAGES else names.number(name) for name in layer.inputs] for layer in layers.values()
-            ],
+            "inputs": [_inputs(layer, names) for layer in layers.values()],
         },
         "gates": gates,
         "verdict": _verdict(verdict, names) if verdict else None,
@@ -113,48 +135,45 @@ def _network(outcome: Outcome, network: Network) -> dict[str, Any]:
     }
 
 
+def _inputs(layer: Layer, names: Table) -> list[int]:
+    """Return the numbers of what feeds a layer."""
+    return [IMAGE if name == IMAGES else names.number(name) for name in layer.inputs]
+
+
 def _gate(outcome: Outcome, network: Network, count: Count, names: Table) -> dict[str, Any]:
-    found = outcome.results.get(network, {}).get(count.gate, {})
-    rows = sorted(found.values(), key=lambda row: names.number(row.layer))
-    explain = outcome.explained.get((count.gate, network), lambda _layer: ("", ""))
-    seconds = outcome.seconds.get((network, count.gate))
-    head = {"gate": count.gate, "whole": count.whole, "selected": count.selected, "seconds": number(seconds)}
-    nodes = outcome.nodes.get((count.gate, network), {})
-    seen = outcome.observations.get((str(network), count.gate), {})
-    return (
-        head
-        | columns.results(rows, names, explain)
-        | _tests(rows, nodes)
-        | {"observed": columns.observations(rows, seen)}
-    )
-
-
-def _tests(rows: Iterable[LayerResult], nodes: Mapping[str, str]) -> dict[str, Any]:
-    """The pytest id of each row's test: the number of a beginning, to which the name and `]` come; any other, by row,
-    as it is."""
-    starts, numbers, others = Table(), [], {}
-    for place, row in enumerate(rows):
-        node, end = nodes.get(row.layer, ""), f"{row.layer}]"
-        if node.endswith(end):
-            numbers.append(starts.number(node.removesuffix(end)))
-        else:
-            numbers.append(-1)
-            others[str(place)] = node
-    return {"test": numbers, "tests": starts.texts, "other_test": others}
-
-
-def _verdict(verdict: Verdict, names: Table) -> dict[str, Any]:
+    """Return all that the document has of one gate on a network; its results in the order of their names' numbers."""
+    key = (count.gate, network)
+    results = outcome.results.get(network, {}).get(count.gate, {})
+    in_order = sorted(results.values(), key=lambda result: names.number(result.layer))
+    observed = outcome.observations.get((str(network), count.gate), {})
     return {
-        "head": verdict.head,
-        "culprits": [_culprit(culprit, names) for culprit in verdict.culprits],
-        "downstream": {
-            str(names.number(layer)): [names.number(culprit) for culprit in behind]
-            for layer, behind in verdict.downstream.items()
-        },
+        "gate": count.gate,
+        "whole": count.whole,
+        "selected": count.selected,
+        "seconds": number(outcome.seconds.get((network, count.gate))),
+        **columns.results(in_order, names, outcome.explained.get(key, _unexplained)),
+        **columns.tests(in_order, outcome.nodes.get(key, {})),
+        "observed": observations(in_order, observed),
     }
 
 
+def _unexplained(_layer: str) -> tuple[str, str]:
+    """Return what is said of a layer that needs a look of its own: nothing."""
+    return "", ""
+
+
+def _verdict(verdict: Verdict, names: Table) -> dict[str, Any]:
+    """Return the verdict on a network as plain data."""
+    culprits = [_culprit(culprit, names) for culprit in verdict.culprits]
+    downstream = {}
+    for layer, nearest_culprits in verdict.downstream.items():
+        layer_number = names.number(layer)
+        downstream[str(layer_number)] = [names.number(culprit) for culprit in nearest_culprits]
+    return {"head": verdict.head, "culprits": culprits, "downstream": downstream}
+
+
 def _culprit(culprit: Culprit, names: Table) -> dict[str, Any]:
+    """Return a culprit as plain data, with what its kind means and its replays."""
     return {
         "name": names.number(culprit.layer),
         "gates": list(culprit.gates),
@@ -162,13 +181,11 @@ def _culprit(culprit: Culprit, names: Table) -> dict[str, Any]:
         "says": SAYS[culprit.kind],
         "hints": list(culprit.hints),
         "unjudged": list(culprit.unjudged),
-        "replays": [
-            {
-                "gate": replay.gate,
-                "passed": bool(replay),
-                "problem": replay.problem,
-                "checks": [[check.name, number(check.measured), number(check.allowed)] for check in replay.checks],
-            }
-            for replay in culprit.replays
-        ],
+        "replays": [_replay(replay) for replay in culprit.replays],
     }
+
+
+def _replay(replay: LayerResult) -> dict[str, Any]:
+    """Return the result of a replay as plain data."""
+    checks = [[check.name, number(check.measured), number(check.allowed)] for check in replay.checks]
+    return {"gate": replay.gate, "passed": bool(replay), "problem": replay.problem, "checks": checks}

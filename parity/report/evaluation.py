@@ -11,35 +11,42 @@ from pnasnet_torch.decode import ImageError, decode
 if TYPE_CHECKING:
     from parity.imagenet.evaluator import Evaluator
 
-# So many disagreeing images are shown with a thumbnail; all are listed.
+# How many disagreeing images are shown with a thumbnail; all of them are listed.
 THUMBNAILS = 60
 
 
 def evaluation(evaluator: "Evaluator") -> dict[str, Any] | None:
-    """All figures of each network that was evaluated, and thumbnails of images on which the sides disagree, by name.
+    """Return all figures of each network that was evaluated, and, by name, thumbnails of disagreeing images.
 
-    None where no network was.
+    Those are images on which the candidate and TensorFlow disagree. Return None where no network was evaluated.
     """
     networks = plain(evaluator.as_dicts())
     if not networks:
         return None
-    names = [row["name"] for network in networks for row in network.get("disagreements", [])]
-    chosen = list(dict.fromkeys(names))[:THUMBNAILS]
-    pictures = {name: _thumbnail(evaluator, name) for name in chosen}
+    limits = []
+    disagreeing: list[str] = []
+    for network in networks:
+        if network["evaluated"] < FULL_SIZE:
+            evaluated = f"{network['evaluated']:,} of {FULL_SIZE:,} images"
+            limits.append(f"On ImageNet {network['network']} was evaluated on {evaluated}")
+        disagreeing += [image["name"] for image in network.get("disagreements", [])]
     return {
         "header": evaluator.header(),
-        "limits": [
-            f"On ImageNet {row['network']} was evaluated on {row['evaluated']:,} of {FULL_SIZE:,} images"
-            for row in networks
-            if row["evaluated"] < FULL_SIZE
-        ],
+        "limits": limits,
         "networks": networks,
-        "thumbnails": {name: picture for name, picture in pictures.items() if picture},
+        "thumbnails": _thumbnails(evaluator, disagreeing),
     }
 
 
-def _thumbnail(evaluator: "Evaluator", name: str) -> str:
-    try:
-        return thumbnail(decode(evaluator.read(name)))
-    except (ImageError, InputError, OSError):
-        return ""
+def _thumbnails(evaluator: "Evaluator", names: list[str]) -> dict[str, str]:
+    """Return thumbnails (JPEG in base64) of the first `THUMBNAILS` images, by name; none of one that cannot be read."""
+    thumbnails = {}
+    # Several networks may disagree on one image.
+    unique_names = list(dict.fromkeys(names))
+    for name in unique_names[:THUMBNAILS]:
+        try:
+            thumbnails[name] = thumbnail(decode(evaluator.read(name)))
+        except (ImageError, InputError, OSError):
+            # The figures are there, whatever became of the image since: the report is written without its picture.
+            continue
+    return thumbnails

@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from typing import Any
 
 # What a run may come to; the page has a colour and a sign for each.
-PARITY, PARTIAL, UNFINISHED, ERROR, NO_PARITY = "parity", "partial", "unfinished", "error", "no parity"
+PARITY = "parity"
+PARTIAL = "partial"
+UNFINISHED = "unfinished"
+ERROR = "error"
+NO_PARITY = "no parity"
 
 
 @dataclass(frozen=True)
 class Run:
-    """How a run went: its command, how many `tests` of pytest were selected, whether it was `stopped` before its end
-    and why, and pytest's exit code."""
+    """How a run went.
+
+    `command` is what was typed, `arguments` the options that change what is compared, and `selection` pytest's `-k` and
+    `-m`. The run `started` at a time (ISO 8601, UTC) and took so many `seconds`. `exit` is pytest's exit code, `tests`
+    counts the tests of pytest that were selected, and `stopped` tells why the run ended before its end, or is empty.
+    """
 
     command: str
     arguments: str
@@ -25,7 +33,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Count:
-    """Of one gate and network: how many comparisons there are, were selected, were made, and failed."""
+    """The comparisons of one gate on one network.
+
+    `whole` are all that there are, of which so many were `selected`, `judged` (made) and `failed`.
+    """
 
     network: str
     gate: str
@@ -36,34 +47,44 @@ class Count:
 
 
 def judgement(run: Run, counts: Sequence[Count], more: Sequence[str] = ()) -> dict[str, Any]:
-    """The run in a word, in a sentence, and what to know of its limits, to which come `more`."""
-    judged, failed = sum(count.judged for count in counts), sum(count.failed for count in counts)
-    limits = [*_limits(run, counts, judged), *more]
-    if failed:
-        kind, words = NO_PARITY, f"No parity: {failed:,} of {_comparisons(judged)} {'fails' if failed == 1 else 'fail'}"
-    elif not judged:
-        kind, words = UNFINISHED, "No verdict: nothing was compared"
-    elif run.stopped or judged < sum(count.selected for count in counts):
-        kind, words = UNFINISHED, f"No verdict: the run did not finish. Nothing failed in {_comparisons(judged)}"
-    elif run.exit:
-        kind, words = ERROR, f"No verdict: pytest ended with exit code {run.exit}, though no comparison failed"
-    elif limits:
-        kind, words = PARTIAL, f"Parity in what was compared: {_comparisons(judged)}, none fails"
-    else:
-        kind, words = PARITY, f"Parity: {_comparisons(judged)}, none fails"
+    """Return what a run comes to: the kind, a sentence, the counts, and the limits of that, in sentences.
+
+    `more` are further limits.
+    """
+    whole = sum(count.whole for count in counts)
+    selected = sum(count.selected for count in counts)
+    judged = sum(count.judged for count in counts)
+    failed = sum(count.failed for count in counts)
+    limits = [*_limits(run, whole, selected, judged), *more]
+    kind, words = _conclusion(run, limits, selected, judged, failed)
     return {"kind": kind, "words": words, "judged": judged, "failed": failed, "limits": limits}
 
 
-def _limits(run: Run, counts: Sequence[Count], judged: int) -> Iterator[str]:
-    selected, whole = sum(count.selected for count in counts), sum(count.whole for count in counts)
+def _conclusion(run: Run, limits: Sequence[str], selected: int, judged: int, failed: int) -> tuple[str, str]:
+    """Return the kind of what a run comes to, and a sentence; parity only where there is nothing against it."""
+    comparisons = f"{judged:,} {'comparison' if judged == 1 else 'comparisons'}"
+    # First, as a failure stands, even in a run that did not finish.
+    if failed:
+        verb = "fails" if failed == 1 else "fail"
+        return NO_PARITY, f"No parity: {failed:,} of {comparisons} {verb}"
+    if not judged:
+        return UNFINISHED, "No verdict: nothing was compared"
+    if run.stopped or judged < selected:
+        return UNFINISHED, f"No verdict: the run did not finish. Nothing failed in {comparisons}"
+    # What ended badly is no comparison: another test, or pytest itself.
+    if run.exit:
+        return ERROR, f"No verdict: pytest ended with exit code {run.exit}, though no comparison failed"
+    if limits:
+        return PARTIAL, f"Parity in what was compared: {comparisons}, none fails"
+    return PARITY, f"Parity: {comparisons}, none fails"
+
+
+def _limits(run: Run, whole: int, selected: int, judged: int) -> Iterator[str]:
+    """Yield sentences on what of the `whole` the run did not compare."""
     if run.stopped:
         yield f"The run was stopped: {run.stopped}"
     if judged < selected:
         yield f"{selected - judged:,} of {selected:,} selected comparisons were not made"
     if selected < whole:
-        how = f" ({run.selection})" if run.selection else ""
-        yield f"Only a part was selected{how}: {selected:,} of {whole:,} comparisons"
-
-
-def _comparisons(count: int) -> str:
-    return f"{count:,} {'comparison' if count == 1 else 'comparisons'}"
+        selection = f" ({run.selection})" if run.selection else ""
+        yield f"Only a part was selected{selection}: {selected:,} of {whole:,} comparisons"

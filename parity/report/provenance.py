@@ -18,68 +18,95 @@ from tf_reference.checkpoint import fingerprint
 if TYPE_CHECKING:
     from parity.session.session import ParitySession
 
-# The gates that take a checkpoint, and of all gates those that look at the images.
+# The gates on networks with trained weights and photographs. The exact ones make up weights and images of their own.
 TRAINED = {"float64", "float32", *TRAINING_GATES} - {"exact-gradient"}
-CHECKPOINT, IMAGES = TRAINED | {"imagenet"}, TRAINED | {"preprocess"}
+# The gates that take a checkpoint, and those that look at the images; the gate of ImageNet has images of its own.
+CHECKPOINT = TRAINED | {"imagenet"}
+IMAGES = TRAINED | {"preprocess"}
 # As parity.core.pinning and tf_reference pin them.
 SETTINGS = ("oneDNN off in TensorFlow", "TF32 off", "deterministic algorithms")
 
 
 def provenance(options: Options, session: "ParitySession") -> dict[str, Any]:
-    """The provenance as plain data; of a reference that is stored, the weights and images that it was made with."""
-    versions = {code.DISTRIBUTION: version(code.DISTRIBUTION), "python": platform.python_version()}
-    found = run_provenance(options, options.stored)
-    made = found.get("recorded", found)
+    """Return the provenance of a run as plain data.
+
+    Where the reference is stored, seed, weights and images are those that it was made with.
+    """
+    run_facts = run_provenance(options, options.stored)
+    # What official values were made from and by: recorded with a stored reference, and else this very run.
+    reference_facts = run_facts.get("recorded", run_facts)
+    versions = dict(run_facts["versions"])
+    versions[code.DISTRIBUTION] = version(code.DISTRIBUTION)
+    versions["python"] = platform.python_version()
     return {
-        "versions": found["versions"] | versions,
+        "versions": versions,
         "code": {"path": str(code.PACKAGE.parent), "commit": code.commit() or None},
-        "machine": {"cpu": found["cpu"], "system": platform.platform(), "threads": found["threads"]},
+        "machine": {"cpu": run_facts["cpu"], "system": platform.platform(), "threads": run_facts["threads"]},
         "settings": list(SETTINGS),
         "candidate": options.candidate.name if options.candidate else None,
-        "references": list(_references(options, session, made)),
-        "checkpoints": list(_checkpoints(options, session, made)),
-        "images": _images(options, made) if _used_images(session) else [],
-        "seed": made["seed"],
+        "references": list(_references(options, session, reference_facts)),
+        "checkpoints": list(_checkpoints(options, session, reference_facts)),
+        "images": _images(options, reference_facts) if _used_images(session) else [],
+        "seed": reference_facts["seed"],
     }
 
 
-def _references(options: Options, session: "ParitySession", made: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _references(
+    options: Options, session: "ParitySession", reference_facts: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield each reference with the SHA-256 of its official source; a stored one with all that was recorded with it."""
     for label, name in labelled(options.references).items():
-        sha256 = session.official_sources[label].fingerprint if session.official_sources else made["source_sha256"]
-        yield {"label": label, "name": name, "sha256": sha256, "recorded": made if options.stored else None}
+        # Where nothing official runs, what was recorded tells which source did.
+        if session.official_sources:
+            sha256 = session.official_sources[label].fingerprint
+        else:
+            sha256 = reference_facts["source_sha256"]
+        yield {"label": label, "name": name, "sha256": sha256, "recorded": reference_facts if options.stored else None}
 
 
-def _checkpoints(options: Options, session: "ParitySession", made: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The checkpoint of each variant on which a gate took one; the SHA-256 of a synthetic one where it lies here."""
-    ran = [network for network, gates in session.results.items() if gates.keys() & CHECKPOINT]
-    for name in dict.fromkeys(network.variant for network in ran):
-        sha256 = made["checkpoint_sha256"] if options.stored else fingerprint(checkpoint_of(options, name))
-        yield {"variant": name, "name": made["checkpoint"] or f"synthetic, seed {made['seed']}", "sha256": sha256}
+def _checkpoints(
+    options: Options, session: "ParitySession", reference_facts: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield the checkpoint of each variant on which a gate took one, with its SHA-256."""
+    variants = []
+    for network, gates in session.results.items():
+        if gates.keys() & CHECKPOINT and network.variant not in variants:
+            variants.append(network.variant)
+    for variant in variants:
+        # A stored reference's checkpoint need not be on this machine; any other is, a synthetic one in the cache.
+        if options.stored:
+            sha256 = reference_facts["checkpoint_sha256"]
+        else:
+            sha256 = fingerprint(checkpoint_of(options, variant))
+        name = reference_facts["checkpoint"] or f"synthetic, seed {reference_facts['seed']}"
+        yield {"variant": variant, "name": name, "sha256": sha256}
 
 
 def _used_images(session: "ParitySession") -> bool:
-    """Whether a gate ran that looks at the images: not the exact ones, nor that of ImageNet."""
+    """Return whether a gate ran that looks at the images: not the exact ones, nor that of ImageNet."""
     return any(gates.keys() & IMAGES for gates in session.results.values())
 
 
-def _images(options: Options, made: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The images that the networks ran on, each with its networks and a thumbnail, where it is a file."""
+def _images(options: Options, reference_facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the images that the networks ran on, each with its networks and a thumbnail, where it is a file."""
+    images = []
     if options.stored:
-        return [
-            {"name": name, "path": None, "sha256": digest, "networks": [], "thumbnail": None}
-            for name, digest in made["images"].items()
-        ]
-
-    def networks(path: Path) -> list[str]:
-        return [str(network) for network in options.networks if path in options.images_of(network)]
-
-    return [
-        {
+        # Their files were where the reference was made, not here.
+        for name, sha256 in reference_facts["images"].items():
+            images.append({"name": name, "path": None, "sha256": sha256, "networks": [], "thumbnail": None})
+        return images
+    for name, path in options.named_images.items():
+        image = {
             "name": name,
             "path": str(path),
             "sha256": options.image_hashes[path],
-            "networks": networks(path),
+            "networks": _networks(options, path),
             "thumbnail": thumbnail_of(path),
         }
-        for name, path in options.named_images.items()
-    ]
+        images.append(image)
+    return images
+
+
+def _networks(options: Options, image: Path) -> list[str]:
+    """Return the names of the networks that run on the image at a path."""
+    return [str(network) for network in options.networks if image in options.images_of(network)]

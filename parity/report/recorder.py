@@ -1,7 +1,8 @@
-"""A run's recorder: collects while it lasts, and writes the report when it ends, however it ends."""
+"""A run's recorder: it collects while the run lasts, and writes the report when the run ends, however it ends."""
 
 import shlex
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from parity.report.collect import Collector
+from parity.report.columns import Explain
 from parity.report.document import Key, Outcome, document
 from parity.report.evaluation import evaluation
 from parity.report.faults import faults
@@ -26,7 +28,11 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Of one run with `options`. `lines` are what is to be said of the report at the end."""
+    """The recorder of one run with `options`, whose report goes into `folder`.
+
+    `collector` observes the layers that are judged. `lines` tell at the end of the run where its report is, or why
+    there is none.
+    """
 
     def __init__(self, options: "Options", folder: Path) -> None:
         self.collector = Collector()
@@ -36,15 +42,20 @@ class Recorder:
         self._options = options
         self._folder = folder
         self._started = datetime.now(UTC)
+        # Beside the time of day, which may be set while the run lasts.
         self._clock = perf_counter()
 
     def begin(self, session: "ParitySession", evaluator: "Evaluator | None") -> None:
-        """What is to be recorded: the session that is observed, and the evaluation, if there is one."""
-        self._session, self._evaluator = session, evaluator
+        """Take what is to be recorded: the session that is observed, and the evaluation, if there is one."""
+        self._session = session
+        self._evaluator = evaluator
         self.collector.layers = session.layers
 
     def write(self, cases: "list[tuple[Case, str]]", run: pytest.Session, code: int) -> bool:
-        """Writes both files; whether that went well. `cases` are the selected ones, each with its test's id."""
+        """Write report.json and report.html, and return whether that went well.
+
+        `cases` are the selected ones, each with its test's id, and `code` is pytest's exit code.
+        """
         if self._session is None:
             self.lines = ["parity: no report, since nothing was compared"]
             return True
@@ -57,12 +68,16 @@ class Recorder:
         return True
 
     def _run(self, run: pytest.Session, code: int) -> Run:
+        """Return how the run went, until now."""
         config = run.config
-        chosen = {"-k": config.option.keyword, "-m": config.option.markexpr}
+        selection = []
+        for name, expression in (("-k", config.option.keyword), ("-m", config.option.markexpr)):
+            if expression:
+                selection.append(shlex.join([name, expression]))
         return Run(
             command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
             arguments=shlex.join(self._options.arguments),
-            selection=" ".join(shlex.join([name, text]) for name, text in chosen.items() if text),
+            selection=" ".join(selection),
             started=self._started.isoformat(timespec="seconds"),
             seconds=round(perf_counter() - self._clock, 1),
             exit=code,
@@ -71,34 +86,55 @@ class Recorder:
         )
 
     def _document(self, session: "ParitySession", cases: "list[tuple[Case, str]]", run: Run) -> dict[str, Any]:
-        options, results = self._options, session.results
+        """Return the document of the run: its outcome, its provenance, and the sections of evaluation and faults."""
         nodes: defaultdict[Key, dict[str, str]] = defaultdict(dict)
         for case, node in cases:
             nodes[case.gate, case.network][case.name] = node
-        keys = [(gate, network) for network, gates in results.items() for gate in gates]
-        outcome = Outcome(
+        outcome = self._outcome(session, nodes, run)
+        imagenet = evaluation(self._evaluator) if self._evaluator else None
+        # The table of faults tells what the gates of evaluation catch, and nothing of those of training.
+        measured = None if self._options.training else faults()
+        return document(outcome, provenance(self._options, session), imagenet=imagenet, faults=measured)
+
+    def _outcome(self, session: "ParitySession", nodes: Mapping[Key, Mapping[str, str]], run: Run) -> Outcome:
+        """Return all that the run leaves."""
+        options = self._options
+        explained: dict[Key, Explain] = {}
+        for network, gates in session.results.items():
+            for gate in gates:
+                explained[gate, network] = partial(session.explained, gate, network)
+        images: set[str] = set()
+        for network in options.networks:
+            images.update(options.image_names(network))
+        return Outcome(
             run=run,
-            networks=tuple(dict.fromkeys([*options.networks, *results])),
+            networks=tuple(dict.fromkeys([*options.networks, *session.results])),
             layers=session.layers,
-            results=results,
+            results=session.results,
             verdicts=session.verdicts,
             seconds=session.seconds,
             nodes=nodes,
-            images=frozenset(name for network in options.networks for name in options.image_names(network)),
+            images=frozenset(images),
             observations=self.collector.observations,
-            explained={key: partial(session.explained, *key) for key in keys},
+            explained=explained,
             gates=options.candidate.gates if options.candidate else options.gates,
             unobservable=options.unobservable,
-            shown=[line for line, hidden in zip(options.shown, options.unobservable.values(), strict=False) if hidden],
+            shown=_shown_in_part(options),
         )
-        imagenet = evaluation(self._evaluator) if self._evaluator else None
-        # What is measured is what the gates of evaluation catch.
-        measured = None if options.training else faults()
-        return document(outcome, provenance(options, session), imagenet=imagenet, faults=measured)
+
+
+def _shown_in_part(options: "Options") -> list[str]:
+    """Return a sentence on each network of which the candidate does not show all layers."""
+    sentences = []
+    # Not strict, since there are no sentences where the port itself is judged, which shows all.
+    for sentence, hidden in zip(options.shown, options.unobservable.values(), strict=False):
+        if hidden:
+            sentences.append(sentence)
+    return sentences
 
 
 def _stopped(run: pytest.Session, code: int) -> str:
-    """Why the run ended before its end; empty if it did not."""
+    """Return why the run ended before its end; an empty text if it did not."""
     if code == pytest.ExitCode.INTERRUPTED:
         return "it was interrupted"
     if code == pytest.ExitCode.INTERNAL_ERROR:

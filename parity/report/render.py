@@ -1,4 +1,4 @@
-"""The document as one page that needs nothing else: no network, no other file."""
+"""Render the document as one page that needs nothing else: no network, no other file."""
 
 import base64
 import gzip
@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from parity.core.files import replacing
+from parity.report.modules import joined
 
 JSON, HTML = "report.json", "report.html"
 PAGE = Path(__file__).with_name("page")
-SCRIPTS = (
-    *("data", "dom", "status", "banner", "provenance", "network", "layout", "cell", "charts", "plots", "table"),
-    *("values", "layer", "sections", "overview", "main"),
-)
 
 
 def render(document: Mapping[str, Any]) -> str:
-    """The page (HTML). The document and the plotting library lie in it compressed, as base64, which has no character
-    that could end their elements; the page's own script alone may run, by its hash."""
-    script = "\n".join(_read(f"{name}.js") for name in SCRIPTS)
+    """Return the page (HTML), in which the page's own script alone may run, by its hash.
+
+    The document and the plotting library lie in it compressed, as base64, which has no character that could end their
+    elements.
+    """
+    script = _script()
     parts = {
         "title": html.escape(_title(document)),
         "style": _read("style.css"),
@@ -32,13 +32,17 @@ def render(document: Mapping[str, Any]) -> str:
         "data": compressed(json.dumps(document, allow_nan=False, separators=(",", ":"))),
         "vega": _vega(),
     }
-    page = _read("page.html")
-    head, *rest = page.split("{{")
-    return head + "".join(parts[name] + after for name, _, after in (piece.partition("}}") for piece in rest))
+    # In one pass: what is put in for one mark may look like another.
+    beginning, *pieces = _read("page.html").split("{{")
+    page = [beginning]
+    for piece in pieces:
+        name, _, after = piece.partition("}}")
+        page += [parts[name], after]
+    return "".join(page)
 
 
 def write(data: Mapping[str, Any], folder: Path) -> None:
-    """Writes the document and its page, each whole or not at all."""
+    """Write the document and its page, each whole or not at all."""
     with replacing(folder / JSON) as temporary:
         temporary.write_text(json.dumps(data, allow_nan=False, separators=(",", ":")) + "\n", encoding="utf-8")
     with replacing(folder / HTML) as temporary:
@@ -46,16 +50,22 @@ def write(data: Mapping[str, Any], folder: Path) -> None:
 
 
 def compressed(text: str) -> str:
-    """The text as gzip in base64; the same for the same text."""
+    """Return the text as gzip in base64; the same for the same text."""
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode("ascii")
 
 
 @cache
 def _vega() -> str:
-    """The plotting library with all that it needs, compressed."""
+    """Return the plotting library with all that it needs, compressed."""
     import vl_convert
 
     return compressed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+
+
+@cache
+def _script() -> str:
+    """Return the page's scripts as one, which is the same for every document."""
+    return joined(PAGE)
 
 
 @cache

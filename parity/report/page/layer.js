@@ -1,11 +1,31 @@
 // A layer's own page: what every gate says of it, what was seen of its values, and what it is connected with.
 
-function layerPage(report, network, number, gateName) {
-  const name = network.names[number],
-    judged = network.gates.filter((gate) => gate.rowOf.has(number));
-  const failing = judged.find((gate) => !gate.passed(gate.rowOf.get(number)));
-  const seen = judged.filter((gate) => gate.seenOf.has(gate.rowOf.get(number)));
-  const chosen = judged.find((gate) => gate.name === gateName) ?? failing ?? seen.at(-1) ?? judged[0];
+import { h } from "./dom.js";
+import { shareOf } from "./gate.js";
+import { address, block, broken } from "./names.js";
+import { scroller, table } from "./parts.js";
+import { marginText, meter, SIGNS, sign, statusOf, WORDS } from "./status.js";
+import { story } from "./story.js";
+import { short } from "./text.js";
+import { gateView } from "./values.js";
+
+/** @import { Child } from "./dom.js" */
+/** @import { Check, Gate } from "./gate.js" */
+/** @import { Network, Report } from "./model.js" */
+
+/** @typedef {{ gate: Gate, row: number }} Judged the layer's row by a gate */
+
+/**
+ * Build a layer's page, on which a gate is opened.
+ * @param {Report} report
+ * @param {Network} network
+ * @param {number} number
+ * @param {string | undefined} gateName
+ */
+export function layerPage(report, network, number, gateName) {
+  const judged = judgedBy(network, number);
+  const chosen = chosenOf(judged, gateName);
+  const name = network.names[number];
   const isLayer = number < network.count;
   return h(
     "article",
@@ -13,110 +33,102 @@ function layerPage(report, network, number, gateName) {
     h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Report"), " › ", network.name, " › ", block(name)),
     h("h1", { id: "layer-title", tabindex: "-1" }, broken(name)),
     isLayer && h("p", { class: "lead" }, `${network.data.layers.kind[number]}, ${network.shape(number)}`),
-    steps(network, number, chosen?.name),
-    sourceStory(network, number),
-    isLayer && connections(network, number, chosen?.name),
+    steps(network, number, chosen?.gate.name),
+    story(network, number),
+    isLayer && connections(network, number, chosen?.gate.name),
     h("h2", {}, "What the gates say"),
-    judged.length
-      ? gateTable(network, number, judged)
-      : h("p", { class: "empty" }, "No gate judged this layer in this run."),
+    judged.length ? gateTable(judged) : h("p", { class: "empty" }, "No gate judged this layer in this run."),
     chosen &&
       h(
         "div",
         { class: "gate-view" },
-        h(
-          "div",
-          { class: "tabs", role: "tablist", "aria-label": "Gate" },
-          judged.map((gate) =>
-            h(
-              "a",
-              {
-                role: "tab",
-                "aria-selected": gate === chosen ? "true" : "false",
-                href: address(network, number, gate.name),
-              },
-              gate.name,
-            ),
-          ),
-        ),
-        gateView(report, network, number, chosen),
+        tabs(network, number, judged, chosen),
+        gateView(report, chosen.gate, chosen.row),
       ),
   );
 }
 
+/**
+ * @param {Network} network
+ * @param {number} number
+ */
+function judgedBy(network, number) {
+  /** @type {Judged[]} */
+  const judged = [];
+  for (const gate of network.gates) {
+    const row = gate.rowOf.get(number);
+    if (row !== undefined) judged.push({ gate, row });
+  }
+  return judged;
+}
+
+/**
+ * Choose the gate that is asked for, else the first that fails, else the last of which there is something to see.
+ * @param {Judged[]} judged
+ * @param {string | undefined} gateName
+ * @returns {Judged | undefined}
+ */
+function chosenOf(judged, gateName) {
+  const seen = judged.filter(({ gate, row }) => gate.seenOf.has(row));
+  return (
+    judged.find(({ gate }) => gate.name === gateName) ??
+    judged.find(({ gate, row }) => !gate.passed(row)) ??
+    seen[seen.length - 1] ??
+    judged[0]
+  );
+}
+
+/**
+ * @param {Network} network
+ * @param {number} number
+ * @param {Judged[]} judged
+ * @param {Judged} chosen
+ */
+function tabs(network, number, judged, chosen) {
+  const links = judged.map((one) => {
+    const isChosen = one === chosen ? "true" : "false";
+    const href = address(network, number, one.gate.name);
+    return h("a", { role: "tab", "aria-selected": isChosen, href }, one.gate.name);
+  });
+  return h("div", { class: "tabs", role: "tablist", "aria-label": "Gate" }, links);
+}
+
+/**
+ * Build the links to the neighbours in the network's order.
+ * @param {Network} network
+ * @param {number} number
+ * @param {string | undefined} gate
+ */
 function steps(network, number, gate) {
-  const link = (to, text) =>
-    to >= 0 && to < network.names.length
-      ? h("a", { href: address(network, to, gate), title: network.names[to] }, text)
-      : h("span", { class: "faint" }, text);
+  /**
+   * @param {number} to
+   * @param {string} text
+   */
+  const link = (to, text) => {
+    const name = network.names[to];
+    if (name === undefined) return h("span", { class: "faint" }, text);
+    return h("a", { href: address(network, to, gate), title: name }, text);
+  };
   return h("p", { class: "steps" }, link(number - 1, "← previous"), " ", link(number + 1, "next →"));
 }
 
-function sourceStory(network, number) {
-  const culprit = network.culprits.get(number),
-    behind = network.verdict?.downstream[number];
-  if (behind) {
-    return h(
-      "aside",
-      { class: "story" },
-      h(
-        "p",
-        {},
-        h("strong", {}, "↓ Downstream. "),
-        behind.length ? "It fails behind " : "It fails behind others.",
-        behind
-          .slice(0, 4)
-          .map((layer, place) => [place ? ", " : "", h("a", { href: address(network, layer) }, network.names[layer])]),
-        behind.length > 4 ? ` and ${behind.length - 4} more` : "",
-      ),
-    );
-  }
-  if (!culprit) return null;
-  return h(
-    "aside",
-    { class: "story at-fault" },
-    h("p", {}, h("strong", {}, `◆ Culprit: ${culprit.kind}. `), culprit.says, "."),
-    culprit.hints.map((hint) => h("p", { class: "hint" }, hint)),
-    culprit.replays.map((replay) =>
-      h(
-        "p",
-        {},
-        `Replay in ${replay.gate} ${replay.passed ? "passes" : "fails"}: `,
-        replay.problem ||
-          replay.checks
-            .map(
-              ([label, measured, allowed]) =>
-                `${label}: measured ${short(value(measured))}, allowed ${short(value(allowed))}`,
-            )
-            .join("; "),
-      ),
-    ),
-    culprit.unjudged.length > 0 &&
-      h("p", {}, `Not judged in this run, though it feeds it: ${culprit.unjudged.join(", ")}`),
-  );
-}
-
-function connections(network, number, gateName) {
-  const chip = (layer) => {
-    if (layer < 0) return h("span", { class: "chip" }, "images");
-    const gate = network.gate.get(gateName),
-      row = gate?.rowOf.get(layer),
-      status = row === undefined ? "none" : gate.status(row);
-    return h(
-      "a",
-      { class: `chip ${status}`, href: address(network, layer, gateName), title: WORDS[status] },
-      h("span", { class: `sign ${status}`, "aria-hidden": "true" }, SIGNS[status]),
-      " ",
-      broken(network.names[layer]),
-    );
+/**
+ * Build the layers that this one takes and feeds.
+ * @param {Network} network
+ * @param {number} number
+ * @param {string | undefined} gate by which they are marked
+ */
+function connections(network, number, gate) {
+  /**
+   * @param {string} title
+   * @param {number[]} layers
+   * @param {string} none
+   */
+  const row = (title, layers, none) => {
+    const chips = layers.map((layer) => chip(network, layer, gate));
+    const content = chips.length ? chips : none;
+    return h("div", { class: "connection" }, h("h3", {}, title), h("div", { class: "chips" }, content));
   };
-  const row = (title, layers, none) =>
-    h(
-      "div",
-      { class: "connection" },
-      h("h3", {}, title),
-      h("div", { class: "chips" }, layers.length ? layers.map(chip) : none),
-    );
   return h(
     "div",
     { class: "connections" },
@@ -125,49 +137,57 @@ function connections(network, number, gateName) {
   );
 }
 
-function gateTable(network, number, judged) {
-  const lines = judged.flatMap((gate) => {
-    const row = gate.rowOf.get(number),
-      checks = gate.checks(row),
-      problem = gate.data.problem[row];
-    const head = h(
-      "th",
-      { scope: "rowgroup", rowspan: Math.max(1, checks.length + (problem ? 1 : 0)) },
-      gate.name,
-      h("br"),
-      sign(gate.status(row)),
-    );
-    const cells = [
-      ...(problem ? [[h("td", { colspan: 4, class: "problem" }, problem)]] : []),
-      ...checks.map((check) => [
-        h("td", {}, check.name),
-        h("td", { class: "number" }, short(check.measured)),
-        h("td", { class: "number" }, short(check.allowed)),
-        h("td", {}, checkMeter(check)),
-      ]),
-    ];
-    return cells.map((line, place) => h("tr", {}, place === 0 && head, line));
-  });
-  return scroller(
-    "Checks",
-    h(
-      "table",
-      { class: "checks" },
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          ["Gate", "Check", "Measured", "Allowed", "Share"].map((text) => h("th", { scope: "col" }, text)),
-        ),
-      ),
-      h("tbody", {}, lines),
-    ),
+/**
+ * @param {Network} network
+ * @param {number} layer
+ * @param {string | undefined} gateName
+ */
+function chip(network, layer, gateName) {
+  if (layer < 0) return h("span", { class: "chip" }, "images");
+  const gate = gateName === undefined ? undefined : network.gate.get(gateName);
+  const status = statusOf(gate, layer);
+  return h(
+    "a",
+    { class: `chip ${status}`, href: address(network, layer, gateName), title: WORDS[status] },
+    h("span", { class: `sign ${status}`, "aria-hidden": "true" }, SIGNS[status]),
+    " ",
+    broken(network.names[layer]),
   );
 }
 
-function checkMeter(check) {
-  const share = check.allowed ? check.measured / check.allowed : check.measured ? Infinity : 0;
-  return [h("span", { class: "number" }, marginText(share)), " ", meter(share, check.measured <= check.allowed)];
+/** @param {Judged[]} judged */
+function gateTable(judged) {
+  const rows = judged.flatMap(({ gate, row }) => gateRows(gate, row));
+  return scroller("Checks", table(["Gate", "Check", "Measured", "Allowed", "Share"], rows));
+}
+
+/**
+ * @param {Gate} gate
+ * @param {number} row
+ */
+function gateRows(gate, row) {
+  const problem = gate.data.problem[row];
+  /** @type {Child[][]} */
+  const lines = gate.checks(row).map(checkCells);
+  if (problem) lines.unshift([h("td", { colspan: 4, class: "problem" }, problem)]);
+  const head = h(
+    "th",
+    { scope: "rowgroup", rowspan: Math.max(1, lines.length) },
+    gate.name,
+    h("br"),
+    sign(gate.ending(row)),
+  );
+  return lines.map((cells, place) => h("tr", {}, place === 0 && head, cells));
+}
+
+/** @param {Check} check */
+function checkCells(check) {
+  const share = shareOf(check);
+  const bar = meter(share, check.measured <= check.allowed);
+  return [
+    h("td", {}, check.name),
+    h("td", { class: "number" }, short(check.measured)),
+    h("td", { class: "number" }, short(check.allowed)),
+    h("td", {}, h("span", { class: "number" }, marginText(share)), " ", bar),
+  ];
 }

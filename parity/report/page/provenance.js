@@ -1,104 +1,122 @@
 // What was compared with what, on what.
 
-function referenceName(report) {
+import { h } from "./dom.js";
+import { command, photograph, section } from "./parts.js";
+import { moment, plural, seconds } from "./text.js";
+
+/** @import { Child } from "./dom.js" */
+/** @import { Report } from "./model.js" */
+/** @import { Photograph, Provenance, Recorded, Reference, Run } from "./report.d.ts" */
+
+/**
+ * Name what the candidate is judged by.
+ * @param {Report} report
+ */
+export function referenceName(report) {
   const { references } = report.provenance;
   const official = "the official TF-Slim PNASNet-5";
   const [first] = references;
   if (first.recorded) return `${official} as it is stored (${first.name})`;
-  return `${references.map(({ name }) => (name === "official" ? official : name)).join(" and ")} in TensorFlow`;
+  const names = references.map(({ name }) => (name === "official" ? official : name));
+  return `${names.join(" and ")} in TensorFlow`;
 }
 
-function setting(report) {
+/**
+ * Say in a sentence what the figures depend on.
+ * @param {Report} report
+ */
+export function setting(report) {
   const { versions, machine, checkpoints, images } = report.provenance;
-  const weights = [...new Set(checkpoints.map((row) => row.name))].join(", ");
-  return (
-    [
-      weights && `Checkpoint: ${weights}`,
-      images.length && plural(images.length, "photograph"),
-      `torch ${versions.torch}`,
-      `tensorflow ${versions.tensorflow}`,
-      `${machine.cpu}, ${plural(machine.threads, "thread")}`,
-    ]
-      .filter(Boolean)
-      .join("; ") + "."
-  );
+  const weights = new Set(checkpoints.map((row) => row.name));
+  const parts = [];
+  if (weights.size) parts.push(`Checkpoint: ${[...weights].join(", ")}`);
+  if (images.length) parts.push(plural(images.length, "photograph"));
+  parts.push(`torch ${versions.torch}`, `tensorflow ${versions.tensorflow}`);
+  parts.push(`${machine.cpu}, ${plural(machine.threads, "thread")}`);
+  return `${parts.join("; ")}.`;
 }
 
-// The label that networks bear, where a reference's name does not tell it.
-function numbered({ label, name }) {
-  return label && label !== name.split(":")[0] && `${label}: `;
-}
-
-// What a stored reference was made by, and on what.
-function recorded(made) {
-  if (!made) return null;
-  const when = made.created ? ` ${made.created.replace("T", " ").replace("+00:00", " UTC")}` : "";
-  return h(
-    "div",
-    {},
-    `made from ${made.reference}${when} by tensorflow ${made.versions.tensorflow} on ${made.cpu}, ` +
-      plural(made.threads, "thread"),
-  );
-}
-
-function provenanceSection(report) {
-  const { provenance, run } = report;
-  const digest = (text) => h("code", { title: text, class: "digest" }, text.slice(0, 12));
-  const versions = Object.entries(provenance.versions)
-    .map(([name, version]) => `${name} ${version}`)
-    .join(", ");
-  const rows = [
-    [
-      provenance.references.length > 1 ? "References" : "Reference",
-      provenance.references.map((one) =>
-        h("div", {}, numbered(one), `${one.name} `, digest(one.sha256), recorded(one.recorded)),
-      ),
-    ],
-    [
-      "Checkpoint",
-      provenance.checkpoints.length
-        ? provenance.checkpoints.map((row) =>
-            h("div", {}, `${row.variant}: ${row.name} `, row.sha256 && digest(row.sha256)),
-          )
-        : "none was used",
-    ],
-    [
-      "Machine",
-      `${provenance.machine.cpu}, ${plural(provenance.machine.threads, "thread")}, ${provenance.machine.system}`,
-    ],
-    ["Settings", provenance.settings.join(", ")],
-    ["Versions", versions],
-    [
-      "Run",
-      `${run.started.replace("T", " ").replace("+00:00", " UTC")}, ${seconds(run.seconds)}, exit code ${run.exit}; ${plural(run.tests, "test")} of pytest`,
-    ],
-    [
-      "Images",
-      !provenance.images.length
-        ? "none was used"
-        : h(
-            "div",
-            { class: "thumbs" },
-            provenance.images.map((image) =>
-              h(
-                "figure",
-                {},
-                image.thumbnail && h("img", { src: `data:image/jpeg;base64,${image.thumbnail}`, alt: "" }),
-                h("figcaption", {}, image.name, h("br"), digest(image.sha256), h("br"), image.networks.join(", ")),
-              ),
-            ),
-          ),
-    ],
-    ["Command", command(run.command)],
+/**
+ * Build all that the figures depend on.
+ * @param {Report} report
+ */
+export function provenanceSection(report) {
+  const { machine, references, settings, versions } = report.provenance;
+  /** @type {[name: string, fact: Child][]} */
+  const facts = [
+    [references.length > 1 ? "References" : "Reference", references.map(referenceFact)],
+    ["Checkpoint", checkpointFacts(report.provenance)],
+    ["Machine", `${machine.cpu}, ${plural(machine.threads, "thread")}, ${machine.system}`],
+    ["Settings", settings.join(", ")],
+    ["Versions", versionFacts(versions)],
+    ["Run", runFact(report.run)],
+    ["Images", imageFacts(report.provenance.images)],
+    ["Command", command(report.run.command)],
   ];
-  return section(
-    "provenance",
-    "What was compared",
-    "Compared",
+  const items = facts.map(([name, fact]) => h("div", {}, h("dt", {}, name), h("dd", {}, fact)));
+  return section("provenance", "What was compared", "Compared", h("dl", { class: "facts" }, items));
+}
+
+/** @param {Reference} reference */
+function referenceFact(reference) {
+  const { name, recorded, sha256 } = reference;
+  return h("div", {}, label(reference), `${name} `, digest(sha256), recorded && recording(recorded));
+}
+
+/**
+ * Return the label that networks bear, where a reference's name does not tell it.
+ * @param {Reference} reference
+ */
+function label(reference) {
+  const told = reference.label === "" || reference.label === reference.name.split(":")[0];
+  return told ? "" : `${reference.label}: `;
+}
+
+/**
+ * Say what a stored reference was made by, and on what.
+ * @param {Recorded} recorded
+ */
+function recording(recorded) {
+  const when = recorded.created ? ` ${moment(recorded.created)}` : "";
+  const made = `made from ${recorded.reference}${when} by tensorflow ${recorded.versions.tensorflow}`;
+  return h("div", {}, `${made} on ${recorded.cpu}, ${plural(recorded.threads, "thread")}`);
+}
+
+/** @param {Provenance} provenance */
+function checkpointFacts(provenance) {
+  if (!provenance.checkpoints.length) return "none was used";
+  return provenance.checkpoints.map(({ variant, name, sha256 }) =>
+    h("div", {}, `${variant}: ${name} `, sha256 && digest(sha256)),
+  );
+}
+
+/** @param {{ [name: string]: string }} versions */
+function versionFacts(versions) {
+  const texts = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return texts.join(", ");
+}
+
+/** @param {Run} run */
+function runFact(run) {
+  const tests = `${plural(run.tests, "test")} of pytest`;
+  return `${moment(run.started)}, ${seconds(run.seconds)}, exit code ${run.exit}; ${tests}`;
+}
+
+/** @param {Photograph[]} images */
+function imageFacts(images) {
+  if (!images.length) return "none was used";
+  const figures = images.map(({ name, networks, sha256, thumbnail }) =>
     h(
-      "dl",
-      { class: "facts" },
-      rows.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text))),
+      "figure",
+      {},
+      photograph(thumbnail),
+      h("figcaption", {}, name, h("br"), digest(sha256), h("br"), networks.join(", ")),
     ),
   );
+  return h("div", { class: "thumbs" }, figures);
+}
+
+/** @param {string} sha256 */
+function digest(sha256) {
+  return h("code", { title: sha256, class: "digest" }, sha256.slice(0, 12));
 }

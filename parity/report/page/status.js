@@ -1,7 +1,16 @@
-// How a result looks: a sign and a word for the status, a shade for the margin. No meaning is in a colour alone.
+// How a result looks: a sign and a word for its ending, a shade for the margin. No meaning is in a colour alone.
 
-const SIGNS = { passes: "✓", culprit: "◆", fails: "✕", downstream: "↓", repeated: "↻", none: "·" };
-const WORDS = {
+import { h } from "./dom.js";
+import { short } from "./text.js";
+
+/** @import { Ending, Gate } from "./gate.js" */
+
+/** @typedef {Ending | "none"} Status of something that may not be judged */
+
+/** @type {{ [status in Status]: string }} */
+export const SIGNS = { passes: "✓", culprit: "◆", fails: "✕", downstream: "↓", repeated: "↻", none: "·" };
+/** @type {{ [status in Status]: string }} */
+export const WORDS = {
   passes: "passes",
   culprit: "culprit",
   fails: "fails",
@@ -9,22 +18,14 @@ const WORDS = {
   repeated: "fails again",
   none: "not judged",
 };
+/** @type {{ [status in Status]?: string }} */
 const MEANINGS = {
   culprit: "fails while every layer that feeds it passes",
   downstream: "fails behind a culprit",
   repeated: "failed a stronger gate already",
 };
-
-function sign(status) {
-  return h(
-    "span",
-    { class: `sign ${status}`, title: MEANINGS[status] },
-    h("span", { "aria-hidden": "true" }, SIGNS[status]),
-    ` ${WORDS[status]}`,
-  );
-}
-
 // Shades, each up to this share of what is allowed.
+/** @type {[most: number, words: string][]} */
 const BANDS = [
   [0, "0"],
   [0.01, "to 1 %"],
@@ -34,19 +35,55 @@ const BANDS = [
   [1000, "fails: beyond"],
   [Infinity, "fails: over 1,000 times"],
 ];
+const BEYOND = 5;
+const FAR_BEYOND = 6;
+// What is allowed lies here on a meter, in per cent of its width; each decade beyond takes so much more.
+const LIMIT = 60;
+const DECADE = 10;
 
+/**
+ * Build the sign and the word of a status.
+ * @param {Status} status
+ */
+export function sign(status) {
+  const mark = h("span", { "aria-hidden": "true" }, SIGNS[status]);
+  return h("span", { class: `sign ${status}`, title: MEANINGS[status] }, mark, ` ${WORDS[status]}`);
+}
+
+/**
+ * Return the status of a layer by a gate, of which either may be missing.
+ * @param {Gate | undefined} gate
+ * @param {number} layer
+ * @returns {Status}
+ */
+export function statusOf(gate, layer) {
+  const row = gate?.rowOf.get(layer);
+  return gate === undefined || row === undefined ? "none" : gate.ending(row);
+}
+
+/**
+ * Return the shade of a row, as the classes of style.css call it.
+ * @param {Gate | undefined} gate
+ * @param {number | null | undefined} row
+ */
+export function bandOf(gate, row) {
+  if (gate === undefined || row === null || row === undefined) return "none";
+  return String(band(gate.margins[row], gate.passed(row)));
+}
+
+/**
+ * @param {number} margin
+ * @param {boolean} passed
+ */
 function band(margin, passed) {
-  if (margin === null || margin === undefined) return "none";
-  if (!passed && !(margin > 1)) return 5;
+  // What has no margin, or one that does not tell why, fails all the same.
+  if (!passed && !(margin > 1)) return BEYOND;
   const place = BANDS.findIndex(([most]) => margin <= most);
-  return place < 0 || margin === Infinity ? 6 : place;
+  return place < 0 || margin === Infinity ? FAR_BEYOND : place;
 }
 
-function bandOf(gate, row) {
-  return row === null || row === undefined ? "none" : band(gate.margins[row], gate.passed(row));
-}
-
-function legend() {
+/** Build the key to the shades. */
+export function legend() {
   return h(
     "ul",
     { class: "legend", "aria-label": "Shades: what was measured, as a share of what is allowed" },
@@ -57,20 +94,37 @@ function legend() {
   );
 }
 
-function meter(margin, passed) {
-  if (margin === null) return null;
-  // 1 lies at 60 % of the width; beyond, a decade takes 10 %.
-  const width =
-    margin <= 0 ? 0 : margin <= 1 ? Math.max(1, margin * 60) : Math.min(100, 60 + 10 * Math.log10(margin) + 2);
+/**
+ * Build a bar that shows a margin against what is allowed.
+ * @param {number} margin
+ * @param {boolean} passed
+ */
+export function meter(margin, passed) {
   return h(
     "span",
     { class: "meter", "aria-hidden": "true" },
-    h("span", { class: passed ? "fill" : "fill over", style: `width:${Number.isFinite(width) ? width : 100}%` }),
+    h("span", { class: passed ? "fill" : "fill over", style: `width:${filled(margin)}%` }),
     h("span", { class: "limit" }),
   );
 }
 
-function marginText(margin) {
-  if (margin >= 1e4 && margin < Infinity) return margin.toExponential(1).replace("+", "");
-  return margin === Infinity || Number.isNaN(margin) ? "∞" : margin === 0 ? "0" : short(Number(margin.toPrecision(3)));
+/**
+ * Return how much of a meter is filled, in per cent.
+ * @param {number} margin
+ */
+function filled(margin) {
+  if (margin <= 0) return 0;
+  if (margin <= 1) return Math.max(1, margin * LIMIT);
+  if (!Number.isFinite(margin)) return 100;
+  return Math.min(100, LIMIT + DECADE * Math.log10(margin) + 2);
+}
+
+/**
+ * Write a margin.
+ * @param {number} margin
+ */
+export function marginText(margin) {
+  if (margin === Infinity || Number.isNaN(margin)) return "∞";
+  if (margin >= 1e4) return margin.toExponential(1).replace("+", "");
+  return margin === 0 ? "0" : short(Number(margin.toPrecision(3)));
 }

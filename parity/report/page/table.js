@@ -1,249 +1,190 @@
 // All results in one table, of which only the rows in sight exist.
 
+import { h } from "./dom.js";
+import { Filters } from "./filters.js";
+import { addressOf, allResults, COLUMNS, fitting, sorted } from "./results.js";
+import { marginText, meter, sign } from "./status.js";
+import { counted, short } from "./text.js";
+
+/** @import { Child } from "./dom.js" */
+/** @import { Report } from "./model.js" */
+/** @import { Column, Filter, Order, Result } from "./results.js" */
+
 // Heights as in style.css; on narrow screens a row has two lines.
 const narrow = matchMedia("(max-width: 620px)");
 const rowHeight = () => (narrow.matches ? 54 : 32);
-const ORDER = { culprit: 0, fails: 1, repeated: 2, downstream: 3, passes: 4 };
-const COLUMNS = [
-  ["layer", "Layer", (row) => row.order],
-  ["network", "Network", (row) => row.network.name],
-  ["gate", "Gate", (row) => row.gate.place],
-  ["status", "Status", (row) => ORDER[row.status]],
-  ["margin", "Of allowed", (row) => row.margin],
-  ["check", "Measured", (row) => row.check?.measured ?? -1],
-];
+// So many rows are there out of sight, above and below.
+const MARGIN = 5;
+const NAMES = /** @type {Column[]} */ (Object.keys(COLUMNS));
+// What is sorted by these has the largest first.
+const DOWNWARD = ["margin", "check"];
 
-function allRows(report) {
-  const rows = [];
-  report.networks.forEach((network, place) =>
-    network.gates.forEach((gate, number) => {
-      gate.place = number;
-      gate.data.name.forEach((layer, row) =>
-        rows.push({
-          network,
-          gate,
-          layer,
-          row,
-          name: network.names[layer],
-          status: gate.status(row),
-          margin: gate.margins[row],
-          order: layer + place * 1e5,
-          get check() {
-            return gate.worstCheck(row);
-          },
-        }),
-      );
-    }),
-  );
-  return rows;
-}
-
-class LayerTable {
+export class ResultTable {
+  /** @param {Report} report */
   constructor(report) {
-    this.rows = allRows(report);
-    const failing = this.rows.some((row) => row.status !== "passes");
-    this.filter = { network: "", gate: "", status: failing ? "failed" : "", text: "" };
-    this.sort = { key: failing ? "status" : "margin", down: !failing };
+    this.results = allResults(report);
+    const isFailing = this.results.some((result) => result.ending !== "passes");
+    /** @type {Order} */
+    this.order = { column: isFailing ? "status" : "margin", down: !isFailing };
+    /** @type {Result[]} */
+    this.shown = [];
     this.active = 0;
-    this.search = h("input", {
-      type: "search",
-      id: "search",
-      placeholder: "Search layers ( / )",
-      "aria-label": "Search layers",
-      autocomplete: "off",
-      spellcheck: "false",
-      oninput: () => this.set("text", this.search.value),
-    });
-    const gates = [...new Set(this.rows.map((row) => row.gate.name))];
-    this.selects = h(
-      "div",
-      { class: "filters" },
-      this.search,
-      choice(
-        "Network",
-        "filter-network",
-        [["", "all"], ...report.networks.map((network) => [network.name, network.name])],
-        "",
-        (key) => this.set("network", key),
-      ),
-      choice("Gate", "filter-gate", [["", "all"], ...gates.map((gate) => [gate, gate])], "", (key) =>
-        this.set("gate", key),
-      ),
-      choice(
-        "Show",
-        "filter-status",
-        [
-          ["", "all"],
-          ["failed", "all that fail"],
-          ["culprit", "culprits"],
-          ["passes", "all that pass"],
-        ],
-        this.filter.status,
-        (key) => this.set("status", key),
-      ),
-    );
+    this.filters = new Filters(report, isFailing ? "failed" : "", () => this.update());
     this.count = h("p", { class: "small count", role: "status", "aria-live": "polite" });
-    this.heads = h(
-      "div",
-      { class: "row head", role: "row" },
-      COLUMNS.map(([key, title]) =>
-        h(
-          "div",
-          { role: "columnheader", class: `c-${key}`, "data-column": key },
-          h("button", { type: "button", onclick: () => this.sortBy(key) }, title),
-        ),
-      ),
-    );
+    this.headings = NAMES.map((name) => this.heading(name));
     this.sheet = h("div", { class: "sheet", role: "rowgroup" });
-    this.view = h(
-      "div",
-      { class: "view", tabindex: "0", "aria-label": "Results; arrow keys move, Enter opens", role: "rowgroup" },
-      this.sheet,
-    );
-    this.view.addEventListener("scroll", () => this.draw(), { passive: true });
-    this.view.addEventListener("keydown", (event) => this.key(event));
-    this.view.addEventListener("focus", () => this.draw());
+    this.view = this.madeView();
     const longest = Math.max(...report.networks.map((network) => network.name.length));
     this.grid = h(
       "div",
       { class: "grid", role: "table", "aria-label": "Results", style: `--network:${longest}ch` },
-      this.heads,
+      h("div", { class: "row head", role: "row" }, this.headings),
       this.view,
     );
-    this.element = h("div", {}, this.selects, this.count, this.grid);
-    new ResizeObserver(() => this.draw()).observe(this.view);
+    this.element = h("div", {}, this.filters.element, this.count, this.grid);
     narrow.addEventListener("change", () => this.update());
     this.update();
   }
-  set(key, text) {
-    this.filter[key] = text;
-    this.update();
+  /** @param {Column} column */
+  heading(column) {
+    return h(
+      "div",
+      { role: "columnheader", class: `c-${column}`, "data-column": column },
+      h("button", { type: "button", onclick: () => this.sortBy(column) }, COLUMNS[column]),
+    );
   }
+  /** Build the part that scrolls, which keys move through. */
+  madeView() {
+    const label = "Results; arrow keys move, Enter opens";
+    const view = h("div", { class: "view", tabindex: "0", "aria-label": label, role: "rowgroup" }, this.sheet);
+    view.addEventListener("scroll", () => this.draw(), { passive: true });
+    view.addEventListener("keydown", (event) => this.key(event));
+    view.addEventListener("focus", () => this.draw());
+    new ResizeObserver(() => this.draw()).observe(view);
+    return view;
+  }
+  /** @param {Partial<Filter>} filter */
   choose(filter) {
-    Object.assign(this.filter, { network: "", gate: "", status: "", text: "" }, filter);
-    for (const key of ["network", "gate", "status"])
-      this.selects.querySelector(`#filter-${key}`).value = this.filter[key];
-    this.search.value = this.filter.text;
+    this.filters.choose(filter);
+  }
+  /** @param {Column} column */
+  sortBy(column) {
+    const isSame = this.order.column === column;
+    this.order = { column, down: isSame ? !this.order.down : DOWNWARD.includes(column) };
     this.update();
   }
-  sortBy(key) {
-    this.sort = { key, down: this.sort.key === key ? !this.sort.down : key === "margin" || key === "check" };
-    this.update();
-  }
+  /** Show what fits the filters, from its beginning. */
   update() {
-    const { network, gate, status, text } = this.filter,
-      words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    const kept = (row) =>
-      (!network || row.network.name === network) &&
-      (!gate || row.gate.name === gate) &&
-      (!status ||
-        (status === "failed"
-          ? row.status !== "passes"
-          : status === "culprit"
-            ? row.status === "culprit" || (row.network.isCulprit(row.layer) && row.status !== "passes")
-            : row.status === status)) &&
-      words.every((word) => row.name.toLowerCase().includes(word));
-    const of = COLUMNS.find(([key]) => key === this.sort.key)[2],
-      down = this.sort.down ? -1 : 1;
-    this.shown = this.rows
-      .filter(kept)
-      .map((row) => [of(row), row])
-      .sort(
-        ([one, first], [other, second]) =>
-          (one === other ? 0 : one < other ? -down : down) ||
-          first.order - second.order ||
-          first.gate.place - second.gate.place,
-      )
-      .map(([, row]) => row);
-    for (const head of this.heads.children)
-      head.setAttribute(
-        "aria-sort",
-        head.dataset.column === this.sort.key ? (this.sort.down ? "descending" : "ascending") : "none",
-      );
-    this.count.textContent = `${counted(this.shown.length)} of ${counted(this.rows.length)} results`;
-    this.grid.setAttribute("aria-rowcount", this.shown.length + 1);
+    this.shown = sorted(fitting(this.results, this.filters.filter), this.order);
+    for (const heading of this.headings) {
+      const direction = this.order.down ? "descending" : "ascending";
+      heading.setAttribute("aria-sort", heading.dataset.column === this.order.column ? direction : "none");
+    }
+    this.count.textContent = `${counted(this.shown.length)} of ${counted(this.results.length)} results`;
+    this.grid.setAttribute("aria-rowcount", String(this.shown.length + 1));
     this.active = 0;
     this.sheet.style.height = `${Math.max(1, this.shown.length) * rowHeight()}px`;
     this.view.scrollTop = 0;
     this.draw();
   }
+  /** Build the rows in sight. */
   draw() {
-    const first = Math.max(0, Math.floor(this.view.scrollTop / rowHeight()) - 5),
-      last = Math.min(this.shown.length, first + Math.ceil(this.view.clientHeight / rowHeight()) + 10);
-    const rows = [];
-    for (let place = first; place < last; place++) rows.push(this.line(this.shown[place], place));
-    this.sheet.replaceChildren(
-      ...rows,
-      ...(this.shown.length ? [] : [h("p", { class: "empty" }, "Nothing fits these filters.")]),
-    );
+    const top = Math.floor(this.view.scrollTop / rowHeight());
+    const first = Math.max(0, top - MARGIN);
+    const count = Math.ceil(this.view.clientHeight / rowHeight()) + 2 * MARGIN;
+    const rows = this.shown.slice(first, first + count).map((result, place) => this.line(result, first + place));
+    if (!this.shown.length) rows.push(h("p", { class: "empty" }, "Nothing fits these filters."));
+    this.sheet.replaceChildren(...rows);
   }
-  line(row, place) {
-    const check = row.check;
-    const parts = {
-      layer: h("a", { href: address(row.network, row.layer, row.gate.name), tabindex: "-1" }, row.name),
-      network: row.network.name,
-      gate: row.gate.name,
-      status: sign(row.status),
-      margin: [marginText(row.margin), meter(row.margin, row.status === "passes")],
-      check: check ? `${short(check.measured)} / ${short(check.allowed)}` : "–",
-    };
-    const active = place === this.active;
+  /**
+   * @param {Result} result
+   * @param {number} place
+   * @returns {HTMLElement}
+   */
+  line(result, place) {
+    const isActive = place === this.active;
     return h(
       "div",
       {
-        class: `row${active ? " active" : ""}`,
+        class: `row${isActive ? " active" : ""}`,
         role: "row",
         "aria-rowindex": place + 2,
-        "aria-selected": active ? "true" : "false",
+        "aria-selected": isActive ? "true" : "false",
         style: `top:${place * rowHeight()}px`,
         "data-place": place,
-        onclick: (event) => {
-          if (!event.target.closest("a")) {
-            this.active = place;
-            this.open();
-          }
-        },
+        onclick: (event) => this.clicked(event, place),
       },
-      COLUMNS.map(([key]) =>
-        h(
-          "div",
-          {
-            role: "cell",
-            class: `c-${key}`,
-            title: key === "layer" ? row.name : key === "check" && check ? `${check.name}: measured / allowed` : null,
-          },
-          parts[key],
-        ),
-      ),
+      cells(result),
     );
   }
-  open() {
-    const row = this.shown[this.active];
-    if (row) location.hash = address(row.network, row.layer, row.gate.name);
+  /**
+   * @param {MouseEvent} event
+   * @param {number} place
+   */
+  clicked(event, place) {
+    // A link opens by itself.
+    if (event.target instanceof Element && event.target.closest("a")) return;
+    this.active = place;
+    this.open();
   }
+  /** Open the page of the active row. */
+  open() {
+    const result = this.shown[this.active];
+    if (result) location.hash = addressOf(result);
+  }
+  /** @param {KeyboardEvent} event */
   key(event) {
-    const page = Math.max(1, Math.floor(this.view.clientHeight / rowHeight()) - 1),
-      end = this.shown.length - 1;
-    const moves = {
-      ArrowDown: this.active + 1,
-      ArrowUp: this.active - 1,
-      PageDown: this.active + page,
-      PageUp: this.active - page,
-      Home: 0,
-      End: end,
-    };
     if (event.key === "Enter") {
       event.preventDefault();
       this.open();
       return;
     }
-    if (!(event.key in moves) || end < 0) return;
+    const place = this.moved(event.key);
+    const end = this.shown.length - 1;
+    if (place === undefined || end < 0) return;
     event.preventDefault();
-    this.active = Math.max(0, Math.min(end, moves[event.key]));
-    const top = this.active * rowHeight(),
-      { scrollTop, clientHeight } = this.view;
-    if (top < scrollTop) this.view.scrollTop = top;
-    else if (top + rowHeight() > scrollTop + clientHeight) this.view.scrollTop = top + rowHeight() - clientHeight;
+    this.active = Math.max(0, Math.min(end, place));
+    this.showActive();
     this.draw();
   }
+  /**
+   * Return the place to which a key moves, which may lie beyond the ends.
+   * @param {string} key
+   */
+  moved(key) {
+    const page = Math.max(1, Math.floor(this.view.clientHeight / rowHeight()) - 1);
+    const places = new Map([
+      ["ArrowDown", this.active + 1],
+      ["ArrowUp", this.active - 1],
+      ["PageDown", this.active + page],
+      ["PageUp", this.active - page],
+      ["Home", 0],
+      ["End", this.shown.length - 1],
+    ]);
+    return places.get(key);
+  }
+  /** Scroll as little as brings the active row into sight. */
+  showActive() {
+    const top = this.active * rowHeight();
+    const { scrollTop, clientHeight } = this.view;
+    if (top < scrollTop) this.view.scrollTop = top;
+    else if (top + rowHeight() > scrollTop + clientHeight) this.view.scrollTop = top + rowHeight() - clientHeight;
+  }
+}
+
+/** @param {Result} result */
+function cells(result) {
+  const { check, ending, gate, margin, name, network } = result;
+  /** @type {{ [column in Column]: Child }} */
+  const texts = {
+    layer: h("a", { href: addressOf(result), tabindex: "-1" }, name),
+    network: network.name,
+    gate: gate.name,
+    status: sign(ending),
+    margin: [marginText(margin), meter(margin, ending === "passes")],
+    check: check ? `${short(check.measured)} / ${short(check.allowed)}` : "–",
+  };
+  /** @type {{ [column in Column]?: string | undefined }} */
+  const titles = { layer: name, check: check ? `${check.name}: measured / allowed` : undefined };
+  return NAMES.map((column) => h("div", { role: "cell", class: `c-${column}`, title: titles[column] }, texts[column]));
 }

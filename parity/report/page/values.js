@@ -1,55 +1,80 @@
 // What was seen of a layer's values in one gate: how they differ, and how they look.
 
-function gateView(report, network, number, gate) {
-  const row = gate.rowOf.get(number),
-    seen = gate.seen(row),
-    notes = gate.data.notes[row] ?? [],
-    why = gate.data.explained[row],
-    element = gate.data.element[row];
-  const test = gate.test(row);
+import { histogramSpec, scatterSpec } from "./charts.js";
+import { closeupView } from "./closeup.js";
+import { h } from "./dom.js";
+import { APART } from "./gate.js";
+import { command, list } from "./parts.js";
+import { plot } from "./plots.js";
+import { counted, quoted } from "./text.js";
+
+/** @import { WorstElement } from "./columns.d.ts" */
+/** @import { Gate, Seen } from "./gate.js" */
+/** @import { Report } from "./model.js" */
+
+// As parity/report/measure.py has it: so many elements stand for a layer.
+const SAMPLE = 4096;
+const HEIGHT = 210;
+
+/**
+ * Build what one gate says of a layer, beyond its checks.
+ * @param {Report} report
+ * @param {Gate} gate
+ * @param {number} row
+ */
+export function gateView(report, gate, row) {
+  const { element, explained, notes } = gate.data;
+  const seen = gate.seen(row);
+  const why = explained[row];
+  const worst = element[row];
   return h(
     "div",
     { class: "gate-panel", role: "tabpanel", "data-gate": gate.name },
     why && h("p", {}, `Fails the ${gate.name} gate ${why[1]}.`),
-    notes.length > 0 &&
-      h(
-        "ul",
-        { class: "notes" },
-        notes.map((note) => h("li", {}, note)),
-      ),
-    element &&
-      h(
-        "p",
-        {},
-        `Worst element [${element.index.join(", ")}]: port ${element.actual}, expected ${element.expected}; ${counted(element.exceeding)} of ${counted(element.size)} exceed.`,
-      ),
-    seen
-      ? seenPlots(gate, seen)
-      : ![...APART, "structure"].includes(gate.name) &&
-          h(
-            "p",
-            { class: "empty" },
-            gate.passed(row) && gate.name.startsWith("exact")
-              ? "Every element is the same to the last bit: there is no difference to show."
-              : "Nothing was kept of its values.",
-          ),
+    list("notes", notes[row] ?? []),
+    worst && h("p", {}, described(worst)),
+    seen ? seenPlots(gate, seen) : nothingSeen(gate, row),
     seen?.closeup && closeupView(gate, seen.closeup),
-    test &&
-      h(
-        "div",
-        {},
-        h("h3", {}, "To repeat just this"),
-        command(["pytest", quoted(test), report.run.arguments].filter(Boolean).join(" ")),
-      ),
+    repetition(report, gate.test(row)),
   );
 }
 
+/** @param {WorstElement} element */
+function described(element) {
+  const { actual, exceeding, expected, index, size } = element;
+  const values = `Worst element [${index.join(", ")}]: port ${actual}, expected ${expected}`;
+  return `${values}; ${counted(exceeding)} of ${counted(size)} exceed.`;
+}
+
+/**
+ * @param {Gate} gate
+ * @param {number} row
+ */
+function nothingSeen(gate, row) {
+  if (gate.name === "structure" || APART.includes(gate.name)) return null;
+  const isSame = gate.passed(row) && gate.name.startsWith("exact");
+  const same = "Every element is the same to the last bit: there is no difference to show.";
+  return h("p", { class: "empty" }, isSame ? same : "Nothing was kept of its values.");
+}
+
+/**
+ * @param {Report} report
+ * @param {string | undefined} test
+ */
+function repetition(report, test) {
+  if (!test) return null;
+  const words = ["pytest", quoted(test), report.run.arguments].filter(Boolean);
+  return h("div", {}, h("h3", {}, "To repeat just this"), command(words.join(" ")));
+}
+
+/**
+ * @param {Gate} gate
+ * @param {Seen} seen
+ */
 function seenPlots(gate, seen) {
-  const sample = Math.min(seen.size, 4096),
-    of =
-      seen.size > sample
-        ? `${counted(sample)} of ${counted(seen.size)} elements, drawn at random`
-        : `all ${counted(seen.size)} elements`;
+  const drawn = `${counted(SAMPLE)} of ${counted(seen.size)} elements, drawn at random`;
+  const sample = seen.size > SAMPLE ? drawn : `all ${counted(seen.size)} elements`;
+  const truth = gate.name === "float32" ? "; TensorFlow in float64" : "";
   return h(
     "div",
     { class: "pair" },
@@ -57,103 +82,15 @@ function seenPlots(gate, seen) {
       "div",
       {},
       h("h3", {}, "Differences"),
-      h("p", { class: "small" }, `${of}; counts on a logarithmic scale`),
-      plot("Histogram of the differences", 210, () => histogramSpec(seen)),
+      h("p", { class: "small" }, `${sample}; counts on a logarithmic scale`),
+      plot("Histogram of the differences", HEIGHT, () => histogramSpec(seen)),
     ),
     h(
       "div",
       {},
       h("h3", {}, "Port against TensorFlow"),
-      h(
-        "p",
-        { class: "small" },
-        `${seen.points.length} elements${gate.name === "float32" ? "; TensorFlow in float64" : ""}; equal ones lie on the line`,
-      ),
-      plot("The port's values against TensorFlow's", 210, () => scatterSpec(seen)),
-    ),
-  );
-}
-
-function closeupView(gate, closeup) {
-  const at = closeup.worst[0][0],
-    titles = {
-      port: "Port",
-      expected: gate.name === "float32" ? "TensorFlow (float64)" : "TensorFlow",
-      difference: "Port − TensorFlow",
-    };
-  const maps = Object.entries(titles).filter(([key]) => closeup.maps[key]);
-  return h(
-    "div",
-    {},
-    maps.length > 0 &&
-      h(
-        "div",
-        {},
-        h("h3", {}, `Channel ${at[3]}, where the largest difference is`),
-        h(
-          "div",
-          { class: "maps" },
-          maps.map(([key, title]) => mapFigure(title, closeup.maps[key], key, at)),
-        ),
-      ),
-    h("h3", {}, "Worst elements"),
-    scroller(
-      "Worst elements",
-      h(
-        "table",
-        { class: "checks" },
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            ["Index", "Port", "TensorFlow", "Difference"].map((text) => h("th", { scope: "col" }, text)),
-          ),
-        ),
-        h(
-          "tbody",
-          {},
-          closeup.worst.map(([index, port, expected]) =>
-            h(
-              "tr",
-              {},
-              h("td", { class: "number" }, `[${index.join(", ")}]`),
-              h("td", { class: "number" }, port),
-              h("td", { class: "number" }, expected),
-              h("td", { class: "number" }, short(Number(port) - Number(expected))),
-            ),
-          ),
-        ),
-      ),
-    ),
-  );
-}
-
-function mapFigure(title, map, kind, at) {
-  const picture = h("img", {
-    src: `data:image/png;base64,${map.png}`,
-    alt: `${title}: ${map.width} × ${map.height} values from ${short(value(map.low))} to ${short(value(map.high))}`,
-    width: map.width,
-    height: map.height,
-  });
-  const spot = h("span", {
-    class: "spot",
-    title: `the largest difference: row ${at[1]}, column ${at[2]}`,
-    style: `left:${(100 * (at[2] + 0.5)) / map.width}%;top:${(100 * (at[1] + 0.5)) / map.height}%`,
-  });
-  return h(
-    "figure",
-    { class: "map" },
-    h("figcaption", {}, title),
-    h("div", { class: "frame" }, picture, spot),
-    h("div", { class: `scale ${kind === "difference" ? "scale-difference" : "scale-values"}` }),
-    h(
-      "div",
-      { class: "ends" },
-      h("span", {}, short(value(map.low))),
-      kind === "difference" && h("span", {}, "0"),
-      h("span", {}, short(value(map.high))),
+      h("p", { class: "small" }, `${seen.points.length} elements${truth}; equal ones lie on the line`),
+      plot("The port's values against TensorFlow's", HEIGHT, () => scatterSpec(seen)),
     ),
   );
 }

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
+from parity.report.render import write
 from tests.parity.report.browser import STEPS, Search, required
 
 from .conftest import HOSTILE
@@ -336,3 +337,23 @@ def test_faults_are_listed(visit: Visit, passing: Path) -> None:
     page = visit.open(passing)
     page.locator("#faults summary").click()
     expect(page.locator("#faults details tbody tr")).to_have_count(len(document(passing)["faults"]["faults"]))
+
+
+def test_a_number_that_is_none_is_written(visit: Visit, data: dict[str, Any], tmp_path: Path) -> None:
+    """JSON has texts for those; that of logits which are not finite once kept the page from being shown."""
+    proportion = {"correct": 1, "count": 2, "percent": 50.0, "wilson_95": [0.1, 0.9]}
+    flips = {"official_only": 1, "port_only": 0, "mcnemar_p": "nan"}
+    agreement = {
+        "same_best_class": proportion,
+        "flips": {"top_1": flips, "top_5": flips},
+        "largest_logit_difference": "inf",
+        "official_error": {"measured_on": 0, "largest": None},
+        "disagreements": [],
+        "failures": [],
+    }
+    network = {"network": "mobile-24x32", "evaluated": 2, **agreement}
+    data["imagenet"] = {"header": [], "limits": [], "networks": [network], "thumbnails": {}}
+    write(data, tmp_path)
+    page = visit.open(tmp_path)
+    expect(page.locator("#imagenet")).to_contain_text("Largest logit difference ∞")
+    expect(page.locator("#imagenet")).to_contain_text("McNemar p = not a number")

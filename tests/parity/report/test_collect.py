@@ -7,7 +7,7 @@ import pytest
 
 from parity.core import compare
 from parity.core.layers import Network
-from parity.report.collect import PICTURED, SOURCES, Collector
+from parity.report.collect import CULPRITS, PICTURED, Collector
 from tf_reference.layers import IMAGES, Layer
 
 NETWORK = Network("mobile", 24, 32)
@@ -51,18 +51,18 @@ def test_the_worst_layers_have_pictures(collector: Collector, judge: Judge, step
     assert len(collector.observations[KEY]) == len(NAMES)
 
 
-def test_sources_have_pictures_however_small(collector: Collector, judge: Judge) -> None:
+def test_culprits_have_pictures_however_small(collector: Collector, judge: Judge) -> None:
     """The first of the chain fails by a little, all behind it by more."""
     for number, name in enumerate(NAMES):
         judge(name, 2 + number)
     assert pictured(collector) == {NAMES[0], *NAMES[-PICTURED:]}
 
 
-def test_no_more_sources_than_that(collector: Collector, judge: Judge) -> None:
+def test_no_more_culprits_than_that(collector: Collector, judge: Judge) -> None:
     """Layers that the official network lacks have no feeders: each looks like a culprit."""
-    for number in range(2 * SOURCES):
+    for number in range(2 * CULPRITS):
         judge(f"unknown_{number}", 2 + number)
-    assert len(pictured(collector)) == SOURCES + PICTURED
+    assert len(pictured(collector)) == CULPRITS + PICTURED
 
 
 def test_of_several_images_the_worst_counts(collector: Collector, judge: Judge) -> None:

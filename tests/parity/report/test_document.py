@@ -30,7 +30,7 @@ def gate(data: Document, name: str) -> Document:
 def test_it_is_plain_data(data: Document) -> None:
     """JSON without extensions gives it back as it is."""
     assert json.loads(json.dumps(data, allow_nan=False)) == data
-    assert data["schema"] == SCHEMA == "pnasnet-parity-report/2"
+    assert data["schema"] == SCHEMA == "pnasnet-parity-report/3"
 
 
 def test_results_are_columns(data: Document) -> None:
@@ -58,12 +58,12 @@ def test_the_verdict_names_layers_by_number(data: Document) -> None:
     }
 
 
-def test_what_was_seen_is_packed(data: Document) -> None:
-    """Histograms in 16 bits, points in 8, and pictures as PNG whose index is the level."""
+def test_what_was_seen_is_there(data: Document) -> None:
+    """Histograms and points of each layer, and pictures as PNG whose index is the level."""
     seen = gate(data, "float64")["observed"]
     assert seen["row"] == [0, 1, 2]
-    assert len(base64.b64decode(seen["counts"])) == 3 * BINS * 2
-    assert len(base64.b64decode(seen["points"])) == 3 * 2 * POINTS
+    assert [len(counts) for counts in seen["counts"]] == [BINS] * 3
+    assert [[len(levels) for levels in points] for points in seen["points"]] == [[POINTS, POINTS]] * 3
     picture = seen["closeups"]["2"]["maps"]["difference"]
     image = Image.open(io.BytesIO(base64.b64decode(picture["png"])))
     assert (image.mode, image.size) == ("P", (8, 6))

@@ -1,0 +1,71 @@
+"""What was observed of a gate's arrays, as plain data for report.json (docs/report.md)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from parity.core.result import LayerResult
+from parity.report.collect import Observation
+from parity.report.columns import number
+from parity.report.measure import Closeup, Map
+from parity.report.pictures import DIFFERENCES, VALUES, png
+
+
+def observations(gate_results: Sequence[LayerResult], observed: Mapping[str, Observation]) -> dict[str, Any]:
+    """Return what was `observed` of one gate's layers as columns, and their close-ups by row.
+
+    The columns have an entry for each result that has an observation; `row` is its place in `gate_results`.
+    """
+    by_row: dict[int, Observation] = {}
+    closeups: dict[str, dict[str, Any]] = {}
+    for row, result in enumerate(gate_results):
+        observation = observed.get(result.layer)
+        if observation is None:
+            continue
+        by_row[row] = observation
+        if observation.closeup:
+            closeups[str(row)] = closeup(observation.closeup)
+    layers = by_row.values()
+    return {
+        "row": list(by_row),
+        "size": [layer.size for layer in layers],
+        "scale": [number(layer.histogram.scale) for layer in layers],
+        "counts": [layer.histogram.counts.tolist() for layer in layers],
+        "low": [number(layer.points.low) for layer in layers],
+        "high": [number(layer.points.high) for layer in layers],
+        "points": [layer.points.levels.tolist() for layer in layers],
+        "closeups": closeups,
+    }
+
+
+def closeup(layer: Closeup) -> dict[str, Any]:
+    """Return a close-up as plain data: the worst elements, points, and pictures of the maps if there are maps."""
+    worst = []
+    for index, actual, expected in layer.worst:
+        # All digits, as text: the page shows the difference of the two values.
+        worst.append([list(index), repr(actual), repr(expected)])
+    maps = {}
+    if layer.port and layer.expected and layer.difference:
+        maps = {
+            "port": picture(layer.port, VALUES),
+            "expected": picture(layer.expected, VALUES),
+            "difference": picture(layer.difference, DIFFERENCES),
+        }
+    return {
+        "worst": worst,
+        "low": number(layer.points.low),
+        "high": number(layer.points.high),
+        "points": layer.points.levels.tolist(),
+        "maps": maps,
+    }
+
+
+def picture(channel: Map, colours: tuple[str, ...]) -> dict[str, Any]:
+    """Return a map as a PNG in base64, with its sides in pixels and the values of its lowest and highest level."""
+    height, width = channel.levels.shape
+    return {
+        "width": width,
+        "height": height,
+        "low": number(channel.low),
+        "high": number(channel.high),
+        "png": png(channel.levels, colours),
+    }
