@@ -18,29 +18,39 @@ PACKAGES = ("parity", "pnasnet_torch", "tf_reference")
 
 
 def commit() -> str:
-    """The commit of the checkout that the code lies in, with "changed" if it was; of an installation from git, that
-    one's; empty where neither is known."""
+    """Return the commit that the code is of, in 12 digits; empty where it is not known.
+
+    That is the commit of the checkout that the code lies in, with ", changed" if files of it were, or the one that an
+    installation from git was made of.
+    """
     checkout = PACKAGE.parent
+    # A repository further up is somebody else's, that the package is only installed in.
     if (checkout / ".git").exists():
+        # Without tags (--exclude), which `git describe` would name instead of the commit.
+        command = ["git", "describe", "--always", "--abbrev=12", "--dirty=, changed", "--exclude=*"]
         try:
-            command = ["git", "describe", "--always", "--abbrev=12", "--dirty=, changed", "--exclude=*"]
-            return subprocess.run(
-                command, cwd=checkout, capture_output=True, text=True, check=True, timeout=10
-            ).stdout.strip()
+            completed = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True, timeout=10)
         except (OSError, subprocess.SubprocessError):
             return ""
+        return completed.stdout.strip()
     try:
-        origin = importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
+        # pip notes there where a distribution came from, if not from an index.
+        origin_text = importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:
         return ""
-    found = json.loads(origin) if origin else {}
-    return str(found.get("vcs_info", {}).get("commit_id", ""))[:12]
+    if not origin_text:
+        return ""
+    origin = json.loads(origin_text)
+    return str(origin.get("vcs_info", {}).get("commit_id", ""))[:12]
 
 
 def code_in_words() -> str:
-    """Version, place and commit, in one line."""
-    known = commit()
-    return f"{DISTRIBUTION} {version(DISTRIBUTION)} in {PACKAGE.parent}" + (f" (commit {known})" if known else "")
+    """Return version, place and commit of the code, in one line."""
+    line = f"{DISTRIBUTION} {version(DISTRIBUTION)} in {PACKAGE.parent}"
+    known_commit = commit()
+    if known_commit:
+        line += f" (commit {known_commit})"
+    return line
 
 
 def digest_of_logic(*modules: str) -> str:
@@ -48,21 +58,25 @@ def digest_of_logic(*modules: str) -> str:
 
     Comments, docstrings and blank lines are left out: they change nothing that is computed.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     left = list(modules)
     while left:
         name = left.pop()
         path = _file_of(name)
-        if name not in found and path:
-            found[name] = path
-            left += _imports(name, path)
-    content = "".join(f"{name}\n{logic(found[name].read_text(encoding='utf-8'))}\n" for name in sorted(found))
+        if name not in files and path:
+            files[name] = path
+            left += _imports(path)
+    content = ""
+    # By name, so that the order of imports does not matter.
+    for name in sorted(files):
+        content += f"{name}\n{logic(files[name].read_text(encoding='utf-8'))}\n"
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def logic(text: str) -> str:
     """Return a module's text without comments, docstrings and blank lines."""
     lines = text.splitlines()
+    # Found by the tokenizer: a "#" may also stand in a string.
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
@@ -73,6 +87,7 @@ def logic(text: str) -> str:
         if ast.get_docstring(node, clean=False) is not None:
             docstring = node.body[0]
             for row in range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1):
+                # Emptied, and not removed: the rows of the docstrings that follow are counted in the whole text.
                 lines[row - 1] = ""
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
@@ -82,18 +97,26 @@ def _file_of(name: str) -> Path | None:
     if name.partition(".")[0] not in PACKAGES:
         return None
     place = PACKAGE.parent / name.replace(".", "/")
-    return next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file()), None)
+    for path in (place / "__init__.py", place.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
 
 
-def _imports(name: str, path: Path) -> Iterator[str]:
-    """Yield the modules that a module imports, anywhere in it."""
+def _imports(path: Path) -> Iterator[str]:
+    """Yield the modules that the module in the file `path` imports, anywhere in it: functions import what is heavy."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            for alias in node.names:
+                yield alias.name
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for alias in node.names:
+                # What is imported from a package may be a module of it, or a name that one of its modules defines.
                 inner = f"{node.module}.{alias.name}"
-                yield inner if _file_of(inner) else _defining(node.module, alias.name)
+                if _file_of(inner):
+                    yield inner
+                else:
+                    yield _defining(node.module, alias.name)
 
 
 def _defining(package: str, name: str) -> str:
@@ -101,6 +124,8 @@ def _defining(package: str, name: str) -> str:
     stub = PACKAGE.parent / package.replace(".", "/") / "__init__.pyi"
     if stub.is_file():
         for node in ast.walk(ast.parse(stub.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and any(alias.name == name for alias in node.names):
-                return f"{package}.{node.module}"
+            if isinstance(node, ast.ImportFrom):
+                names = [alias.name for alias in node.names]
+                if name in names:
+                    return f"{package}.{node.module}"
     return package

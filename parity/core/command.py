@@ -8,28 +8,33 @@ from typing import NoReturn
 from parity.core.errors import InputError
 from pnasnet_torch.errors import WeightsError
 
-FAILED, USAGE_ERROR, STOPPED = 1, 4, 130
+FAILED = 1
+USAGE_ERROR = 4
+# What shells report of a process that Ctrl-C ended: 128 and the number of the signal.
+STOPPED = 130
 EXIT_CODES = "exit codes: 0 all is well; 1 it is not; 4 what was given cannot be used; 130 stopped"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, with a bad argument ending as any other bad input, and the exit codes told by --help."""
+    """argparse's parser, with a bad argument ending as any other bad input, and the exit codes told by --help."""
 
     def __init__(self, prog: str, description: str | None = None, epilog: str = "") -> None:
         super().__init__(
             prog=prog,
             description=description,
-            epilog="\n\n".join(filter(None, (epilog, EXIT_CODES))),
+            epilog=f"{epilog}\n\n{EXIT_CODES}" if epilog else EXIT_CODES,
+            # Lines stay as they are written; argparse would fill them up to one paragraph.
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
     def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and exit with the code for bad input; argparse's own is 2."""
         self.print_usage(sys.stderr)
         self.exit(USAGE_ERROR, f"{self.prog}: {message}\n")
 
 
 def run(main: Callable[[Sequence[str] | None], int], prog: str, arguments: Sequence[str] | None = None) -> int:
-    """Run a command, and return its exit code; what it was given and cannot use is said in a sentence."""
+    """Run the command `main`, and return its exit code; input that it cannot use is told in a sentence on stderr."""
     try:
         return main(arguments)
     except (InputError, WeightsError, OSError) as error:

@@ -1,4 +1,4 @@
-"""What computing a gate takes and gives."""
+"""What computing a gate takes and gives: types, and what is done where nobody looks on."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -12,13 +12,15 @@ Results = dict[str, LayerResult]
 Layers = Mapping[str, frozenset[str]]
 # Tells what is computed while it is.
 Step = Callable[[str], AbstractContextManager[object]]
-# Sees each layer as it is judged: the result, the port's values and the expected ones (NHWC), which it must not change.
+# Sees each layer as it is judged: the result, the candidate's values and the expected ones (NHWC), which it must not
+# change.
 Observe = Callable[[LayerResult, np.ndarray, np.ndarray], None]
 
 
 def no_progress(_description: str) -> AbstractContextManager[object]:
+    """Return a step that tells nothing."""
     return nullcontext()
 
 
 def observe_nothing(_result: LayerResult, _actual: object, _expected: object) -> None:
-    pass
+    """Do nothing with a layer that was judged."""

@@ -21,27 +21,37 @@ import numpy as np
 
 from tf_reference.unit_scale import EPSILON
 
-# Values other than zero in each kernel of a depthwise convolution, and of any other one, at the least; up to which
-# area of the last map (pixels), over which the mean sums. Large at 331 (area 121) reaches 2^21.9 of 2^24 in float32,
-# 2^51.8 of 2^53 in float64: there is no room for the next denser pair.
-DENSITY = {"float32": ((400, (2, 1)), (math.inf, (1, 1))), "float64": ((200, (4, 2)), (math.inf, (2, 2)))}
+# How many values of each kernel are other than zero: of a depthwise convolution, and of any other one at the least.
+Density = tuple[int, int]
+# The pairs that stay exact, the densest first, each with the largest area (pixels) of the last map, over which the mean
+# sums. Large at 331 (area 121) reaches 2^21.9 of 2^24 in float32, 2^51.8 of 2^53 in float64: there is no room for the
+# next denser pair.
+DENSITY: dict[str, tuple[tuple[float, Density], ...]] = {
+    "float32": ((400, (2, 1)), (math.inf, (1, 1))),
+    "float64": ((200, (4, 2)), (math.inf, (2, 2))),
+}
+# A power of two multiplies without rounding. With this one the least difference of two logits in float64 is 2^18, and
+# exp(-2^18) is 0: the exponential of a difference of 1 would not be rounded alike everywhere.
 LOGITS_SCALE = 2.0**70
+# What integers are drawn from: pixels, means and the biases of the logits from minus this to this, betas from the first
+# to the second.
 IMAGE_RANGE = 2
-BETA, MEAN = (1, 2), 1
+MEAN = 1
+BIAS = 3
+BETA = (1, 2)
 # Powers of 4 from which float32 and float64 can take epsilon, and add it again without rounding.
 POWERS_OF_4 = tuple(4.0**exponent for exponent in range(-4, 8))
 # Two images in one batch show what mixes them; float64 takes twice the memory, and one will do.
 BATCH = {"float32": 2, "float64": 1}
-# Values that are hashed at a time.
+# Values that are hashed at a time: up to half a megabyte, which stays in the processor's cache.
 CHUNK = 2**16
-
-Density = tuple[int, int]
 
 
 def exact_images(height: int, width: int, dtype: str, seed: int) -> np.ndarray:
-    """Random integers (N, H, W, 3): noise, so that no shift, flip or exchange leaves an image as it was."""
+    """Return random integers (N, H, W, 3): noise, so that no shift, flip or exchange leaves an image as it was."""
     rng = np.random.default_rng((seed, height, width))
-    return rng.integers(-IMAGE_RANGE, IMAGE_RANGE, (BATCH[dtype], height, width, 3), endpoint=True).astype(dtype)
+    shape_nhwc = (BATCH[dtype], height, width, 3)
+    return rng.integers(-IMAGE_RANGE, IMAGE_RANGE, shape_nhwc, endpoint=True).astype(dtype)
 
 
 def exact_variables(
@@ -51,31 +61,41 @@ def exact_variables(
     seed: int,
     density: Density | None = None,
 ) -> dict[str, np.ndarray]:
-    """Weights of the integer network by TensorFlow name, exact in `dtype`.
+    """Return weights of the integer network by TensorFlow name, exact in `dtype`.
 
     `map_area` is the number of pixels that the last mean is over. Kernels have the `density` given, or the highest that
     stays exact in a forward.
     """
-    density = density or next(density for area, density in DENSITY[dtype] if map_area <= area)
+    if density is None:
+        exact_densities = [pair for largest_area, pair in DENSITY[dtype] if map_area <= largest_area]
+        density = exact_densities[0]
     variables = {name: _values(name, shape, density, map_area, seed) for name, shape in shapes.items()}
     for name in shapes:
         scope, _, last = name.rpartition("/")
         if last == "gamma":
+            # Drawn in pairs: in each channel gamma is the root of variance + epsilon, so that every step of a batch
+            # norm is exact, in whatever order a candidate multiplies.
             rng = _generator(scope, seed)
-            signs, powers = rng.choice([-1, 1], shapes[name]), rng.choice(POWERS_OF_4, shapes[name])
+            signs = rng.choice([-1, 1], shapes[name])
+            powers = rng.choice(POWERS_OF_4, shapes[name])
             variables[name] = signs * np.sqrt(powers)
             # In the network's own format, so that adding epsilon there gives the power again.
             variables[f"{scope}/moving_variance"] = powers.astype(dtype) - np.dtype(dtype).type(EPSILON)
-    # Kernels stay float32, which holds their integers in half the memory; whoever runs them converts.
-    return {name: array if array.ndim > 1 else array.astype(dtype) for name, array in variables.items()}
+    for name, array in variables.items():
+        # Kernels stay float32, which holds their integers in half the memory; whoever runs them converts.
+        if array.ndim <= 1:
+            variables[name] = array.astype(dtype)
+    return variables
 
 
 def _generator(name: str, seed: int) -> np.random.Generator:
-    """A stream for each name, so that the order of the variables does not matter."""
+    """Return the random numbers of a name: a stream for each, so that the order of the variables does not matter."""
+    # By a checksum, since Python's own hash of a text is another one in every process.
     return np.random.default_rng((seed, zlib.crc32(name.encode())))
 
 
 def _values(name: str, shape: tuple[int, ...], density: Density, map_area: int, seed: int) -> np.ndarray:
+    """Return the values of the variable `name`; of a batch norm's gamma and variance zeros, in their place."""
     rng = _generator(name, seed)
     depthwise, other = density
     match name.rpartition("/")[2]:
@@ -86,38 +106,55 @@ def _values(name: str, shape: tuple[int, ...], density: Density, map_area: int, 
         case "moving_mean":
             return rng.integers(-MEAN, MEAN, shape, endpoint=True)
         case "biases":
-            return rng.integers(-3, 3, shape, endpoint=True) * LOGITS_SCALE
+            return rng.integers(-BIAS, BIAS, shape, endpoint=True) * LOGITS_SCALE
         case "depthwise_weights":
+            # (height, width, channels, 1): the inputs of a channel's kernel are its positions.
             return _kernels(rng, shape[0] * shape[1], shape[2], depthwise).reshape(shape)
         case "weights" if len(shape) == 2:
+            # Its inputs are means, which are rounded unless the map's area is a power of two: only then may a logit add
+            # up several of them, and so reach every one.
+            inputs, classes = shape
             covers_all = map_area.bit_count() == 1
-            return _kernels(rng, *shape, 1, covers_all) * LOGITS_SCALE
+            return _kernels(rng, inputs, classes, 1, covers_all) * LOGITS_SCALE
         case _:
             return _kernels(rng, int(np.prod(shape[:-1])), shape[-1], other).reshape(shape)
 
 
 def _kernels(rng: np.random.Generator, inputs: int, outputs: int, density: int, covers_all: bool = True) -> np.ndarray:
-    """(inputs, outputs), each column with the same number of values -1 and 1, together reaching every input."""
-    count = max(density, -(-inputs // outputs)) if covers_all else density
-    count += count % 2 if count > 1 else 0
+    """Return kernels (inputs, outputs) of -1, 0 and 1, float32.
+
+    Each column has the same number of values other than zero, `density` at the least. With `covers_all` there are so
+    many that together they reach every input.
+    """
+    count = density
+    if covers_all:
+        count = max(density, math.ceil(inputs / outputs))
+    if count > 1 and count % 2:
+        # As many +1 as -1: such kernels take differences, and grow least.
+        count += 1
+    # The columns deal out the inputs, in random order and from the first again when they are used up.
     columns = np.arange(outputs)[:, None]
-    rows = rng.permutation(inputs)[(columns * count + np.arange(count)) % inputs]
+    dealt = (columns * count + np.arange(count)) % inputs
+    rows = rng.permutation(inputs)[dealt]
     signs = rng.permuted(np.tile(np.resize([1, -1], count), (outputs, 1)), axis=1)
     kernels = np.zeros((inputs, outputs), np.float32)
+    # Where there is one value alone, its sign would else be +1 in every column.
     kernels[rows, columns] = signs * rng.choice([-1, 1], (outputs, 1))
     return kernels
 
 
 def digest(array: np.ndarray) -> str:
-    """SHA-256 of a layer's dtype, shape and values; -0.0 counts as 0.0."""
-    found = hashlib.sha256(f"{array.dtype} {array.shape} ".encode())
+    """Return the SHA-256 of a layer's dtype, shape and values; -0.0 counts as 0.0."""
+    # Values of another dtype or shape may be the same bytes.
+    sha256 = hashlib.sha256(f"{array.dtype} {array.shape} ".encode())
     flat = np.ascontiguousarray(array).reshape(-1)
-    for start in range(0, flat.size, CHUNK):  # which stays in the processor's cache
-        found.update((flat[start : start + CHUNK] + 0.0).data)
-    return found.hexdigest()
+    for start in range(0, flat.size, CHUNK):
+        # Adding 0.0 turns -0.0 into 0.0, and copies; in chunks the copy is small.
+        sha256.update((flat[start : start + CHUNK] + 0.0).data)
+    return sha256.hexdigest()
 
 
 def map_area(shape_nhwc: tuple[int | None, ...]) -> int:
-    """Pixels of a map (N, H, W, C)."""
+    """Return how many pixels a map (N, H, W, C) has; 0 where its size is not known."""
     _, height, width, _ = shape_nhwc
     return (height or 0) * (width or 0)

@@ -1,5 +1,6 @@
 """The vocabulary: networks, layers and blocks, and how each is spelled."""
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +21,7 @@ WHOLE = "whole"
 
 @dataclass(frozen=True)
 class Network:
-    """A variant at an image size (pixels); where a run has several references, as judged by that one (its label)."""
+    """A variant at an image size (pixels), and the label of the reference that judges it where a run has several."""
 
     variant: str
     height: int
@@ -29,22 +30,31 @@ class Network:
 
     @property
     def size(self) -> str:
+        """The image size as it is spelled: `331`, or `300x480` (height and width) where it is not square."""
         return str(self.height) if self.height == self.width else f"{self.height}x{self.width}"
 
     def __str__(self) -> str:
-        return "-".join(filter(None, (self.variant, self.size, self.reference)))
+        name = f"{self.variant}-{self.size}"
+        return f"{name}-{self.reference}" if self.reference else name
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """`331` or `300x480` as (height, width). Raises ValueError for anything else."""
-    parts = text.split("x")
-    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
-        raise ValueError(f"{text!r} is not an image size: expected a side such as 331, or HEIGHTxWIDTH such as 300x480")
-    return int(parts[0]), int(parts[-1])
+    """Return the size that is spelled `331` or `300x480` as (height, width). Raises ValueError for anything else."""
+    # ASCII digits alone: `int` takes those of other scripts, signs and blanks too.
+    sides = re.fullmatch("([0-9]+)(?:x([0-9]+))?", text)
+    if sides:
+        height = int(sides[1])
+        width = int(sides[2] or sides[1])
+        if height > 0 and width > 0:
+            return height, width
+    raise ValueError(f"{text!r} is not an image size: expected a side such as 331, or HEIGHTxWIDTH such as 300x480")
 
 
 def network_at(variant: str, size: str) -> Network:
-    """The variant at a size such as `331`. Raises ValueError, beginning with the size, if there is no such network."""
+    """Return the variant at a size such as `331`.
+
+    Raises ValueError, whose message begins with the size, if there is no such network.
+    """
     from pnasnet_torch.genotype import VARIANTS, minimum_size
 
     height, width = parse_size(size)
@@ -56,39 +66,43 @@ def network_at(variant: str, size: str) -> Network:
 
 
 def block(layer: str) -> str:
-    """The part of the network that a layer (or a TensorFlow variable) lies in: `cell_5` for `cell_5.1x1`."""
+    """Return the part of the network that a layer (or TensorFlow variable) lies in: `cell_5` for `cell_5.1x1`."""
     return layer.replace("/", ".").split(".")[0]
 
 
 def layer_of(variable: str) -> str:
-    """The layer that uses a TensorFlow variable: `cell_0.1x1` for `cell_0/1x1/weights`."""
+    """Return the layer that uses a TensorFlow variable: `cell_0.1x1` for `cell_0/1x1/weights`."""
     *scopes, last = variable.split("/")
+    # A separable convolution is one scope in TensorFlow and two layers, which only the variables' names tell apart.
     kind = last.removesuffix("_weights")
-    return ".".join([*scopes, kind] if kind in ("depthwise", "pointwise") else scopes)
+    if kind in ("depthwise", "pointwise"):
+        scopes.append(kind)
+    return ".".join(scopes)
 
 
 def layer_modules(model: "nn.Module") -> "dict[str, nn.Module]":
-    """The port's layers by name: every module without children that changes values in evaluation."""
+    """Return the port's layers by name: every module without children that changes values in evaluation."""
     from torch import nn
 
     from pnasnet_torch.cell import Scope
     from pnasnet_torch.operations import RandomOperation
 
+    # Flatten gives the same values in another shape, a random operation does nothing in evaluation, and a scope without
+    # children is an empty one.
     no_layers = (nn.Flatten, RandomOperation, Scope)
-    modules = model.named_modules()
-    return {
-        name: module for name, module in modules if not any(module.children()) and not isinstance(module, no_layers)
-    }
+    childless = {name: module for name, module in model.named_modules() if not any(module.children())}
+    return {name: module for name, module in childless.items() if not isinstance(module, no_layers)}
 
 
 @cache
 def port_layers(variant: str) -> tuple[str, ...]:
-    """The names of the port's layers, read off a model without weights."""
+    """Return the names of the port's layers, read off a model without weights."""
     import torch
 
     from pnasnet_torch import PNASNet
     from pnasnet_torch import variant as find_variant
 
+    # On the meta device no weight is made: this takes well under a second.
     with torch.device("meta"):
         return tuple(layer_modules(PNASNet(find_variant(variant).config)))
 

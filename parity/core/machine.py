@@ -8,6 +8,7 @@ FRAMEWORKS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy")
 
 
 def version(distribution: str) -> str:
+    """Return the version of an installed distribution, or "not installed"."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -15,9 +16,11 @@ def version(distribution: str) -> str:
 
 
 def cpu() -> str:
-    """The processor's name."""
+    """Return the processor's name, as far as the system tells it, or else its architecture."""
+    # Linux has the name there alone: `platform.processor` gives the architecture or nothing.
     cpuinfo = Path("/proc/cpuinfo")
-    names = (
-        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
-    )
-    return names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

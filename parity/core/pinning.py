@@ -7,43 +7,55 @@ import os
 
 
 def import_triton() -> None:
-    """Imports what PyTorch's builds for GPUs import sooner or later, and what crashes the process behind TensorFlow."""
+    """Import triton where it is installed; to be called before TensorFlow is imported.
+
+    PyTorch's builds for GPUs import it sooner or later, and behind TensorFlow that import crashes the process.
+    """
     if importlib.util.find_spec("triton"):
         importlib.import_module("triton")
 
 
 def pin_torch(threads: int) -> None:
-    """One number of threads, no TF32, deterministic algorithms: what else could change bits between runs."""
+    """Pin what could change PyTorch's bits between runs: one number of `threads`, no TF32, deterministic algorithms."""
     import_triton()
     # What deterministic algorithms need on a GPU.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
+    # Convolutions give other bits with another number of threads, and the same ones from run to run with this one.
     torch.set_num_threads(threads)
+    # An operation that has no deterministic algorithm raises.
     torch.set_deterministic_debug_mode("error")
+    # TF32 multiplies float32 values with 10 bits of their mantissa.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
 
 
 def choose_device(local_rank: int) -> str:
-    """The device of this worker: a GPU where there is one, dealt by local rank. To be called before TensorFlow starts.
+    """Return the device of this worker: a GPU where there is one, dealt by local rank.
 
-    TensorFlow then sees that GPU alone; it uses it where its own build can, and the CPU where not.
+    It is to be called before TensorFlow starts, which then sees that GPU alone; TensorFlow uses it where its own build
+    can, and the CPU where not.
     """
     import_triton()
     import torch
 
     if not torch.cuda.is_available():
         return "cpu"
-    torch.cuda.init()  # type: ignore[no-untyped-call]  # from here on, what is visible to torch is settled
+    # From here on, what is visible to torch is settled: it keeps its numbering when the variable below changes.
+    torch.cuda.init()  # type: ignore[no-untyped-call]
     index = local_rank % torch.cuda.device_count()
+    # Where the variable names some GPUs, torch numbers these alone: TensorFlow is given the name behind torch's number.
     visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
     os.environ["CUDA_VISIBLE_DEVICES"] = visible[index] if visible else str(index)
     return f"cuda:{index}"
 
 
 def release_memory() -> None:
-    """Gives freed memory back to the system; the C library would keep gigabytes of activations for itself."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if trim:  # glibc has it
+    """Give freed memory back to the system; the C library would keep gigabytes of activations for itself."""
+    if os.name != "posix":
+        return
+    # glibc has it, and other C libraries have not.
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
         trim(0)

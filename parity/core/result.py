@@ -8,7 +8,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Check:
-    """One figure of a layer: what was measured, what is allowed, and, where it has one, the element it belongs to."""
+    """One figure of a layer: what was measured, and what is allowed. It passes up to what is allowed."""
 
     name: str
     measured: float
@@ -17,11 +17,16 @@ class Check:
     @property
     def margin(self) -> float:
         """Measured over allowed: a check passes up to 1. Not a number is worse than any number."""
-        if not self.measured <= self.allowed:
-            return self.measured / self.allowed if self.allowed and self.measured < float("inf") else float("inf")
-        return self.measured / self.allowed if self.allowed else 0.0
+        if self:
+            # Where 0 is allowed, as in the exact gates, what passes is the same to the last bit.
+            return self.measured / self.allowed if self.allowed else 0.0
+        # Infinite, so that it is found where the worst is looked for: "not a number" would be lost among numbers.
+        if not self.allowed or not math.isfinite(self.measured):
+            return float("inf")
+        return self.measured / self.allowed
 
     def __bool__(self) -> bool:
+        # Every comparison with "not a number" is false: `not measured > allowed` would let it pass.
         return self.measured <= self.allowed
 
     def __str__(self) -> str:
@@ -30,7 +35,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Element:
-    """The worst element of a layer: its index (N, H, W, C) or (N, C), and both values."""
+    """The worst element of a layer: its index (N, H, W, C) or (N, C), both values, and how many elements exceed.
+
+    `exceeding` of the layer's `size` elements are further off than is allowed.
+    """
 
     index: tuple[int, ...]
     actual: float
@@ -39,6 +47,7 @@ class Element:
     size: int
 
     def __str__(self) -> str:
+        # `repr` gives every digit, so that a unit in the last place can be seen.
         return (
             f"worst element {list(self.index)}: port {self.actual!r}, expected {self.expected!r}; "
             f"{self.exceeding:,} of {self.size:,} elements exceed"
@@ -47,12 +56,12 @@ class Element:
 
 @dataclass(frozen=True)
 class LayerResult:
-    """A gate's verdict on one layer. It passes if it has checks, all of them pass, and nothing made them impossible.
+    """One layer by one gate. It passes if it has checks, all of them pass, and nothing made them impossible.
 
     `problem` says why there was nothing to check: a layer that is missing, of another shape, or not finite; or not
-    `reached`, since the port failed in another. Where they are known, `norm` is the L2 norm of what is expected and
-    `official` TensorFlow's own L2 distance from it in float32. `at_fault` is a failing layer whose own part fails alone
-    too, on TensorFlow's inputs to it, as far as that was looked at.
+    `reached`, since the candidate failed in another. Where they are known, `norm` is the L2 norm of what is expected
+    and `official` TensorFlow's own L2 distance from it in float32. `at_fault` is a failing layer whose own part fails
+    alone too, on TensorFlow's inputs to it, as far as that was looked at.
     """
 
     gate: str
@@ -69,37 +78,48 @@ class LayerResult:
 
     @property
     def margin(self) -> float:
-        """The largest margin of the checks: up to 1 it passes."""
-        return max((check.margin for check in self.checks), default=float("inf")) if not self.problem else float("inf")
+        """The largest margin of the checks: up to 1 it passes. What could not be checked is worse than any figure."""
+        if self.problem or not self.checks:
+            return float("inf")
+        return max(check.margin for check in self.checks)
 
     def looked_at(self, alone: Self) -> Self:
-        """The same failing result, and what the layer's own part, run `alone`, says to it."""
-        why = alone.problem or max(alone.checks, key=lambda check: check.margin)
-        verdict = "agrees: what arrives differs" if alone else f"fails: {why}"
-        note = f"alone, on the official network's own values, it {verdict}"
+        """Return this failing result with a note on the result of the layer's own part, which was run `alone`."""
+        if alone:
+            outcome = "agrees: what arrives differs"
+        else:
+            reason = alone.problem or max(alone.checks, key=lambda check: check.margin)
+            outcome = f"fails: {reason}"
+        note = f"alone, on the official network's own values, it {outcome}"
         return replace(self, at_fault=not alone, notes=(*self.notes, note))
 
     def __bool__(self) -> bool:
+        # Without any check it fails: nothing was compared.
         return bool(self.checks) and all(self.checks) and not self.problem
 
     def __str__(self) -> str:
-        verdict = "passes" if self else "fails"
-        lines = [f"{self.layer} {verdict} the {self.gate} gate ({self.network})"]
-        lines += [f"  {line}" for line in (self.problem, *map(str, self.checks), *self.notes) if line]
+        outcome = "passes" if self else "fails"
+        lines = [f"{self.layer} {outcome} the {self.gate} gate ({self.network})"]
+        details = [self.problem, *map(str, self.checks), *self.notes]
+        lines += [f"  {detail}" for detail in details if detail]
         if self.element:
             lines.append(f"  {self.element}")
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as plain data, with the verdict and the margin (None where there is no number for it)."""
+        """Return the result as plain data, with whether it passed and its margin (None where that is not finite)."""
+        # JSON has neither infinity nor "not a number".
         margin = self.margin if math.isfinite(self.margin) else None
         return asdict(self) | {"passed": bool(self), "margin": margin}
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What a gate made of a network: how many were compared, how many of them failed, and the `worst`, which came
-    nearest to its limit or went furthest beyond it. Gates that run together have their `seconds` under one of them."""
+    """What a gate made of a network: how many were compared, how many of them failed, and the worst.
+
+    The `worst` came nearest to its limit or went furthest beyond it. Gates that run together have their `seconds` under
+    one of them, and None under the others.
+    """
 
     network: str
     gate: str
@@ -110,6 +130,7 @@ class Tally:
 
     @classmethod
     def of(cls, results: Collection[LayerResult], network: str, gate: str, seconds: float | None) -> Self:
-        """The tally of one result or more."""
-        failed = sum(not result for result in results)
-        return cls(network, gate, len(results), failed, max(results, key=lambda result: result.margin), seconds)
+        """Return the tally of one result or more. Raises ValueError without any."""
+        failing = [result for result in results if not result]
+        worst = max(results, key=lambda result: result.margin)
+        return cls(network, gate, len(results), len(failing), worst, seconds)

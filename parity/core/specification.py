@@ -13,33 +13,45 @@ from parity.core.policy import GATES, TRAINING_GATES
 PHOTOGRAPHS = Path(__file__).parents[1] / "photographs"
 DEFAULT_IMAGES = ("chelsea.jpg", "coffee.jpg")
 # References that are stored, beside the official network itself.
-GOLDEN, TRACE_SUFFIXES = "golden", (".h5", ".hdf5")
+GOLDEN = "golden"
+TRACE_SUFFIXES = (".h5", ".hdf5")
 COMPRESSIONS = ("none", "lzf", "gzip")
 
 
 def is_stored(reference: str) -> bool:
-    """Whether that is no network to run, but what one gave before."""
+    """Return whether the reference is what a network gave before, and no network to run."""
     return reference == GOLDEN or reference.endswith(TRACE_SUFFIXES)
 
 
 def named(paths: Sequence[Path]) -> dict[str, Path]:
-    """The files by name, or by path where several have that name."""
+    """Return the files by name, or by path where several have that name."""
     count = Counter(path.name for path in paths)
     return {path.name if count[path.name] == 1 else str(path): path for path in paths}
 
 
 def labelled(references: Sequence[str]) -> dict[str, str]:
-    """The references by label: none where there is one alone, else its kind, numbered where there are more of it."""
+    """Return the references by label.
+
+    The label of a reference alone is empty. Of several it is the kind, such as `pnasnet-tf` of `pnasnet-tf:PATH`,
+    numbered from 1 where several are of that kind, so that no label begins another.
+    """
+    if len(references) == 1:
+        return {"": references[0]}
     kinds = [reference.partition(":")[0] for reference in references]
-    labels = [
-        f"{kind}-{kinds[:place].count(kind) + 1}" if kinds.count(kind) > 1 else kind for place, kind in enumerate(kinds)
-    ]
-    return dict(zip(labels if len(labels) > 1 else [""], references, strict=True))
+    by_label: dict[str, str] = {}
+    for place, reference in enumerate(references):
+        kind = kinds[place]
+        if kinds.count(kind) > 1:
+            number = kinds[:place].count(kind) + 1
+            by_label[f"{kind}-{number}"] = reference
+        else:
+            by_label[kind] = reference
+    return by_label
 
 
 @dataclass(frozen=True)
 class Specification:
-    """What is compared: networks, weights, images, the references, and on how many threads.
+    """What a run compares: networks, weights, images and references, and on how many threads.
 
     Without a `checkpoint` the weights are synthetic, from the `seed`. Without `images` the networks take the
     photographs that come with parity in turn, one each, whatever the reference.
@@ -59,12 +71,16 @@ class Specification:
         return TRAINING_GATES if self.training else GATES
 
     def images_of(self, network: Network) -> tuple[Path, ...]:
-        """The images that `network` is run on: in training all together, so both photographs."""
+        """Return the images that `network` is run on: in training all together, so both photographs."""
+        if self.images:
+            return self.images
+        photographs = tuple(PHOTOGRAPHS / name for name in DEFAULT_IMAGES)
         if self.training:
-            return self.images or tuple(PHOTOGRAPHS / name for name in DEFAULT_IMAGES)
-        alone = [replace(one, reference="") for one in self.networks]
-        turn = list(dict.fromkeys(alone)).index(replace(network, reference="")) % len(DEFAULT_IMAGES)
-        return self.images or (PHOTOGRAPHS / DEFAULT_IMAGES[turn],)
+            return photographs
+        # In turn, each network counted once: it has the same photograph by every reference.
+        networks = list(dict.fromkeys(replace(each, reference="") for each in self.networks))
+        turn = networks.index(replace(network, reference="")) % len(photographs)
+        return (photographs[turn],)
 
     @cached_property
     def preprocessed(self) -> dict[str, Path]:

@@ -15,52 +15,71 @@ ALONE = "one of the sides alone has it"
 # No loss depends on it.
 NO_GRADIENT = frozenset({"final_layer.predictions"})
 FORWARD, FORWARD_FLOAT32, STATISTICS, LOSS, EXACT, GRADIENT, GRADIENT_FLOAT32, STEP = TRAINING_GATES
-# What is kept of a variable that is trained, and of every variable.
-SLOTS, AVERAGE = ("rms", "momentum"), "average"
+# What the optimiser keeps of a variable that is trained, in the order in which it computes them.
+SLOTS = ("rms", "momentum")
+# What is kept of every variable: its moving average.
+AVERAGE = "average"
 
 
 def names(gate: str, network: Network) -> tuple[str, ...]:
-    """Of a training gate: layers, the parts of the loss, layers and variables (by TensorFlow's names), or variables and
-    what is kept of them."""
+    """Return the names that a training gate judges.
+
+    They are layers (both forwards), moving statistics, the parts of the loss, layers and variables (gradients), or
+    variables and what is kept of them (steps). Variables have TensorFlow's names.
+    """
     if gate == LOSS:
         return (*LOSSES, WHOLE)
-    layers, variables, statistics = _parts(network)
+    layers, trained, statistics = _parts(network)
     if gate == STEP:
-        slots = (f"{name}/{slot}" for name in variables for slot in SLOTS)
-        everything = (*variables, *statistics)
-        return (*everything, *slots, *(f"{name}/{AVERAGE}" for name in everything))
+        variables = (*trained, *statistics)
+        slots = [f"{name}/{slot}" for name in trained for slot in SLOTS]
+        averages = [f"{name}/{AVERAGE}" for name in variables]
+        return (*variables, *slots, *averages)
     if gate == STATISTICS:
         return statistics
     if gate in (FORWARD, FORWARD_FLOAT32):
         return layers
-    found = (*(layer for layer in layers if layer not in NO_GRADIENT), *variables)
-    return tuple(filter(_in_evaluation, found)) if gate == EXACT else found
+    layers_with_gradient = [layer for layer in layers if layer not in NO_GRADIENT]
+    gradients = (*layers_with_gradient, *trained)
+    if gate == EXACT:
+        return tuple(filter(_has_exact_gradient, gradients))
+    return gradients
 
 
-def _in_evaluation(name: str) -> bool:
-    """Whether it is in front of the last mean and not of the auxiliary head, whose ReLU is in no scope."""
+def _has_exact_gradient(name: str) -> bool:
+    """Return whether the integer network's gradient reaches a layer or variable.
+
+    It is given in front of the last mean, which divides it by the map's area and so would round it. The auxiliary head,
+    whose ReLU is in no scope, is not run in evaluation.
+    """
     return name == ROOT or not re.match("aux_|relu|final_layer", name)
 
 
 @cache
 def _parts(network: Network) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """The layers, the variables that are trained, and those that are not: moving statistics."""
+    """Return the layers, the variables that are trained, and those that are not: moving statistics."""
     import torch
 
     from pnasnet_torch import PNASNet, variant
     from pnasnet_torch.weights import variable_targets
 
+    # The auxiliary head's last convolution is as large as its map, so it fits one image size only.
     config = replace(variant(network.variant).config, aux_image_size=(network.height, network.width))
     with torch.device("meta"):
         model = PNASNet(config)
-    trained = {name for name, _ in model.named_parameters()}
-    targets = variable_targets(model)
-    variables = tuple(name for name, target in targets.items() if target.parameter in trained)
-    return tuple(layer_modules(model)), variables, tuple(name for name in targets if name not in variables)
+    parameters = {name for name, _ in model.named_parameters()}
+    trained: list[str] = []
+    statistics: list[str] = []
+    for name, target in variable_targets(model).items():
+        if target.parameter in parameters:
+            trained.append(name)
+        else:
+            statistics.append(name)
+    return tuple(layer_modules(model)), tuple(trained), tuple(statistics)
 
 
 def feeders(gate: str, layers: Mapping[str, Layer], judged: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """What each name's value is computed from, in the order of the computation.
+    """Return what each name's value is computed from, in the order of the computation.
 
     `layers` are the official graph's, `judged` the names that the gate judges.
     """
@@ -68,40 +87,47 @@ def feeders(gate: str, layers: Mapping[str, Layer], judged: Iterable[str]) -> di
         return {name: layer.inputs for name, layer in layers.items()}
     if gate == LOSS:
         *parts, total = LOSSES
-        return {WHOLE: (), **dict.fromkeys(parts, ()), total: tuple(parts)}
+        by_part: dict[str, tuple[str, ...]] = dict.fromkeys((WHOLE, *parts), ())
+        by_part[total] = tuple(parts)
+        return by_part
     if gate == STATISTICS:
         return dict.fromkeys(judged, ())  # each is computed from the batch alone
     if gate == STEP:
         in_order = sorted(judged, key=lambda name: (_place(name), name))
         return {name: _before(name) for name in in_order}
     if gate == EXACT:
-        layers = {name: layer for name, layer in layers.items() if _in_evaluation(name)}
+        layers = {name: layer for name, layer in layers.items() if _has_exact_gradient(name)}
     return _backward(layers, judged)
 
 
 def _backward(layers: Mapping[str, Layer], judged: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """What each gradient is computed from: at a layer, from those of the layers that it feeds; of a variable, from that
-    of the layer that uses it."""
+    """Return what each gradient is computed from, in the order of the computation.
+
+    At a layer, it is computed from those at the layers that it feeds; of a variable, from that at the layer that uses
+    it.
+    """
     consumers: dict[str, list[str]] = {name: [] for name in layers}
     for name, layer in layers.items():
         for feeder in layer.inputs:
             if feeder in consumers:
                 consumers[feeder].append(name)
-    found = {name: tuple(fed) for name, fed in reversed(consumers.items())}
+    # A gradient goes from the last layer to the first.
+    computed_from = {name: tuple(fed) for name, fed in reversed(consumers.items())}
     for name in judged:
         is_variable = "/" in name
-        if is_variable and name not in found:
-            found[name] = (layer_of(name),)
-    return found
+        if is_variable and name not in computed_from:
+            computed_from[name] = (layer_of(name),)
+    return computed_from
 
 
 def _place(name: str) -> int:
-    """Where in a step a variable, or what is kept of it, comes."""
-    return {SLOTS[0]: 0, SLOTS[1]: 1, AVERAGE: 3}.get(name.rpartition("/")[2], 2)
+    """Return the place in a step of a variable (2) or of what is kept of it: rms (0), momentum (1), average (3)."""
+    places = {SLOTS[0]: 0, SLOTS[1]: 1, AVERAGE: 3}
+    return places.get(name.rpartition("/")[2], 2)
 
 
 def _before(name: str) -> tuple[str, ...]:
-    """In a step, what the variable, or what is kept of it, is computed from."""
+    """Return what a variable, or what is kept of it, is computed from in a step, apart from gradients."""
     variable = name.rpartition("/")[0]
     match _place(name):
         case 0:

@@ -10,8 +10,11 @@ from parity.session.options import Options
 
 
 def open_reference(options: Options, selection: Mapping[tuple[str, Network], Collection[str]]) -> Reference:
-    """What the `selection` (names by gate and network) is judged by: what is stored, or the official network as it
-    runs, recorded if that is asked for."""
+    """Return what the `selection` (names by gate and network) is judged by.
+
+    That is the stored reference where there is one, or else the official network as it runs, recorded if that is asked
+    for.
+    """
     if options.stored:
         return options.stored
     live = LiveReference(options)

@@ -19,6 +19,7 @@ class Options(Specification):
 
     Where the reference is `stored`, weights and images are what it holds. Without a `candidate`, the port is judged.
     `arguments` are pytest's, to repeat the run, and `suite` is what they call the suite: its path, or as a `module`.
+    `report` is the folder that the report is written to, `record` the file of the trace, with its `compression`.
     """
 
     arguments: tuple[str, ...] = ()
@@ -33,34 +34,38 @@ class Options(Specification):
     left_out: tuple[str, ...] = ()
 
     def image_names(self, network: Network) -> Sequence[str]:
-        """The names of the images whose preprocessing is judged."""
-        return self.stored.names("preprocess", network) if self.stored else list(self.preprocessed)
+        """Return the names of the images whose preprocessing is judged."""
+        if self.stored:
+            return self.stored.names("preprocess", network)
+        return list(self.preprocessed)
 
     @property
     def judged(self) -> str:
-        """What is compared with the reference."""
+        """The name of what is compared with the reference."""
         return self.candidate.name if self.candidate else "the port"
 
     @property
     def shown(self) -> list[str]:
-        """What a candidate shows of each network, in words."""
-        return list(shown(self.judged, self.unobservable)) if self.candidate else []
+        """A sentence on each network that says what a candidate shows of it; none where the port is judged."""
+        if not self.candidate:
+            return []
+        return list(shown(self.judged, self.unobservable))
 
     @cached_property
     def unobservable(self) -> dict[Network, frozenset[str]]:
         """The official layers of each network that what is judged does not show."""
-        candidate = self.candidate
-        return {network: candidate.unobservable(network) if candidate else frozenset() for network in self.networks}
+        if not self.candidate:
+            return dict.fromkeys(self.networks, frozenset())
+        return {network: self.candidate.unobservable(network) for network in self.networks}
 
     def command(self, *selection: str) -> str:
-        """The command that runs the suite's tests of this `selection` with these options again."""
-        pyargs = ["--pyargs"] if self.module else []
-        return shlex.join(["pytest", *pyargs, self.suite, *selection, *self.arguments])
+        """Return the command that runs the suite's tests of this `selection` with these options again."""
+        suite = ["--pyargs", self.suite] if self.module else [self.suite]
+        return shlex.join(["pytest", *suite, *selection, *self.arguments])
 
     def command_of(self, file: str, test: str) -> str:
-        """The command that runs one test of a file of the suite, such as test_exact.py."""
+        """Return the command that runs one test of a file of the suite, such as test_exact.py."""
         if self.module:
-            return shlex.join(
-                ["pytest", "--pyargs", f"{self.suite}.{file.removesuffix('.py')}::{test}", *self.arguments]
-            )
+            test_module = f"{self.suite}.{file.removesuffix('.py')}"
+            return shlex.join(["pytest", "--pyargs", f"{test_module}::{test}", *self.arguments])
         return shlex.join(["pytest", f"{self.suite}/{file}::{test}", *self.arguments])

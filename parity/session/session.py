@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 from parity.core.computing import Layers, Observe, Results, Step, no_progress, observe_nothing
 from parity.core.layers import Network, port_layers
-from parity.core.localize import Localization, handing_on, localize
+from parity.core.localize import Localization
 from parity.core.policy import STRUCTURE, TRAINING_GATES
 from parity.core.result import LayerResult, Tally
 from parity.core.training_names import EXACT
 from parity.diagnosis import training
 from parity.diagnosis.diagnose import diagnose
-from parity.diagnosis.examiner import Probe
 from parity.diagnosis.verdict import Verdict
 from parity.gates import preprocess, values
 from parity.gates.context import NetworkContext
 from parity.gates.structure import compare_parts
 from parity.gates.training.exact import exact_gradients
 from parity.gates.training.judge import judge
-from parity.gates.training.localize import explained_by, localized
 from parity.reference.interface import Reference, TrainingReference
+from parity.session.explaining import explanation, localization
 from parity.session.options import Options
+from parity.session.probing import open_probe
 from tf_reference.layers import Layer
 from tf_reference.official import Source
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 # (gate, network): the names that the run selected.
 Selection = Mapping[tuple[str, Network], frozenset[str]]
-# How a failing network is looked at more closely: as this gate runs it, the first of these that failed.
+# How a failing network is looked at more closely: as the first of these gates that failed runs it.
 PROBES = ("float64", "exact-float64", "exact-float32", "float32")
 
 
 class ParitySession:
-    """Judges the selected networks one after the other, each by its gates, the strongest first.
+    """The judging of the selected networks one after the other, each by its gates, the strongest first.
 
     It goes on as far as results are asked for, and stays there, so that what a run does not want is not computed. Close
     it after the last. The verdict on a network is given when its last gate was judged, or when the session is closed.
@@ -51,22 +51,25 @@ class ParitySession:
         observe: Observe = observe_nothing,
     ) -> None:
         self.verdicts: list[Verdict] = []
-        # All that was computed so far, by network and gate; the seconds that each gate took (of float64 and float32,
-        # which run together, under the first); and the official layers of each network.
+        # All that was computed so far, by network and gate.
         self.results: dict[Network, dict[str, Results]] = {}
+        # The seconds that each gate took; those of gates that run together are under the first of them.
         self.seconds: dict[tuple[Network, str], float] = {}
+        # The official layers of each network.
         self.layers: dict[Network, Mapping[str, Layer]] = {}
-        self._observe = observe
-        self._said: list[str] = []
-        self._said_at_end = ""
         self._options = options
-        self._evaluator = evaluator
         self._selection = selection
         self._reference = reference
         self._step = step
-        self._judging = self._judge_all()
-        self._ending = False
+        self._evaluator = evaluator
+        self._observe = observe
+        # What is to be told at the end besides the results: of the networks, and of the reference.
+        self._notes: list[str] = []
+        self._reference_note = ""
         self._localized: dict[tuple[str, Network], Localization] = {}
+        self._judging = self._judge_all()
+        # True while the session closes: what was not judged by then is not wanted any more.
+        self._ending = False
 
     def result(self, gate: str, network: Network, name: str) -> LayerResult:
         """Return what `gate` made of the layer `name` (of the structure gate also a block, of others an image).
@@ -81,10 +84,11 @@ class ParitySession:
     def _judge_all(self) -> Iterator[str]:
         """Judge every network by its gates; yield each gate's name when its results are there."""
         for network in dict.fromkeys(network for _, network in self._selection):
-            layers = {gate: names for (gate, other), names in self._selection.items() if other == network}
+            selected = {gate: names for (gate, judged), names in self._selection.items() if judged == network}
+            # One network after the other: leaving the context frees what this one took before the next is built.
             with NetworkContext(network, self._reference, self._options.candidate) as context:
                 try:
-                    yield from self._judge(context, layers)
+                    yield from self._judge(context, selected)
                 except (Exception, KeyboardInterrupt):  # what was judged before still gets its verdict
                     self._conclude(context)
                     raise
@@ -92,38 +96,43 @@ class ParitySession:
             if self._ending:
                 return
 
-    def _judge(self, context: NetworkContext, layers: Layers) -> Iterator[str]:
+    def _judge(self, context: NetworkContext, selected: Layers) -> Iterator[str]:
         """Judge one network by its gates, until the session is to end."""
         results = self.results.setdefault(context.network, {})
         for gate in self._options.gates:
-            if gate in layers and gate not in results and not self._ending:
+            # A gate may have its results already, from one that shares its work.
+            if gate in selected and gate not in results and not self._ending:
                 started = perf_counter()
-                results |= self._compute(gate, context, layers)
+                results |= self._compute(gate, context, selected)
                 self.seconds[context.network, gate] = perf_counter() - started
                 yield gate
 
-    def _compute(self, gate: str, context: NetworkContext, layers: Layers) -> Mapping[str, Results]:
+    def _compute(self, gate: str, context: NetworkContext, selected: Layers) -> Mapping[str, Results]:
         """Judge one network by a gate, and by those that share its work."""
         network = context.network
         if gate == "imagenet":
             assert self._evaluator
+            # The evaluation builds networks of its own: those of the gates before it are needed no more.
             context.release("float64", "float32")
             return {gate: {"validation": self._evaluator.result(network)}}
         if gate == "preprocess":
             with self._step(f"{network}: preprocessing"):
-                return {gate: preprocess.judge(self._reference, network, layers[gate])}
+                return {gate: preprocess.judge(self._reference, network, selected[gate])}
         if gate in TRAINING_GATES:
-            return self._train(gate, network, layers)
-        self.layers[network] = context.graph("float32").layers
+            return self._train(gate, network, selected)
+        graph = context.graph("float32")
+        self.layers[network] = graph.layers
         if gate == STRUCTURE:
             with self._step(f"{network}: structure"):
                 parts = context.candidate.parts(network)
-                return {gate: compare_parts(network, context.graph("float32"), layers[gate], parts)}
+                return {gate: compare_parts(network, graph, selected[gate], parts)}
         if gate.startswith("exact"):
-            return {gate: values.exact(context, gate.removeprefix("exact-"), layers, self._step, self._observe)}
-        return values.float64_and_float32(context, layers, self._step, self._observe)
+            dtype = gate.removeprefix("exact-")
+            return {gate: values.exact(context, dtype, selected, self._step, self._observe)}
+        # Both at once: the float32 gate measures by the values that the float64 gate judges by.
+        return values.float64_and_float32(context, selected, self._step, self._observe)
 
-    def _train(self, gate: str, network: Network, layers: Layers) -> Mapping[str, Results]:
+    def _train(self, gate: str, network: Network, selected: Layers) -> Mapping[str, Results]:
         """Judge training: all gates at once, but for the integer network's gradients."""
         with self._step(f"{network}: checkpoint"):
             assert isinstance(self._reference, TrainingReference), "the golden digests hold no training"
@@ -133,91 +142,80 @@ class ParitySession:
             with self._step(f"{network}: official network's gradients, integers"):
                 integers = official.integers()
             with self._step(f"{network}: port's gradients, integers"):
-                return {gate: exact_gradients(network, integers, layers[gate])}
+                return {gate: exact_gradients(network, integers, selected[gate])}
         if official.untrained:
-            self._said.append(
-                f"{network}: the auxiliary head has random weights: the checkpoint has none for this size"
-            )
-        return judge(network, official, layers, self._step, observe=self._observe)
+            note = f"{network}: the auxiliary head has random weights: the checkpoint has none for this size"
+            self._notes.append(note)
+        return judge(network, official, selected, self._step, observe=self._observe)
 
     def _conclude(self, context: NetworkContext) -> None:
         """Give the verdict on a network, if it failed."""
-        network, results = context.network, self.results[context.network]
+        network = context.network
+        results = self.results[network]
         if self._options.training:
-            if found := training.verdict(network, self.layers.get(network, {}), results):
-                self.verdicts.append(found)
+            verdict = training.verdict(network, self.layers.get(network, {}), results)
+            if verdict:
+                self.verdicts.append(verdict)
             return
-        layers = {gate: rows for gate, rows in results.items() if gate in (STRUCTURE, *PROBES)}
-        failed = {gate for gate, rows in layers.items() if not all(rows.values())}
+        # The other gates judge images and not layers.
+        by_gate = {gate: by_layer for gate, by_layer in results.items() if gate in (STRUCTURE, *PROBES)}
+        failed = {gate for gate, by_layer in by_gate.items() if not all(by_layer.values())}
         if failed:
             with self._step(f"{network}: looking for the culprit"):
-                self.verdicts.append(self._diagnose(context, layers, failed))
+                self.verdicts.append(self._diagnose(context, by_gate, failed))
 
     def _diagnose(self, context: NetworkContext, results: Mapping[str, Results], failed: set[str]) -> Verdict:
-        graph, network = context.graph("float32"), context.network
+        """Return the verdict on a network by its `results`, of which those of the gates `failed` have failures."""
+        network = context.network
+        graph = context.graph("float32")
+        # The structure gate also judges blocks and the whole network, which are no layers.
         known = graph.layers.keys() | set(port_layers(network.variant))
-        layers = {gate: {name: rows[name] for name in rows.keys() & known} for gate, rows in results.items()}
+        layers: dict[str, Results] = {}
+        for gate, by_name in results.items():
+            layers[gate] = {name: by_name[name] for name in by_name.keys() & known}
+        # Layers are replayed on official values, which digests do not hold.
         replayable = self._reference.knows != "digests" and context.candidate.replayable
-        gate = next((gate for gate in PROBES if gate in failed), None) if replayable else None
-        probe = self._probe(context, gate) if gate else None
+        failed_probes = [gate for gate in PROBES if gate in failed]
+        probe = None
+        if replayable and failed_probes:
+            probe = open_probe(context, failed_probes[0])
         return diagnose(network, graph, layers, context.candidate.parts(network), probe)
 
-    def _probe(self, context: NetworkContext, gate: str) -> Probe:
-        """Both networks as `gate` runs them, with all their layers."""
-        context.release("float64", "float32")
-        if gate.startswith("exact"):
-            dtype = gate.removeprefix("exact-")
-            variables, images = context.exact_inputs(dtype)
-            sides = context.sides(dtype, context.graph(dtype).layers)
-            sides.load_exact(variables)
-            return Probe(context.network, gate, sides, images, variables)
-        variables, images = context.variables(), context.images()[:1]
-        dtypes = ("float64", "float32") if self._reference.knows == "network" else ("float64",)
-        loaded = [context.sides(dtype, context.graph(dtype).layers) for dtype in dtypes]
-        for sides in loaded:
-            sides.load(variables)
-        return Probe(context.network, "float64", loaded[0], images, variables, *loaded[1:])
-
     def explained(self, gate: str, network: Network, layer: str) -> tuple[str, str]:
-        """Why a failing `layer` needs no look of its own, and that in words: it is `downstream` of others, as far as
-        `gate` tells, or this is `repeated` from a stronger gate. Both are empty where it is a culprit."""
+        """Return why a failing `layer` needs no look of its own, and that in words.
+
+        It is `downstream` of others, as far as `gate` tells, or this is `repeated` from a stronger gate. Both are empty
+        where it is a culprit.
+        """
         if gate not in (STRUCTURE, *PROBES, *TRAINING_GATES):
             return "", ""
         results = self.results[network]
+        # Once for all layers of a gate: every failing test asks.
         if (gate, network) not in self._localized:
-            self._localized[gate, network] = self._localize(gate, network, results[gate])
-        if gate in TRAINING_GATES and (first := explained_by(gate, layer, results)):
-            return "downstream", f"behind what fails {first}"
-        downstream = self._localized[gate, network].downstream
-        if layer in downstream:
-            more = f" and {len(downstream[layer]) - 1} more" if downstream[layer][1:] else ""
-            return "downstream", f"behind {downstream[layer][0]}{more}" if downstream[layer] else "behind others"
-        before = next((other for other in self._options.gates if not results.get(other, {}).get(layer, True)), gate)
-        return ("repeated", f"as it failed {before}") if before != gate else ("", "")
-
-    def _localize(self, gate: str, network: Network, rows: Mapping[str, LayerResult]) -> Localization:
-        layers = self.layers[network]
-        if gate in TRAINING_GATES:
-            return localized(gate, layers, self.results[network])
-        failing = {name for name, result in rows.items() if not result}
-        unreached = {name for name in failing if not rows[name].reached}
-        feeders = {name: layer.inputs for name, layer in layers.items()}
-        return localize(feeders, failing, rows.keys() - failing, (), unreached, handing_on(gate, rows))
+            self._localized[gate, network] = localization(gate, self.layers[network], results)
+        return explanation(gate, layer, self._localized[gate, network], results, self._options.gates)
 
     def tallies(self) -> list[Tally]:
-        """Of each network and gate that was computed so far."""
-        return [
-            Tally.of(results.values(), str(network), gate, self.seconds.get((network, gate)))
-            for network, by_gate in self.results.items()
-            for gate, results in sorted(by_gate.items(), key=lambda row: self._options.gates.index(row[0]))
-            if results
-        ]
+        """Return a tally of each network and gate that was computed so far."""
+        tallies: list[Tally] = []
+        for network, by_gate in self.results.items():
+            # In the run's order: of gates that run together, the results may have come in another one.
+            for gate in sorted(by_gate, key=self._options.gates.index):
+                results = by_gate[gate]
+                if results:
+                    seconds = self.seconds.get((network, gate))
+                    tallies.append(Tally.of(results.values(), str(network), gate, seconds))
+        return tallies
 
     @property
     def said_at_end(self) -> list[str]:
-        """What is to be told besides the results."""
-        lines = [f"parity: {line}" for line in (*self._said, self._said_at_end) if line]
-        return lines + (self._evaluator.report() if self._evaluator else [])
+        """The sentences to be told at the end besides the results."""
+        lines = [f"parity: {note}" for note in self._notes]
+        if self._reference_note:
+            lines.append(f"parity: {self._reference_note}")
+        if self._evaluator:
+            lines += self._evaluator.report()
+        return lines
 
     @property
     def official_sources(self) -> Mapping[str, Source]:
@@ -228,11 +226,12 @@ class ParitySession:
         """End the last network, and the use of the reference; results stay."""
         complete = all(gate in self.results.get(network, {}) for gate, network in self._selection)
         try:
-            self._ending = bool(self.results)  # of a session that has not begun there is nothing to conclude
+            # Of a session that has not begun there is nothing to conclude.
+            self._ending = bool(self.results)
             if self._ending:
                 next(self._judging, None)
         except BaseException:
             complete = False
             raise
         finally:
-            self._said_at_end = self._reference.close(complete)
+            self._reference_note = self._reference.close(complete)

@@ -10,7 +10,7 @@ from parity.candidate.interface import CandidateRun
 from parity.core.layers import Network
 from parity.core.policy import GATES
 from parity.core.specification import PHOTOGRAPHS
-from parity.faults.bench import RememberedReference
+from parity.faults.remembered import RememberedReference
 from parity.gates.context import Sides
 from parity.reference.interface import ReferenceRun
 from parity.reference.live import LiveReference
