@@ -1,4 +1,4 @@
-"""Layers of the port run alone on given inputs, and what arrives at them when the port runs as a whole."""
+"""Layers of the candidate run alone on given inputs, and what arrives at them when the candidate runs as a whole."""
 
 import weakref
 from collections import defaultdict
@@ -17,9 +17,12 @@ from tf_reference.layers import IMAGES
 
 
 class Observed(NamedTuple):
-    """One forward of the port. `givers`: for each input of each layer that ran, the layers (or `images`) whose output
-    that tensor is: none if it is no layer's, several if it went through layers that pass it on or change it in place.
-    `inputs` and `outputs` (NHWC) of the layers that they were asked for. `error`: what the port raised."""
+    """One forward of the candidate.
+
+    `givers`: for each input of each layer that ran, the layers (or `images`) whose output that tensor is: none if it is
+    no layer's, several if it went through layers that pass it on or change it in place. `inputs` and `outputs` (NHWC)
+    of the layers that they were asked for. `error`: what the candidate raised.
+    """
 
     givers: dict[str, tuple[tuple[str, ...], ...]]
     inputs: dict[str, tuple[np.ndarray, ...]]
@@ -28,25 +31,28 @@ class Observed(NamedTuple):
 
 
 def replay(model: PNASNet | CandidateModel, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
-    """The output (NHWC) of the port's `layer` alone on `inputs` (NHWC, or (N, C)), converted to the model's dtype.
+    """Return the output (NHWC) of the candidate's `layer` alone on `inputs` (NHWC, or (N, C)), in the model's dtype.
 
-    Raises KeyError if the port has no such layer, and whatever the layer raises.
+    Raises KeyError if the candidate has no such layer, and whatever the layer raises.
     """
     with torch.inference_mode():
-        judged = candidate_model(model)
-        dtype = dtype_of(judged.module)
-        return to_nhwc(judged.value(layer, judged.layers[layer](*(to_nchw(array, dtype) for array in inputs))))
+        candidate = candidate_model(model)
+        dtype = dtype_of(candidate.module)
+        # Each tensor has memory of its own, so that a layer that works in place leaves the inputs as they are.
+        tensors = [to_nchw(array, dtype) for array in inputs]
+        return to_nhwc(candidate.value(layer, candidate.layers[layer](*tensors)))
 
 
 @contextmanager
 def replaced(model: PNASNet | CandidateModel, values_nhwc: Mapping[str, np.ndarray]) -> Iterator[None]:
-    """The model, with these values in the place of what the layers give."""
-    judged = candidate_model(model)
+    """Replace what layers of the model give by `values_nhwc`, by layer, as long as the context lasts."""
+    candidate = candidate_model(model)
 
     def hook(value_nhwc: np.ndarray) -> Callable[[nn.Module, object, Tensor], Tensor]:
+        """Return what gives this value in the place of an output, in the dtype and the shape of the module's own."""
         return lambda _module, _inputs, output: to_nchw(value_nhwc, output.dtype).reshape(output.shape)
 
-    handles = [judged.layers[name].register_forward_hook(hook(value)) for name, value in values_nhwc.items()]
+    handles = [candidate.layers[name].register_forward_hook(hook(value)) for name, value in values_nhwc.items()]
     try:
         yield
     finally:
@@ -60,26 +66,34 @@ def observe(
     inputs_of: Collection[str] = (),
     outputs_of: Collection[str] = (),
 ) -> Observed:
-    """What goes from layer to layer in one forward, as far as the port gets."""
-    seen = Observed({}, {}, {}, None)
+    """Return what goes from layer to layer in one forward on the images, as far as the candidate gets."""
+    observed = Observed({}, {}, {}, None)
+    # The layers that gave a tensor, by its id. An id is given again once its tensor is freed, so each entry can tell
+    # whether it still means the tensor that it was made for; a weak reference does not keep that from being freed.
     known: defaultdict[int, list[tuple[str, weakref.ref[Tensor]]]] = defaultdict(list)
 
+    def givers_of(tensor: object) -> tuple[str, ...]:
+        """Return the layers whose output the tensor is, in the order in which they gave it."""
+        return tuple(giver for giver, reference in known[id(tensor)] if reference() is tensor)
+
     def before(name: str, inputs: Inputs) -> None:
-        seen.givers[name] = tuple(
-            tuple(giver for giver, tensor in known[id(given)] if tensor() is given) for given in inputs
-        )
+        """Note who gave each input of a layer, and the inputs where they are asked for."""
+        observed.givers[name] = tuple(givers_of(tensor) for tensor in inputs)
         if name in inputs_of:
-            seen.inputs[name] = tuple(to_nhwc(given).copy() for given in inputs if isinstance(given, Tensor))
+            tensors = [tensor for tensor in inputs if isinstance(tensor, Tensor)]
+            # Copied, since a later layer may change the tensor in place.
+            observed.inputs[name] = tuple(to_nhwc(tensor).copy() for tensor in tensors)
 
     def after(name: str, output: Tensor) -> None:
+        """Note that the layer gave this tensor, and its values where they are asked for."""
         known[id(output)].append((name, weakref.ref(output)))
         if name in outputs_of:
-            seen.outputs[name] = to_nhwc(output).copy()
+            observed.outputs[name] = to_nhwc(output).copy()
 
     images = to_nchw(images_nhwc, dtype_of(candidate_model(model).module))
     after(IMAGES, images)
     try:
         run(model, images, before, after)
     except CandidateError as error:
-        return seen._replace(error=error)
-    return seen
+        return observed._replace(error=error)
+    return observed

@@ -7,52 +7,62 @@ from parity.core.policy import TRAINING_GATES
 from parity.core.result import LayerResult
 from parity.core.training_names import FORWARD, FORWARD_FLOAT32, GRADIENT, STEP
 from parity.diagnosis.verdict import Culprit, Verdict
-from parity.gates.training.localize import GRADIENTS, Rows, localized
+from parity.gates.training.localize import GRADIENTS, ResultsByName, first_failing, localized
 from tf_reference.layers import Layer
 
 # So many culprits of a step are listed; of more, the first, and the kinds of all.
 LISTED = 9
 
 
-def verdict(network: Network, layers: Mapping[str, Layer], results: Mapping[str, Rows]) -> Verdict | None:
-    """Where the fault is, by the first gate that fails; none if all pass. What later gates find is computed from what
-    that one does."""
-    gate = next((gate for gate in TRAINING_GATES if not all(results.get(gate, {}).values())), None)
+def verdict(network: Network, layers: Mapping[str, Layer], results: Mapping[str, ResultsByName]) -> Verdict | None:
+    """Return where the fault is, by the first training gate that fails; None if all pass.
+
+    `layers` are the official graph's, `results` those of each training gate. What later gates judge is computed from
+    what the first one judges.
+    """
+    gate = first_failing(results)
     if not gate:
         return None
-    found = localized(gate, layers, results)
-    listed, more = found.culprits, ""
+    localization = localized(gate, layers, results)
+    listed = localization.culprits
+    others = ""
     if gate == STEP and len(listed) > LISTED:
         # A rule of the optimiser that is wrong shows at every variable: the first stands for all.
         kinds = sorted({name.rpartition("/")[2] for name in listed})
-        listed, more = listed[:1], f"so do {len(listed) - 1:,} more: {', '.join(kinds)}"
-    culprits = tuple(_culprit(gate, name, results, more) for name in listed)
-    return Verdict(str(network), culprits, found.downstream)
+        others = f"so do {len(listed) - 1:,} more: {', '.join(kinds)}"
+        listed = listed[:1]
+    culprits = tuple(_culprit(gate, name, results, others) for name in listed)
+    return Verdict(str(network), culprits, localization.downstream)
 
 
-def _culprit(gate: str, name: str, results: Mapping[str, Rows], more: str) -> Culprit:
-    """One culprit, with the gates that it fails and what the telling ones say; `more` is said behind that."""
-    failing = {
-        other: results[other][name]
-        for other in TRAINING_GATES
-        if name in results.get(other, {}) and not results[other][name]
-    }
+def _culprit(gate: str, name: str, results: Mapping[str, ResultsByName], others: str) -> Culprit:
+    """Return one culprit, with the gates that it fails and what the telling ones say; then `others` is said."""
+    failing_results: dict[str, LayerResult] = {}
+    for other_gate in TRAINING_GATES:
+        result = results.get(other_gate, {}).get(name)
+        # A failing result is false, but so is none.
+        if result is not None and not result:
+            failing_results[other_gate] = result
     # Of a gradient, the one in float64 says most, whichever fails first.
-    telling = (gate, GRADIENT) if gate in GRADIENTS else (gate,)
-    lines: list[str] = []
-    for other in telling:
-        if other in failing:
-            lines += _lines(failing[other])
-    if more:
-        lines.append(more)
-    return Culprit(name, tuple(failing), _kind(gate, results[gate][name]), hints=tuple(dict.fromkeys(lines)))
+    telling_gates = (gate, GRADIENT) if gate in GRADIENTS else (gate,)
+    hints: list[str] = []
+    for telling_gate in telling_gates:
+        if telling_gate in failing_results:
+            hints += _sentences(failing_results[telling_gate])
+    if others:
+        hints.append(others)
+    # Both gates may say the same, and GRADIENT may be named twice: each sentence is told once, where it first stands.
+    unique_hints = tuple(dict.fromkeys(hints))
+    return Culprit(name, tuple(failing_results), _kind(gate, results[gate][name]), hints=unique_hints)
 
 
-def _lines(result: LayerResult) -> list[str]:
-    return [line for line in (result.problem, *result.notes) if line]
+def _sentences(result: LayerResult) -> list[str]:
+    """Return what a result says in words: why it could not be judged, and its notes."""
+    return [sentence for sentence in (result.problem, *result.notes) if sentence]
 
 
 def _kind(gate: str, result: LayerResult) -> str:
+    """Return the kind of fault (a key of `TRAINING_KINDS`, or `error`) of what `gate` names."""
     if result.problem:
         return "error"
     if gate in (FORWARD, FORWARD_FLOAT32):

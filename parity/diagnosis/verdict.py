@@ -8,7 +8,7 @@ from parity.core.result import LayerResult
 
 # So many culprits are printed with all that is known of them, the others in a line each.
 DETAILED = 3
-# What kind of fault a culprit is, and what that says.
+# The kinds of fault, and what each says of where the fault is.
 KINDS = {
     "operation": "run alone on TensorFlow's own inputs, it fails too: the fault is in this operation or its parameters",
     "wiring": "run alone on TensorFlow's own inputs, it passes: the fault is in what arrives at it",
@@ -27,13 +27,14 @@ KINDS = {
     "float32 alone": "run alone in float64, it passes: the fault is in float32, where a replay takes TensorFlow itself",
     "not replayed": "it was not run alone: no gate compared values, or the reference does not hold what feeds it",
 }
-# And of training.
+# The same of training.
 TRAINING_KINDS = {
     "in training": "what feeds it agrees: the fault is in this operation as it trains, or in what is drawn before it",
     "backward": "what it comes from agrees, or it fails alone, too: the fault is in the backward of what it goes into",
     "update": "what it comes from agrees: the fault is in this part of the step",
     "differs": "it is not what the official network has",
 }
+# An error is one kind in both: what the candidate raises is told in the hints.
 SAYS = KINDS | TRAINING_KINDS
 
 
@@ -41,7 +42,8 @@ SAYS = KINDS | TRAINING_KINDS
 class Culprit:
     """A layer at fault: the gates that it fails, the kind of fault, its replays by dtype, and hints at the mistake.
 
-    `unjudged` are layers feeding it that were not selected, so that the fault may lie before it.
+    `kind` is a key of `SAYS`. `unjudged` are layers feeding it that were not selected, so that the fault may lie before
+    it.
     """
 
     layer: str
@@ -67,6 +69,7 @@ class Culprit:
 
 
 def _outcome(replay: LayerResult) -> str:
+    """Return what a replay came to, in words: its worst check, or why there is none."""
     if replay.problem:
         return f"fails: {replay.problem}"
     worst = max(replay.checks, key=lambda check: check.margin)
@@ -75,7 +78,7 @@ def _outcome(replay: LayerResult) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """On one network: the culprits in its order, and for each layer downstream the nearest of them."""
+    """The conclusion on a network: its culprits in its order, and by layer downstream the nearest of them before it."""
 
     network: str
     culprits: tuple[Culprit, ...]
@@ -83,10 +86,11 @@ class Verdict:
 
     @property
     def head(self) -> str:
-        """The counts."""
-        count, behind = len(self.culprits), len(self.downstream)
-        return f"{self.network}: {count:,} {'culprit' if count == 1 else 'culprits'}, {behind:,} layers downstream"
+        """The numbers of culprits and of layers downstream, in one line with the network's name."""
+        count = len(self.culprits)
+        noun = "culprit" if count == 1 else "culprits"
+        return f"{self.network}: {count:,} {noun}, {len(self.downstream):,} layers downstream"
 
     def as_dict(self) -> dict[str, Any]:
-        """The verdict as plain data."""
+        """Return the verdict as plain data."""
         return asdict(self)

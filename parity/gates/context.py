@@ -26,12 +26,12 @@ class Sides:
     candidate: CandidateRun
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
-        """Give both the same weights, in TensorFlow's names and layouts."""
+        """Give both sides the same weights, in TensorFlow's names and layouts."""
         self.reference.assign(variables)
         self.candidate.load(variables)
 
     def load_exact(self, variables: Mapping[str, np.ndarray]) -> None:
-        """Give both the integer network's weights."""
+        """Give both sides the integer network's weights."""
         self.reference.assign_exact(variables)
         self.candidate.load_exact(variables)
 
@@ -42,11 +42,11 @@ class Sides:
     def results(
         self, gate: str, layers: frozenset[str], images_nhwc: np.ndarray, judge: Judge
     ) -> dict[str, LayerResult]:
-        """Return the judgement of each of `layers` in the candidate; one that either side lacks fails."""
+        """Return the layer result of each of `layers` in the candidate; one that either side lacks fails."""
         return self.candidate.results(gate, layers, self.graph, images_nhwc, judge)
 
     def close(self) -> None:
-        """Free what the official network takes; the candidate's goes with this."""
+        """Free what the official network takes; what the candidate takes is freed with this object."""
         self.reference.close()
 
 
@@ -68,11 +68,12 @@ class NetworkContext:
     ) -> None:
         self.release(*list(self._sides))
         self._graphs.clear()
+        # The next network takes gigabytes too: what is still held in cycles goes first, then what the C library keeps.
         gc.collect()
         release_memory()
 
     def graph(self, dtype: str) -> ReferenceGraph:
-        """Return the official graph."""
+        """Return the official graph in `dtype`."""
         if dtype not in self._graphs:
             self._graphs[dtype] = self.reference.graph(self.network, dtype)
         return self._graphs[dtype]
@@ -88,7 +89,7 @@ class NetworkContext:
         return self._sides[dtype]
 
     def release(self, *dtypes: str) -> None:
-        """Free the weights of both networks in these."""
+        """Free both networks in each of `dtypes`, with their weights; one that was not opened is passed over."""
         for dtype in dtypes:
             if dtype in self._sides:
                 self._sides.pop(dtype).close()
@@ -98,9 +99,9 @@ class NetworkContext:
         return self.reference.images(self.network)
 
     def exact_inputs(self, dtype: str) -> tuple[Variables, np.ndarray]:
-        """Return the integer network's variables and images."""
+        """Return the integer network's variables and its images (N, H, W, 3), in `dtype`."""
         return self.reference.exact_inputs(self.network, self.graph(dtype))
 
     def variables(self) -> Variables:
-        """Return the checkpoint's variables."""
+        """Return the checkpoint's variables, in TensorFlow's names and layouts."""
         return self.reference.variables(self.network, self.graph("float32"))

@@ -11,16 +11,21 @@ from pnasnet_torch.preprocess import preprocess
 
 
 def judge(reference: Reference, network: Network, names: Iterable[str]) -> dict[str, LayerResult]:
-    """The *preprocess* gate's verdict on each image, by name. Raises InputError where TensorFlow cannot read one."""
+    """Return the *preprocess* gate's result on each of the images `names`, by name.
+
+    The decoded image and the network's input are compared bit by bit. Raises InputError where TensorFlow cannot read an
+    image.
+    """
     results = {}
     for name in names:
-        content, *expected = reference.preprocessed(network, name)
+        official = reference.preprocessed(network, name)
         try:
-            decoded = decode(content)
+            decoded = decode(official.content)
         except ImageError as error:
             problem = f"the port refuses an image that TensorFlow takes: {name} {error}"
             results[name] = LayerResult("preprocess", str(network), name, problem=problem)
             continue
-        actual = decoded, preprocess(decoded, network.height, network.width)[None]
-        results[name] = compare.preprocess(str(network), name, actual, (expected[0], expected[1]))
+        pixels_nhwc = preprocess(decoded, network.height, network.width)[None]
+        expected = (official.decoded, official.pixels)
+        results[name] = compare.preprocess(str(network), name, (decoded, pixels_nhwc), expected)
     return results

@@ -1,5 +1,7 @@
-"""The gates that compare values: exact, float64 and float32. The official network runs first, then the port, whose
+"""The gates that compare values: exact, float64 and float32. The official network runs first, then the candidate, whose
 layers are judged in the hook as each arrives: only the official network's activations are ever held."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,20 +16,27 @@ GATES_IN = {"float64": ("exact-float64", "float64", "float32"), "float32": ("exa
 
 
 def needed(dtype: str, layers: Layers) -> frozenset[str]:
-    """All layers that any gate needs in `dtype`."""
-    return frozenset().union(*(layers.get(gate, frozenset()) for gate in GATES_IN[dtype]))
+    """Return all layers that any gate needs in `dtype`, of the `layers` that were selected by gate."""
+    # Of all gates at once: a context opens its networks once in each dtype, for the gates that come later as well.
+    names: set[str] = set()
+    for gate in GATES_IN[dtype]:
+        names |= layers.get(gate, frozenset())
+    return frozenset(names)
 
 
 def exact(context: NetworkContext, dtype: str, layers: Layers, step: Step, observe: Observe) -> Results:
-    """The exact gate in `dtype`."""
-    gate, network = f"exact-{dtype}", str(context.network)
+    """Return the results of the exact gate in `dtype`, by layer."""
+    gate = f"exact-{dtype}"
+    network = str(context.network)
     with step(f"{network}: official network, integers in {dtype}"):
         sides = context.sides(dtype, needed(dtype, layers))
-        variables, images = context.exact_inputs(dtype)
+        variables, images_nhwc = context.exact_inputs(dtype)
         sides.load_exact(variables)
-        expected = sides.official(images, layers[gate])
+        expected = sides.official(images_nhwc, layers[gate])
 
     def judge(layer: str, actual: np.ndarray) -> LayerResult:
+        """Return the layer result of a value (NHWC) as it arrives, or of its digest where no more is known."""
+        # Taken out, so that what was compared is freed at once.
         truth = expected.pop(layer)
         if isinstance(truth, str):
             shape = sides.graph.layers[layer].shape
@@ -37,57 +46,93 @@ def exact(context: NetworkContext, dtype: str, layers: Layers, step: Step, obser
         return result
 
     with step(f"{network}: port, integers in {dtype}"):
-        return sides.results(gate, layers[gate], images, judge)
+        return sides.results(gate, layers[gate], images_nhwc, judge)
 
 
 def float64_and_float32(context: NetworkContext, layers: Layers, step: Step, observe: Observe) -> dict[str, Results]:
-    """The float64 and the float32 gate, which share their truth; of several images the worst result counts."""
-    chosen = {gate: layers.get(gate, frozenset()) for gate in ("float64", "float32")}
+    """Return the results of the float64 and of the float32 gate, which share their truth, by gate and layer.
+
+    Of several images a layer's worst result counts.
+    """
     with step(f"{context.network}: checkpoint"):
         variables = context.variables()
-    for dtype in ("float64", *(["float32"] if chosen["float32"] else [])):
-        context.sides(dtype, needed(dtype, layers)).load(variables)
-    worst: dict[str, Results] = {gate: {} for gate in chosen}
-    images = context.images()
-    for number, image in enumerate(images, start=1):
-        last = number == len(images)
-        for gate, results in _image(context, image[None], layers, chosen, step, observe, last).items():
-            kept = worst[gate]
-            for layer, new in results.items():
-                kept[layer] = max(kept.get(layer, new), new, key=lambda result: result.margin)
+    context.sides("float64", needed("float64", layers)).load(variables)
+    if layers.get("float32"):
+        context.sides("float32", needed("float32", layers)).load(variables)
+    worst: dict[str, Results] = {"float64": {}, "float32": {}}
+    images_nhwc = context.images()
+    for number, image in enumerate(images_nhwc, start=1):
+        # One by one: the activations of a single image take 2.3 GB in float64 (Large at 331).
+        by_gate = _judge_image(context, image[None], layers, step, observe, last=number == len(images_nhwc))
+        for gate, results in by_gate.items():
+            for layer, result in results.items():
+                earlier = worst[gate].get(layer)
+                if earlier is None or result.margin > earlier.margin:
+                    worst[gate][layer] = result
     return worst
 
 
-def _image(
-    context: NetworkContext, image: np.ndarray, layers: Layers, chosen: Layers, step: Step, observe: Observe, last: bool
+def _judge_image(
+    context: NetworkContext, image_nhwc: np.ndarray, layers: Layers, step: Step, observe: Observe, last: bool
 ) -> dict[str, Results]:
-    """Results by gate for one image (1, H, W, 3); behind the `last`, weights in float64 are needed no more."""
+    """Return the results by gate for one image (1, H, W, 3); behind the `last`, weights in float64 are freed."""
+    truth, results = _judge_float64(context, image_nhwc, layers, step, observe)
+    by_gate = {"float64": results}
+    if last:
+        # Before float32 runs: it needs the float64 values, but no weights in float64.
+        context.release("float64")
+    if layers.get("float32"):
+        by_gate["float32"] = _judge_float32(context, image_nhwc, truth, layers, step, observe)
+    return by_gate
+
+
+def _judge_float64(
+    context: NetworkContext, image_nhwc: np.ndarray, layers: Layers, step: Step, observe: Observe
+) -> tuple[Mapping[str, np.ndarray], Results]:
+    """Return the official float64 values (NHWC) that either gate needs, and the float64 gate's results, by layer."""
     network = str(context.network)
+    selected = layers.get("float64", frozenset())
     sides = context.sides("float64", needed("float64", layers))
     with step(f"{network}: official network in float64"):
-        truth = sides.official(image, chosen["float64"] | chosen["float32"])
+        truth = sides.official(image_nhwc, selected | layers.get("float32", frozenset()))
 
-    def float64(layer: str, actual: np.ndarray) -> LayerResult:
-        result = compare.float64(network, layer, actual, truth[layer])
-        observe(result, actual, truth[layer])
+    def judge(layer: str, actual: np.ndarray) -> LayerResult:
+        """Return the layer result of a value (NHWC) as it arrives."""
+        expected = truth[layer]
+        result = compare.float64(network, layer, actual, expected)
+        observe(result, actual, expected)
         return result
 
     with step(f"{network}: port in float64"):
-        results = {"float64": sides.results("float64", chosen["float64"], image, float64)}
-    if last:
-        context.release("float64")
-    if not chosen["float32"]:
-        return results
+        return truth, sides.results("float64", selected, image_nhwc, judge)
+
+
+def _judge_float32(
+    context: NetworkContext,
+    image_nhwc: np.ndarray,
+    truth: Mapping[str, np.ndarray],
+    layers: Layers,
+    step: Step,
+    observe: Observe,
+) -> Results:
+    """Return the float32 gate's results by layer: the candidate's distance from `truth`, by TensorFlow's own."""
+    network = str(context.network)
     sides = context.sides("float32", needed("float32", layers))
     with step(f"{network}: official network in float32"):
-        values = sides.official(image, chosen["float32"])
-        official = {layer: metrics.distance(values.pop(layer), truth[layer]) for layer in list(values)}
-    independent = metrics.independent_neighbourhoods(image[0])
+        values = sides.official(image_nhwc, layers["float32"])
+        official_distance = {}
+        for layer in list(values):
+            # Of TensorFlow's float32 values only the distance is needed: each is freed as soon as it is measured.
+            official_distance[layer] = metrics.distance(values.pop(layer), truth[layer])
+    # Regions of one colour are rounded alike, and lower by how many values a distance is carried.
+    independent = metrics.independent_neighbourhoods(image_nhwc[0])
 
-    def float32(layer: str, actual: np.ndarray) -> LayerResult:
-        result = compare.float32(network, layer, actual, truth[layer], official[layer], independent)
-        observe(result, actual, truth[layer])
+    def judge(layer: str, actual: np.ndarray) -> LayerResult:
+        """Return the layer result of a value (NHWC) as it arrives."""
+        expected = truth[layer]
+        result = compare.float32(network, layer, actual, expected, official_distance[layer], independent)
+        observe(result, actual, expected)
         return result
 
     with step(f"{network}: port in float32"):
-        return results | {"float32": sides.results("float32", chosen["float32"], image, float32)}
+        return sides.results("float32", layers["float32"], image_nhwc, judge)

@@ -27,29 +27,35 @@ from tf_reference.backward import ROOT
 def exact_gradients(
     network: Network, official: IntegerGradients, chosen: Collection[str], make: Make = make_model
 ) -> Results:
-    """The results on the gradients, at layers and of variables, that were `chosen`; one that the port does not give
-    fails. Takes what is compared from `official`."""
+    """Return the results on the gradients that were `chosen`, by the names of layers and variables.
+
+    A gradient that the candidate does not give fails. Uses up `official`: what was compared is taken out and freed.
+    """
     results: Results = {}
     ties: dict[str, Ties] = {}
     problem = ALONE
 
     def value(name: str, actual: np.ndarray) -> None:
-        if name in official.values and (found := find_ties(name, actual, official.values.pop(name))):
-            ties[name] = found
+        """Look for ties while the values are at hand: they are not held until the backward."""
+        if name in official.values:
+            layer_ties = find_ties(name, actual, official.values.pop(name))
+            if layer_ties:
+                ties[name] = layer_ties
 
     def gradient(name: str, actual: np.ndarray) -> np.ndarray | None:
+        """Judge a gradient as it arrives; return another to go on from, where which element has it is nobody's rule."""
         if name not in official.gradients:
             return None
         check = partial(compare.exact, str(network), name)
-        found, decided = compared(ties.pop(name, None), actual, official.gradients.pop(name), check)
-        results[name] = replace(found, gate=EXACT)
+        result, decided = compared(ties.pop(name, None), actual, official.gradients.pop(name), check)
+        results[name] = replace(result, gate=EXACT)
         return decided
 
     try:
         port = TrainingPort(make(network, training=False), official.variables)
         find_ties = TieFinder(official.layers, port.max_pools)
         port.backward_from(ROOT, official.images_nhwc, official.given_nhwc, value, gradient)
-    except CandidateError as error:  # whatever a faulty port raises is its result
+    except CandidateError as error:  # whatever a faulty candidate raises is its result
         problem = str(error)
     missing = LayerResult(EXACT, str(network), "", problem=problem)
     return {name: results.get(name, replace(missing, layer=name)) for name in chosen}

@@ -1,4 +1,4 @@
-"""Each layer's backward alone: the port computes it from the official network's own values and gradients.
+"""Each layer's backward alone: the candidate computes it from the official network's own values and gradients.
 
 Every layer's output is replaced by the official value, and the gradient at it by the official one. So an error stays
 where it is made, and in float32 no ReLU cuts on one side alone: what is left is each side's own rounding, which is
@@ -26,8 +26,11 @@ from tf_reference.training_run import Batch
 
 @dataclass(frozen=True)
 class OfficialIsolated:
-    """The official network's values, by layer, its gradients, by layer and variable, and how far these are from what it
-    makes of the same values in float64, if that is another dtype. Gigabytes, of which judging leaves nothing."""
+    """The official network's `values`, by layer (NHWC), and its `gradients`, by layer and variable, in one dtype.
+
+    `errors` are how far the gradients are from what it makes of the same values in float64, if that is another dtype;
+    else there are none. `layers` are the official graph's. Gigabytes, of which judging leaves nothing.
+    """
 
     layers: Mapping[str, Layer]
     values: dict[str, np.ndarray]
@@ -36,7 +39,7 @@ class OfficialIsolated:
 
 
 def official_isolated(official: OfficialTraining, dtype: str) -> OfficialIsolated:
-    """What the official network gives in this dtype."""
+    """Return what the official network gives in `dtype`, on the first batch."""
     values = official.forward(dtype)
     _, gradients = official.backward(dtype)
     errors = official.errors(values, gradients) if dtype == "float32" else {}
@@ -44,16 +47,20 @@ def official_isolated(official: OfficialTraining, dtype: str) -> OfficialIsolate
 
 
 def judge_isolated(network: Network, official: OfficialIsolated, port: TrainingPort, batch: Batch) -> Results:
-    """The results, as far as the port gives gradients: in the official network's dtype. Raises CandidateError for what
-    the port raises."""
+    """Return the results by layer and variable, as far as the candidate gives gradients, in `official`'s dtype.
+
+    Uses up `official`. Raises CandidateError for whatever the candidate raises.
+    """
     judging = _Judging(network, official, port, batch)
     port.backward(batch, judging.gradient, judging.value)
     return judging.results
 
 
 class _Judging:
-    """What the port's hooks ask while it goes forward and back once: the official value or gradient in the place of the
-    port's own. Each gradient is judged as it arrives."""
+    """What the candidate's hooks ask while it goes forward and back once: the official value or gradient, by name.
+
+    They go in the place of the candidate's own. Each gradient is judged as it arrives.
+    """
 
     def __init__(self, network: Network, official: OfficialIsolated, port: TrainingPort, batch: Batch) -> None:
         self.results: Results = {}
@@ -61,7 +68,8 @@ class _Judging:
         self._official = official
         self._find_ties = TieFinder(official.layers, port.max_pools)
         self._ties: dict[str, Ties] = {}
-        # How many products the gradient of a variable adds up: one for each pixel of its layer's map.
+        # How many products the gradient of a variable adds up: one for each pixel of its layer's map. Read now, as the
+        # values are used up in the forward.
         self._products = {name: value.size // value.shape[-1] for name, value in official.values.items()}
         self._independent = metrics.independent_neighbourhoods(batch.images_nhwc[0])
         # The first layer of each block: the forward enters the block there, and the backward leaves it. What was used
@@ -72,22 +80,24 @@ class _Judging:
         self._entrances = set(first_of_block.values())
 
     def value(self, name: str) -> np.ndarray | None:
-        """Return the official value of a layer; none where the official network has none."""
+        """Return the official value of a layer (NHWC); None where the official network has none."""
         if name in self._entrances:
             release_memory()
         value = self._official.values.pop(name, None)
         if value is not None:
+            # Both sides go on from this value, so that no ReLU cuts on one side alone: what is left are ties.
             ties = self._find_ties(name, value, value)
             if ties:
                 self._ties[name] = ties
         return value
 
     def gradient(self, name: str, actual: np.ndarray) -> np.ndarray | None:
-        """Judge the gradient at a layer or of a variable, and return the official one."""
+        """Judge the gradient at a layer or of a variable; return the official one, None where there is none."""
         expected = self._official.gradients.pop(name, None)
         if expected is None:
             return None
-        error, ties = self._official.errors.pop(name, None), self._ties.pop(name, None)
+        error = self._official.errors.pop(name, None)
+        ties = self._ties.pop(name, None)
         if ties and actual.shape == expected.shape:
             # Which of several equally large elements gets a max-pool's gradient is nobody's rule: their sum is judged.
             summed_error = None if error is None else ties.summed(error)
@@ -104,8 +114,11 @@ class _Judging:
         """Judge in float64 where there is no `error`, the official gradient's own distance from float64; else by it."""
         if error is None:
             return compare.float64(self._network, name, actual, expected, GRADIENT, GRADIENT_FLOAT64)
+        # What is held is the difference from the truth in float32, half as large as the truth itself.
         truth = expected - error.astype(np.float64)
         distance = metrics.distance(expected, truth)
+        # A sum of n products is rounded at each, in the order of each kernel: it may be off by the root of n.
         sums = self._products.get(layer_of(name), 1)
         result = compare.float32(self._network, name, actual, truth, distance, self._independent, sums)
+        # Computed from the official values and gradients: what fails here fails by itself, whatever else does.
         return replace(result, gate=GRADIENT_FLOAT32, at_fault=not result)

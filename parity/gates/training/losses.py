@@ -14,26 +14,32 @@ from pnasnet_torch.training import Losses
 
 
 def compare_losses(network: Network, losses: Losses, official: Mapping[str, np.ndarray]) -> Iterator[LayerResult]:
-    """Each part of the loss, and their sum."""
+    """Yield the result on each part of the loss, and on their sum; `official` has the official figures by name."""
     for name, truth in official.items():
-        found, expected = float(getattr(losses, name).detach()), float(truth)
-        check = Check("relative difference", abs(found - expected) / abs(expected), FLOAT64.relative_l2)
-        notes = (f"the port has {found!r}, the official network {expected!r}",)
+        actual = float(getattr(losses, name).detach())
+        expected = float(truth)
+        check = Check("relative difference", abs(actual - expected) / abs(expected), FLOAT64.relative_l2)
+        notes = (f"the port has {actual!r}, the official network {expected!r}",)
         yield LayerResult(LOSS, str(network), name, (check,), notes=notes)
 
 
 def compare_parts(network: Network, parts: Parts, port: TrainingPort) -> LayerResult:
-    """Both sides have the same layers and variables, draw in the same places, and regularise the same variables."""
-    sides = {
-        "layer": (set(port.layers), set(parts.layers)),
-        "gradient": (set(names(GRADIENT, network)), parts.gradients),
-        "random operation": (set(port.random_operations), parts.draws),
-        "regularised variable": (port.regularized(), parts.regularized),
-    }
-    alone = [line for what, (ours, official) in sides.items() for line in _alone(what, ours, official)]
-    return LayerResult(LOSS, str(network), WHOLE, (Check("what one side alone has", len(alone), 0),), notes=(*alone,))
+    """Return one result on what both sides have by name, each side derived by itself.
+
+    They must have the same layers and variables, draw in the same places, and regularise the same variables.
+    """
+    differences = [
+        *_on_one_side("layer", port.layers, parts.layers),
+        *_on_one_side("gradient", names(GRADIENT, network), parts.gradients),
+        *_on_one_side("random operation", port.random_operations, parts.draws),
+        *_on_one_side("regularised variable", port.regularized(), parts.regularized),
+    ]
+    check = Check("what one side alone has", len(differences), 0)
+    return LayerResult(LOSS, str(network), WHOLE, (check,), notes=tuple(differences))
 
 
-def _alone(what: str, ours: Collection[str], official: Collection[str]) -> Iterator[str]:
-    for name in sorted({*ours} ^ {*official}):
-        yield f"{what} {name}: {'the port' if name in ours else 'the official network'} alone has it"
+def _on_one_side(what: str, ours: Collection[str], official: Collection[str]) -> Iterator[str]:
+    """Yield a sentence on each name that one side alone has, in the order of the names."""
+    for name in sorted(set(ours) ^ set(official)):
+        side = "the port" if name in ours else "the official network"
+        yield f"{what} {name}: {side} alone has it"

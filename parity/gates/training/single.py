@@ -23,31 +23,42 @@ from tf_reference.training_run import Batch
 
 
 class OfficialFloat32:
-    """The official network in float32: its distances from the float64 truth, by layer, and by updates and moving
-    statistic."""
+    """The official network in float32, by its distances from the float64 truth.
+
+    `layers` has the distance of each layer's value, `statistics` that of each moving statistic by the number of updates
+    and by name, and `truth`, by the same, the true statistics (C,). It is made from the float64 values of the layers
+    (NHWC), by name.
+    """
 
     def __init__(self, network: Network, official: OfficialTraining, truth: Mapping[str, np.ndarray]) -> None:
         values = official.forward("float32")
-        self.layers = {name: metrics.distance(values.pop(name), truth[name]) for name in list(values)}
-        inputs = {name: layer.inputs[0] for name, layer in official.parts.layers.items() if layer.inputs}
-        self.truth = {
-            count: {
-                name: true_statistic(name, truth[inputs[layer_of(name)]], count) for name in names(STATISTICS, network)
-            }
-            for count in UPDATES
-        }
-        self.statistics: dict[int, dict[str, Distance]] = {
-            count: {name: metrics.distance(value, self.truth[count][name]) for name, value in rows.items()}
-            for count, rows in official.statistics().items()
-        }
+        self.layers: dict[str, Distance] = {}
+        for name in list(values):
+            # Only the distance is needed: gigabytes of values are freed one by one.
+            self.layers[name] = metrics.distance(values.pop(name), truth[name])
+        layers = official.parts.layers
+        self.truth: dict[int, dict[str, np.ndarray]] = {count: {} for count in UPDATES}
+        for name in names(STATISTICS, network):
+            # A batch norm's statistics are those of the value that feeds it.
+            feeder = layers[layer_of(name)].inputs[0]
+            for count in UPDATES:
+                self.truth[count][name] = true_statistic(name, truth[feeder], count)
+        self.statistics: dict[int, dict[str, Distance]] = {}
+        for count, moved in official.statistics().items():
+            true = self.truth[count]
+            self.statistics[count] = {name: metrics.distance(value, true[name]) for name, value in moved.items()}
 
 
 def true_statistic(name: str, values: np.ndarray, updates: int) -> np.ndarray:
-    """The moving statistic of a fused batch norm of `values` (..., C), which has Bessel's correction, after so many
-    updates from zero by the same batch."""
+    """Return the moving statistic (C,) of a fused batch norm after `updates` from zero by the same batch.
+
+    `values` (..., C) are what feeds the batch norm; its `name` tells a moving mean from a moving variance.
+    """
     axes = tuple(range(values.ndim - 1))
     count = values.size // values.shape[-1]
+    # The fused batch norm, which Google trained with, moves by the variance with Bessel's correction.
     statistic = values.mean(axes) if name.endswith("mean") else values.var(axes) * count / (count - 1)
+    # Each update leaves 1 - momentum of what is missing to the batch's own statistic.
     moved: np.ndarray = statistic * (1 - (1 - BATCH_NORM_MOMENTUM) ** updates)
     return moved
 
@@ -61,24 +72,41 @@ def judge_float32(
     results: Mapping[str, Results],
     make: Make = make_model,
 ) -> None:
-    """Puts the results on the port into `results`. Raises CandidateError for whatever the port raises."""
+    """Put the results on the candidate's layers and moving statistics into `results`, by gate and name.
+
+    `truth` has the official float64 values (NHWC) by layer. Raises CandidateError for whatever the candidate raises.
+    """
     independent = metrics.independent_neighbourhoods(batch.images_nhwc[0])
     layers, statistics = results[FORWARD_FLOAT32], results[STATISTICS]
 
     def report(name: str, actual: np.ndarray) -> None:
+        """Judge a layer's value (NHWC) as it arrives."""
         if name in truth:
-            found = compare.float32(str(network), name, actual, truth[name], official.layers[name], independent)
-            layers[name] = replace(found, gate=FORWARD_FLOAT32)
+            result = compare.float32(str(network), name, actual, truth[name], official.layers[name], independent)
+            layers[name] = replace(result, gate=FORWARD_FLOAT32)
 
-    def moved(found: Mapping[str, np.ndarray], count: int) -> Iterator[LayerResult]:
-        for name, expected in official.truth[count].items():
-            distance = official.statistics[count][name]
-            row = compare.float32(str(network), name, found[name], expected, distance, independent)
-            yield replace(row, gate=STATISTICS, notes=(*row.notes, f"after {count} update{'s' if count > 1 else ''}"))
+    def ignore(_name: str, _actual: np.ndarray) -> None:
+        """Do nothing."""
 
+    # From zero: beside a checkpoint's statistics, Bessel's correction of a large map would be lost in the last bit.
     port = TrainingPort(make(network, dtype="float32"), unmoved(variables, network))
     for count in range(1, max(UPDATES) + 1):
-        port.forward(batch, report if count == 1 else lambda _name, _actual: None)
+        # All forwards are of the same batch and give the same layers: from the second on only the statistics move.
+        port.forward(batch, report if count == 1 else ignore)
         if count in UPDATES:
-            for row in moved(port.variables(), count):
-                statistics[row.layer] = max(statistics.get(row.layer, row), row, key=lambda result: result.margin)
+            for result in _compare_statistics(network, official, port.variables(), count, independent):
+                # Of both numbers of updates the worse counts.
+                earlier = statistics.get(result.layer)
+                if earlier is None or result.margin > earlier.margin:
+                    statistics[result.layer] = result
+
+
+def _compare_statistics(
+    network: Network, official: OfficialFloat32, moved: Mapping[str, np.ndarray], count: int, independent: float
+) -> Iterator[LayerResult]:
+    """Yield the result on each moving statistic after `count` updates; `moved` has the candidate's, by name."""
+    for name, expected in official.truth[count].items():
+        distance = official.statistics[count][name]
+        result = compare.float32(str(network), name, moved[name], expected, distance, independent)
+        notes = (*result.notes, f"after {count} update{'s' if count > 1 else ''}")
+        yield replace(result, gate=STATISTICS, notes=notes)

@@ -116,6 +116,9 @@ PLANTED = {
     ),
     "left of a low map": Planted(LOW, scaled(ALL, ALL, np.s_[:2]), f"the left {EDGE}"),
     "top of a low map": Planted(LOW, scaled(ALL, np.s_[:2]), f"the top {EDGE}"),
+    "all of a small map": Planted(
+        (2, 5, 6, 3), lambda x: np.random.default_rng(5).standard_normal(x.shape).astype(x.dtype), ""
+    ),
     "a fourth row": Planted((2, 12, 9, 3), scaled(ALL, 3), ""),
     "a fourth row from below": Planted((2, 12, 9, 3), scaled(ALL, -4), ""),
     "the middle alone": Planted((2, 9, 9, 3), scaled(ALL, np.s_[3:6], np.s_[3:6]), ""),

@@ -29,7 +29,7 @@ def run(bench: TrainingBench) -> Run:
 
     def judge(change: Callable[[PNASNet], object] = lambda _model: None) -> Results:
         judged = bench.judged(change)
-        judged.backward_float32(bench.alone())
+        judged.judge_backward_float32(bench.alone())
         return judged.results[GRADIENT_FLOAT32]
 
     return judge

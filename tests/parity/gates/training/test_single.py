@@ -32,7 +32,7 @@ def run(bench: TrainingBench, in_float32: OfficialFloat32) -> Run:
 
     def judge(change: Callable[[PNASNet], object] = lambda _model: None) -> dict[str, Results]:
         judged = bench.judged(change)
-        judged.forward_float32(in_float32, bench.values)
+        judged.judge_forward_float32(in_float32, bench.values)
         return judged.results
 
     return judge

@@ -66,8 +66,8 @@ def results_on(bench: TrainingBench, images_nhwc: np.ndarray) -> tuple[Results, 
 
     def judged() -> Results:
         judged = bench.judged(last_of_ties, [batch])
-        judged.forward(dict(values))
-        judged.backward(losses, dict(gradients))
+        judged.judge_forward(dict(values))
+        judged.judge_backward(losses, dict(gradients))
         return judged.results[GRADIENT]
 
     with_ties = judged()
