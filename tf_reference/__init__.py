@@ -1,0 +1,1 @@
+"""The official network as it runs: TF-Slim's PNASNet-5, unmodified, on current TensorFlow."""

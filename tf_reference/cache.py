@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache_dir(name: str) -> Path:
-    """The cache sub-folder `name`, made if missing: under PNASNET_PARITY_CACHE, or the user's own cache folder."""
+    """Return the cache's folder `name`, made if missing: in PNASNET_PARITY_CACHE, or in the user's own cache folder."""
     import platformdirs  # the tests of the port alone, which come through here, go without
 
     root = os.environ.get("PNASNET_PARITY_CACHE") or platformdirs.user_cache_dir("pnasnet-parity")
@@ -19,8 +19,10 @@ def cache_dir(name: str) -> Path:
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `target` that takes its place when the block ends well, and is removed if not."""
+    """Yield a temporary path beside `target` that takes its place when the block ends well, and is removed if not."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    # Beside it, since a file is replaced as a whole within one file system alone; with a name of its own, so that two
+    # processes do not write into one.
     temporary = target.with_name(f".{uuid.uuid4().hex}{target.suffix}")
     try:
         yield temporary

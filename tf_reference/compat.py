@@ -23,7 +23,8 @@ START_UP_NOISE = (b"absl::InitializeLog", b"cudart_stub", b"cuda_", b"cpu_featur
 
 @contextmanager
 def _without(noise: tuple[bytes, ...]) -> Iterator[None]:
-    """Keeps lines with any of `noise` off the process's standard error; all others appear when the block ends."""
+    """Keep lines with any of `noise` off the process's standard error; all others appear when the block ends."""
+    # C++ writes to the file descriptor, past sys.stderr.
     sys.stderr.flush()
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as buffer:
@@ -34,24 +35,28 @@ def _without(noise: tuple[bytes, ...]) -> Iterator[None]:
             os.dup2(terminal, 2)
             os.close(terminal)
             buffer.seek(0)
-            os.write(2, b"".join(line for line in buffer if not any(part in line for part in noise)))
+            for line in buffer:
+                if not any(part in line for part in noise):
+                    os.write(2, line)
 
 
 @cache
 def tensorflow() -> ModuleType:
-    """TensorFlow, imported once, with bit-stable kernels and without its start-up noise.
+    """Return TensorFlow, imported once, with bit-stable kernels and without its start-up noise.
 
     oneDNN's kernels depend on the CPU, TensorFlow's own do not: they are chosen before the import, which is the last
-    moment at which they can be.
+    moment at which they can be. Raise RuntimeError if that was missed.
     """
     if "tensorflow" in sys.modules and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0":
         raise RuntimeError("TensorFlow was imported before TF_ENABLE_ONEDNN_OPTS=0 was set: set it in the environment")
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # No GPU, unless the run has chosen one.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
     with _without(START_UP_NOISE):
         tf = importlib.import_module("tensorflow")
     tf.get_logger().setLevel(logging.ERROR)
+    # TensorFloat-32 rounds the factors of a product to 10 bits, on GPUs that have it.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     # tf-slim's batch_norm asks for tf_keras.legacy_tf_layers, which no release of tf_keras has under that name.
     layers = importlib.import_module("tensorflow.python.layers.normalization")
@@ -66,6 +71,7 @@ class HParams:
         self.__dict__.update(values)
 
     def set_hparam(self, name: str, value: Any) -> None:
+        """Set the value `name`. Raise KeyError if there is none."""
         if name not in self.__dict__:
             raise KeyError(
                 f"the official configuration has no hyper-parameter {name!r}: it has {sorted(self.values())}"
@@ -73,14 +79,16 @@ class HParams:
         setattr(self, name, value)
 
     def values(self) -> dict[str, Any]:
+        """Return all values by name."""
         return dict(self.__dict__)
 
 
 def _module(name: str, base: ModuleType | None = None, **attributes: Any) -> ModuleType:
-    """A module with `attributes`, and whatever else is asked of it taken from `base`."""
+    """Return a module with `attributes`, and whatever else is asked of it taken from `base`."""
     module = ModuleType(name)
     module.__dict__.update(attributes)
     if base is not None:
+        # What has a path is a package to Python, and modules can be imported from it.
         module.__dict__["__path__"] = list(getattr(base, "__path__", []))
         module.__dict__["__getattr__"] = lambda attribute: getattr(base, attribute)
     return module
@@ -88,7 +96,7 @@ def _module(name: str, base: ModuleType | None = None, **attributes: Any) -> Mod
 
 @cache
 def _tf1_modules() -> dict[str, ModuleType]:
-    """Module names of TensorFlow 1 with slim in contrib, and what stands for each."""
+    """Return what stands for each module of TensorFlow 1, with slim in contrib, by the module's name."""
     tf = tensorflow()
     slim = importlib.import_module("tf_slim")
     training = _module("training", slim.training, HParams=HParams)
@@ -97,22 +105,29 @@ def _tf1_modules() -> dict[str, ModuleType]:
     # The newest revision switches TF2 behaviour off for the whole process at import; explicit graphs need no switch.
     v1 = _module("tensorflow", tf.compat.v1, contrib=contrib, disable_v2_behavior=lambda: None)
     v1.__dict__["compat"] = _module("tensorflow.compat", tf.compat, v1=v1)
-    parts = {
-        f"tensorflow.contrib.{name}": getattr(contrib, name) for name in ("slim", "framework", "layers", "training")
+    modules = {
+        "tensorflow": v1,
+        "tensorflow.compat": v1.compat,
+        "tensorflow.compat.v1": v1,
+        "tensorflow.contrib": contrib,
+        "tf_slim": slim,
     }
-    names = {"tensorflow": v1, "tensorflow.compat": v1.compat, "tensorflow.compat.v1": v1}
-    return names | {"tensorflow.contrib": contrib, "tf_slim": slim} | parts
+    for name in ("slim", "framework", "layers", "training"):
+        modules[f"tensorflow.contrib.{name}"] = getattr(contrib, name)
+    return modules
 
 
 @contextmanager
 def official_names(root: str, packages: tuple[str, ...]) -> Iterator[None]:
-    """While this lasts, `packages` are imported from `root` (a folder or a zip) and find TensorFlow 1.
+    """Import `packages` from `root` (a folder or a zip) while this lasts, and let them find TensorFlow 1.
 
     Afterwards nothing of this is left importable, and a user's own modules of the same names are back in place.
     """
     shims = _tf1_modules()
-    ours = {name for name in sys.modules if name.split(".")[0] in packages} | set(shims)
-    before = {name: sys.modules.pop(name) for name in ours if name in sys.modules}
+    before = {}
+    for name in list(sys.modules):
+        if name in shims or name.split(".")[0] in packages:
+            before[name] = sys.modules.pop(name)
     sys.modules.update(shims)
     sys.path.insert(0, root)
     importlib.invalidate_caches()
@@ -120,14 +135,15 @@ def official_names(root: str, packages: tuple[str, ...]) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(root)
-        for name in [name for name in sys.modules if name in shims or name.split(".")[0] in packages]:
-            del sys.modules[name]
+        for name in list(sys.modules):
+            if name in shims or name.split(".")[0] in packages:
+                del sys.modules[name]
         sys.modules.update(before)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silences, by name, the deprecations that TF1 code is bound to raise in current TensorFlow."""
+    """Silence, by name, the deprecations that TF1 code is bound to raise in current TensorFlow."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="`layer.apply` is deprecated", category=UserWarning)
         warnings.filterwarnings("ignore", message="`tf.layers", category=UserWarning)

@@ -9,14 +9,20 @@ from tf_reference.training_run import Batch, TrainingRun
 
 
 class IsolatedRun(TrainingRun):
-    """A session over the official training graph, cut at every layer: what is computed from a layer's value, or from
-    the gradient at a layer, is computed from what is given for it."""
+    """A session over the official training graph, cut at every layer.
+
+    What is computed from a layer's value, or from the gradient at a layer, is computed from what is given for it.
+    """
 
     def __init__(self, graph: TrainingGraph, threads: int | None = None) -> None:
-        layers = graph.network.layers
-        self._cut = {layer.tensor: ("value", name) for name, layer in layers.items()}
-        # Some layers pass on the gradient as it is, so that it is one tensor: the last of them is where it is computed.
-        self._cut |= {graph.gradients[name]: ("gradient", name) for name in layers if name in graph.gradients}
+        # The tensors that the graph is cut at: what each is, and of which layer.
+        self._cut: dict[str, tuple[str, str]] = {}
+        for name, layer in graph.network.layers.items():
+            self._cut[layer.tensor] = ("value", name)
+        for name in graph.network.layers:
+            # Some layers pass on the gradient as it is, so that it is one tensor: it is computed at the last of them.
+            if name in graph.gradients:
+                self._cut[graph.gradients[name]] = ("gradient", name)
         super().__init__(graph, threads, self._cut)
 
     def gradients(
@@ -26,33 +32,37 @@ class IsolatedRun(TrainingRun):
         values: Mapping[str, np.ndarray],
         gradients: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
-        """The gradient at each layer (NHWC), or of each variable, called by one of `names`, from the `values` of the
-        layers and the `gradients` at those behind it (NHWC)."""
-        computed, passed = {}, {}
+        """Return the gradient at each layer (NHWC), or of each variable, called by one of `names`.
+
+        It is computed from the `values` of the layers, and the `gradients` at those behind it (both NHWC, by name).
+        """
+        computed = {}
+        passed_on = {}
         for name in names:
             tensor = self.training.gradients[name]
-            _, origin = self._cut.get(tensor, ("", name))
+            _, origin = self._cut.get(tensor, ("gradient", name))
             if origin == name:
                 computed[name] = tensor
             else:
-                passed[name] = gradients[origin].astype(self.graph.spec.dtype)
-        given = {"value": values, "gradient": gradients}
-        feed = {}
-        for tensor in self._needed(computed.values()):
+                passed_on[name] = gradients[origin].astype(self.graph.spec.dtype)
+        feed = self._feed(batch)
+        # No more than that: TensorFlow converts and copies all that is fed.
+        for tensor in self._cut_above(computed.values()):
             kind, name = self._cut[tensor]
-            feed[self.given[tensor]] = given[kind][name]
-        return self.run_tensors(computed, batch.images_nhwc, self._feed(batch) | feed) | passed
+            feed[self.given[tensor]] = values[name] if kind == "value" else gradients[name]
+        return self.run_tensors(computed, batch.images_nhwc, feed) | passed_on
 
-    def _needed(self, tensors: Iterable[str]) -> set[str]:
-        """Of what the graph is cut at, that which the tensors are computed from."""
-        known = {placeholder: tensor for tensor, placeholder in self.given.items()}
-        open_ = [self._session.graph.get_tensor_by_name(tensor) for tensor in tensors]
-        seen, needed = set(), set()
-        while open_:
-            tensor = open_.pop()
-            if tensor.name in known:
-                needed.add(known[tensor.name])
-            elif tensor.op.name not in seen:
-                seen.add(tensor.op.name)
-                open_ += tensor.op.inputs
-        return needed
+    def _cut_above(self, tensors: Iterable[str]) -> set[str]:
+        """Return the tensors that the graph is cut at, as far as `tensors` are computed from them."""
+        cut_by_placeholder = {placeholder: tensor for tensor, placeholder in self.given.items()}
+        to_visit = [self._session.graph.get_tensor_by_name(tensor) for tensor in tensors]
+        visited = set()
+        cut_above = set()
+        while to_visit:
+            tensor = to_visit.pop()
+            if tensor.name in cut_by_placeholder:
+                cut_above.add(cut_by_placeholder[tensor.name])
+            elif tensor.op.name not in visited:
+                visited.add(tensor.op.name)
+                to_visit += tensor.op.inputs
+        return cut_above

@@ -1,11 +1,11 @@
-"""The kinds of source that there are: which files and modules each has, and what its network takes."""
+"""The kinds of official source that there are: which files and modules each has, and what its network takes."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of source, asked for as `NAME:PATH`; PATH is `folder`.
+    """One kind of official source, asked for as `NAME:PATH`; PATH is `folder`.
 
     `network` is the module that builds the networks (`variants`), `preprocessing` the one that prepares images.
     `needed` are the files that define the networks; `packages` the top-level names of all modules of such a source.

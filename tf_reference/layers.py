@@ -30,43 +30,54 @@ class Layer:
 
 
 def describe_layers(layers: Mapping[str, Layer]) -> dict[str, Any]:
-    """The layers as plain data, for JSON."""
+    """Return the layers as plain data, for JSON."""
     return {name: asdict(layer) for name, layer in layers.items()}
 
 
 def restore_layers(described: Mapping[str, Any]) -> dict[str, Layer]:
-    """The layers that were described."""
-    return {
-        name: Layer(**row | {"shape": tuple(row["shape"]), "inputs": tuple(row["inputs"])})
-        for name, row in described.items()
-    }
+    """Return the layers that were described."""
+    layers = {}
+    for name, row in described.items():
+        # JSON makes lists of tuples.
+        tuples = {"shape": tuple(row["shape"]), "inputs": tuple(row["inputs"])}
+        layers[name] = Layer(**row | tuples)
+    return layers
 
 
 def layers_above(roots: Iterable[Any]) -> dict[str, Layer]:
-    """All layers above the tensors `roots`, in the order of their creation."""
-    operations: dict[str, Any] = {}
-    open_ = [tensor.op for tensor in roots]
-    while open_:
-        operation = open_.pop()
-        if operation.name not in operations:
-            operations[operation.name] = operation
-            open_ += [tensor.op for tensor in operation.inputs]
-    graph = next(iter(operations.values())).graph
-    order = [operation for operation in graph.get_operations() if operation.name in operations]
-    names = {operation.name: name for operation in order if (name := layer_name(operation.type, operation.name))}
-    names[IMAGES] = IMAGES
+    """Return all layers that the tensors `roots` are computed from, in the order of their creation."""
+    operations = _operations_above(roots)
+    names = {IMAGES: IMAGES}
+    for operation in operations:
+        name = layer_name(operation.type, operation.name)
+        if name:
+            names[operation.name] = name
     layers = {}
-    for operation in order:
+    for operation in operations:
         if operation.name in names and operation.type != "Placeholder":
+            name = names[operation.name]
             output = operation.outputs[0]
+            shape = tuple(output.shape.as_list())
             feeders = tuple(names[feeder.name] for feeder in _feeders(operation, names))
-            name, shape = names[operation.name], tuple(output.shape.as_list())
             layers[name] = Layer(name, operation.type, output.name, shape, output.dtype.name, feeders)
     return layers
 
 
+def _operations_above(roots: Iterable[Any]) -> list[Any]:
+    """Return all operations that the tensors `roots` are computed from, in the order of their creation."""
+    above = {}
+    to_visit = [tensor.op for tensor in roots]
+    graph = to_visit[0].graph
+    while to_visit:
+        operation = to_visit.pop()
+        if operation.name not in above:
+            above[operation.name] = operation
+            to_visit += [tensor.op for tensor in operation.inputs]
+    return [operation for operation in graph.get_operations() if operation.name in above]
+
+
 def _feeders(operation: Any, names: dict[str, str]) -> Iterator[Any]:
-    """The layer operations that reach `operation` without another layer between, in the order of its inputs."""
+    """Yield the layer operations that reach `operation` without another layer between, in the order of its inputs."""
     for tensor in operation.inputs:
         if tensor.op.name in names:
             yield tensor.op
@@ -75,7 +86,7 @@ def _feeders(operation: Any, names: dict[str, str]) -> Iterator[Any]:
 
 
 def layer_name(kind: str, path: str) -> str | None:
-    """The layer's name by the operation's type and scopes alone, or None for an operation that is not a layer.
+    """Return the layer's name by the operation's type and scopes alone, or None for an operation that is not a layer.
 
     A layer with weights is called by its variables' scope, any other by its operation: `cell_0/1x1/Conv2D` is
     `cell_0.1x1`, `cell_0/Relu_1` is `cell_0.relu_1`. The two halves of a separable convolution, which share a scope,
@@ -86,10 +97,12 @@ def layer_name(kind: str, path: str) -> str | None:
         return None
     if kind not in LAYER_TYPES | PLUMBING_TYPES:
         raise InputError(f"the official graph has an operation of an unknown kind: {kind} {path}")
+    # An unfused batch norm, as in float64, is many operations: the last of them stands for it.
     if scopes[-1:] == ["batchnorm"] or "moments" in scopes:
         return ".".join(scopes[:-1]) if last == "add_1" else None
     if last == "clip_by_value":
         return ".".join([*scopes, last])
+    # Other sums are parts of a batch norm or of drop path.
     if kind == "AddV2" and scopes[-1:] == ["combine"]:
         return ".".join([*scopes, last])
     if kind not in LAYER_TYPES:
@@ -100,7 +113,8 @@ def layer_name(kind: str, path: str) -> str | None:
         return ".".join([*scopes[:-1], "depthwise"])
     if kind in {"Conv2D", "FusedBatchNormV3", "BiasAdd"}:
         return ".".join(scopes)
-    # A pool is called AvgPool, AvgPool2D, or AvgPool in a scope AvgPool2D, as the source's revision spells its call.
+    # A pool is called AvgPool, AvgPool2D, or AvgPool in a scope AvgPool2D, as the official source's revision spells its
+    # call.
     scopes = [scope for scope in scopes if scope not in {"MaxPool2D", "AvgPool2D"}]
     last = last.replace("Pool2D", "Pool")
     return ".".join([*scopes, re.sub("(?<=[a-z])(?=[A-Z])", "_", last).lower()])

@@ -16,21 +16,24 @@ from tf_reference.errors import InputError
 from tf_reference.kinds import KINDS, SLIM, Kind
 
 OFFICIAL = "official"
-# What `--reference` takes to name a source.
+# What `--reference` takes to name an official source.
 EXPECTED = ", ".join((OFFICIAL, *(f"{name}:PATH" for name in KINDS)))
 REQUIREMENT = Path(__file__).with_name("official-source.txt")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the official modules lie (a wheel or a folder), the SHA-256 that stands for their content, the kind."""
+    """An official source: where its modules lie (a wheel or a folder), the SHA-256 of their content, and its kind."""
 
     root: Path
     fingerprint: str
     kind: Kind = SLIM
 
     def load(self, module: str) -> ModuleType:
-        """The source's module `module`, such as `nets.nasnet.pnasnet`; the same object each time."""
+        """Return the module `module` of the source, such as `nets.nasnet.pnasnet`; the same object each time.
+
+        Raise InputError if it cannot be imported.
+        """
         return _load(self, module)
 
 
@@ -44,7 +47,7 @@ def _load(source: Source, module: str) -> ModuleType:
 
 
 def kind_of(reference: str) -> Kind:
-    """The kind of source that `--reference` names. Raises InputError if it names none."""
+    """Return the kind of official source that `--reference` names. Raise InputError if it names none."""
     name, _, path = reference.partition(":")
     if reference == OFFICIAL:
         return SLIM
@@ -54,16 +57,19 @@ def kind_of(reference: str) -> Kind:
 
 
 def find(reference: str = OFFICIAL) -> Source:
-    """The source that `--reference` names: `official`, or the kind and folder of a checkout, as `slim:PATH`.
+    """Return the official source that `--reference` names.
 
-    Raises InputError if it is missing, incomplete or altered.
+    That is `official`, the pinned one, or the kind and folder of a checkout, as `slim:PATH`. Raise InputError if it is
+    missing, incomplete or altered.
     """
     kind = kind_of(reference)
-    return official_wheel() if reference == OFFICIAL else _checkout(kind, Path(reference.partition(":")[2]))
+    if reference == OFFICIAL:
+        return official_wheel()
+    return _checkout(kind, Path(reference.partition(":")[2]))
 
 
 def _checkout(kind: Kind, root: Path) -> Source:
-    """A checkout; the fingerprint covers the files that define the network."""
+    """Return a checkout, whose fingerprint covers the files that define the network."""
     missing = [name for name in kind.needed if not (root / name).is_file()]
     if missing:
         raise InputError(f"{root} is not a {kind.name} checkout: it lacks {', '.join(missing)}. Give {kind.folder}")
@@ -74,21 +80,26 @@ def _checkout(kind: Kind, root: Path) -> Source:
 
 
 def official_wheel() -> Source:
-    """The pinned wheel in the cache folder, downloaded the first time; its SHA-256 is checked at every start."""
+    """Return the pinned wheel in the cache folder, downloaded the first time; its SHA-256 is checked at every start.
+
+    It is never installed: its top-level names clash with other people's packages. Raise InputError if it is altered or
+    cannot be had.
+    """
     name, version, expected = _pinned()
     wheel = cache_dir("official") / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
     if not wheel.exists():
         _download(wheel)
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if found != expected:
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if sha256 != expected:
         raise InputError(
-            f"{wheel} is not the official source: expected SHA-256 {expected}, found {found}. "
+            f"{wheel} is not the official source: expected SHA-256 {expected}, found {sha256}. "
             f"Delete the file and run again, or fetch it yourself: {' '.join(_command(wheel.parent))}"
         )
-    return Source(wheel, found)
+    return Source(wheel, sha256)
 
 
 def _pinned() -> tuple[str, str, str]:
+    """Return the name, the version and the SHA-256 of the pinned wheel."""
     match = re.search(r"^(\S+)==(\S+) --hash=sha256:(\w{64})$", REQUIREMENT.read_text(), re.MULTILINE)
     if match is None:
         raise InputError(f"{REQUIREMENT} does not pin the source: expected NAME==VERSION --hash=sha256:...")
@@ -96,11 +107,14 @@ def _pinned() -> tuple[str, str, str]:
 
 
 def _command(folder: Path) -> list[str]:
+    """Return the command that downloads the pinned wheel into `folder`."""
+    # Without dependencies: those that the wheel declares cannot be installed any more.
     options = ["--quiet", "--no-deps", "--require-hashes", "--requirement", str(REQUIREMENT), "--dest", str(folder)]
     return [sys.executable, "-m", "pip", "download", *options]
 
 
 def _download(wheel: Path) -> None:
+    """Download the pinned wheel. Raise InputError, with what to do by hand, if that fails."""
     command = _command(wheel.parent)
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode or not wheel.exists():

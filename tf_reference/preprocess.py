@@ -14,34 +14,35 @@ from tf_reference.official import Source
 
 
 def load_images(source: Source, paths: Sequence[Path], height: int, width: int) -> np.ndarray:
-    """The files (JPEG or PNG) as pixels (N, height, width, 3), float32 from -1 to 1, by `preprocess_for_eval`.
+    """Return the files (JPEG or PNG) as pixels (N, height, width, 3), float32 from -1 to 1, by `preprocess_for_eval`.
 
-    Raises InputError, naming the file, for one that is missing or no image.
+    Raise InputError, naming the file, for one that is missing or no image.
     """
     tf = tensorflow()
     preprocess = preprocessing(source)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         content = tf.compat.v1.placeholder(tf.string, [])
         pixels = preprocess(tf.io.decode_jpeg(content, channels=3), height, width)
-
-        def run(path: Path) -> np.ndarray:
+        images_hwc = []
+        for path in paths:
             with _naming(path):
-                result: np.ndarray = session.run(pixels, {content: path.read_bytes()})
-            return result
-
-        return np.stack([run(path) for path in paths])
+                images_hwc.append(session.run(pixels, {content: path.read_bytes()}))
+        return np.stack(images_hwc)
 
 
 def preprocessing(source: Source) -> Callable[..., Any]:
-    """The source's own `preprocess_for_eval`. A checkout of networks alone is completed by the pinned one."""
+    """Return the source's own `preprocess_for_eval`; a checkout of networks alone is completed by the pinned source."""
     module = source.kind.preprocessing
-    has_own = source.root.is_file() or (source.root / f"{module.replace('.', '/')}.py").is_file()
-    found: Callable[..., Any] = (source if has_own else official.find()).load(module).preprocess_for_eval
-    return found
+    is_wheel = source.root.is_file()
+    if not is_wheel and not (source.root / f"{module.replace('.', '/')}.py").is_file():
+        source = official.find()
+    preprocess: Callable[..., Any] = source.load(module).preprocess_for_eval
+    return preprocess
 
 
 def decode_image(path: Path) -> np.ndarray:
-    """The file's pixels (H, W, 3), uint8, by TensorFlow's default decoder. Raises as `load_images`."""
+    """Return the file's pixels (H, W, 3), uint8, by TensorFlow's default decoder. Raise InputError as `load_images`."""
+    # decode_jpeg reads PNGs, too.
     with _naming(path):
         pixels: np.ndarray = tensorflow().io.decode_jpeg(path.read_bytes(), channels=3).numpy()
     return pixels
@@ -49,6 +50,7 @@ def decode_image(path: Path) -> np.ndarray:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
+    """Turn what reading and decoding raise into an InputError that names the file."""
     try:
         yield
     except OSError as error:

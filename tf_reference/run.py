@@ -3,13 +3,13 @@
 import os
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from tf_reference.compat import tensorflow
 from tf_reference.errors import InputError
-from tf_reference.graph import ReferenceGraph
+from tf_reference.graph import ReferenceGraph, operation_of
 from tf_reference.layers import IMAGES
 from tf_reference.unit_scale import fitted
 
@@ -31,70 +31,87 @@ class OfficialRun:
         others: Iterable[str] = (),
         cut: Iterable[str] = (),
     ) -> None:
-        """`others` are tensors that can be run besides the layers. What uses a tensor of `cut` (tensors of the graph's
-        dtype) gets what is fed for it: `given` has the tensor to feed."""
+        """Open the session on so many `threads` (default: all cores).
+
+        `others` are tensors that can be run besides the layers. What uses a tensor of `cut` (tensors of the graph's
+        dtype) gets what is fed for it: `given` has the tensor to feed.
+        """
+        v1 = tensorflow().compat.v1
+        self.graph = graph
+        self.given: dict[str, str] = {}
+        self.layers = list(graph.layers if layers is None else layers)
+        tensors = [graph.layers[name].tensor for name in self.layers]
+        tensors += others
+        part = v1.graph_util.extract_sub_graph(graph.graph_def, [operation_of(tensor) for tensor in tensors])
+        needed = [node.name for node in part.node]
+        # A variable that no tensor is computed from needs no value, and takes no memory.
+        in_part = set(needed)
+        self.variables = {name: variable for name, variable in graph.variables.items() if name in in_part}
+        needed += [variable.assign for variable in self.variables.values()]
+        imported = self._import(v1.graph_util.extract_sub_graph(graph.graph_def, needed), cut)
+        self._session = v1.Session(graph=imported, config=_options(threads or os.cpu_count() or 1))
+
+    def _import(self, graph_def: Any, cut: Iterable[str]) -> Any:
+        """Return the TensorFlow graph, with a placeholder for each tensor of `cut` that is used in it."""
         tf = tensorflow()
         v1 = tf.compat.v1
-        self.graph = graph
-        self.layers = list(graph.layers if layers is None else layers)
-        tensors = [*(graph.layers[name].tensor for name in self.layers), *others]
-        part = v1.graph_util.extract_sub_graph(graph.graph_def, [tensor.partition(":")[0] for tensor in tensors])
-        needed = {node.name for node in part.node} & set(graph.variables)
-        self.variables = {name: variable for name, variable in graph.variables.items() if name in needed}
-        kept = [node.name for node in part.node] + [variable.assign for variable in self.variables.values()]
-        imported_def = v1.graph_util.extract_sub_graph(graph.graph_def, kept)
-        used = {tensor.removesuffix(":0") for node in imported_def.node for tensor in node.input}
+        used = {tensor.removesuffix(":0") for node in graph_def.node for tensor in node.input}
+        placeholders = {}
         with tf.Graph().as_default() as imported:
-            given = {
-                tensor: v1.placeholder(graph.spec.dtype, name="given")
-                for tensor in dict.fromkeys(cut)
-                if tensor.removesuffix(":0") in used
-            }
-            v1.import_graph_def(imported_def, input_map=given, name="")
-        self.given = {tensor: placeholder.name for tensor, placeholder in given.items()}
-        threads = threads or os.cpu_count() or 1
-        config = v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
-        config.gpu_options.allow_growth = True
-        # The official operations as they are, none fused or folded into another.
-        config.graph_options.rewrite_options.disable_meta_optimizer = True
-        config.graph_options.optimizer_options.opt_level = v1.OptimizerOptions.L0
-        self._session = v1.Session(graph=imported, config=config)
+            for tensor in dict.fromkeys(cut):
+                # TensorFlow refuses to map a tensor that nothing uses.
+                if tensor.removesuffix(":0") in used:
+                    placeholders[tensor] = v1.placeholder(self.graph.spec.dtype, name="given")
+                    self.given[tensor] = placeholders[tensor].name
+            v1.import_graph_def(graph_def, input_map=placeholders, name="")
+        return imported
 
     def assign(self, values: Mapping[str, np.ndarray]) -> None:
-        """Sets every variable that the layers need, in one run; `values` in TensorFlow's names and layouts.
+        """Set every variable that the layers need; `values` in TensorFlow's names and layouts.
 
-        Raises InputError if one is missing or of another shape. Values for other variables are left aside.
+        Raise InputError if one is missing or of another shape. Values for other variables are left aside.
         """
-        wrong = [
-            f"{name}: expected shape {variable.shape}, found {values[name].shape if name in values else 'nothing'}"
-            for name, variable in self.variables.items()
-            if name not in values or values[name].shape != variable.shape
-        ]
-        if wrong:
-            raise InputError("these variables do not fit the official network:\n  " + "\n  ".join(wrong))
-        dtype = self.graph.spec.dtype
-        feed = {variable.value: values[name].astype(dtype, copy=False) for name, variable in self.variables.items()}
+        feed = {}
+        problems = []
+        for name, variable in self.variables.items():
+            found = values[name].shape if name in values else "nothing"
+            if found == variable.shape:
+                feed[variable.value] = values[name].astype(self.graph.spec.dtype, copy=False)
+            else:
+                problems.append(f"{name}: expected shape {variable.shape}, found {found}")
+        if problems:
+            raise InputError("these variables do not fit the official network:\n  " + "\n  ".join(problems))
         if feed:  # TensorFlow refuses to run nothing
+            # All in one run: each new set of operations is prepared over the whole graph, one by one takes minutes.
             self._session.run([variable.assign for variable in self.variables.values()], feed)
 
     def assign_exact(self, values: Mapping[str, np.ndarray]) -> None:
-        """Sets the variables of an integer network, such that the batch norms multiply by exactly 1 or -1 on this
-        processor (`unit_scale`)."""
-        self.assign(fitted({name: values[name] for name in self.variables if name in values}))
+        """Set the variables of an integer network, such that the batch norms multiply by exactly 1 or -1.
+
+        On some processors TensorFlow takes other gammas for that (`unit_scale`).
+        """
+        # Those that are missing are left to `assign`, which names them.
+        needed = {name: values[name] for name in self.variables if name in values}
+        self.assign(fitted(needed))
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-        """The outputs of `layers` (default: all of the session's) for the images (N, H, W, 3), NHWC, by name.
+        """Return the outputs of `layers` (default: all of the session's) for the images (N, H, W, 3), NHWC, by name.
 
-        In the graph's dtype. Each new set of layers takes TensorFlow a while to prepare.
+        They are in the graph's dtype. Each new set of layers takes TensorFlow a while to prepare.
         """
-        fetches = {name: self.graph.layers[name].tensor for name in (self.layers if layers is None else layers)}
-        return self.run_tensors(fetches, images_nhwc) if fetches else {}
+        chosen = self.layers if layers is None else layers
+        fetches = {name: self.graph.layers[name].tensor for name in chosen}
+        if not fetches:  # TensorFlow refuses to run nothing
+            return {}
+        return self.run_tensors(fetches, images_nhwc)
 
     def run_tensors(
         self, fetches: Mapping[Key, str], images_nhwc: np.ndarray, feed: Mapping[str, np.ndarray] | None = None
     ) -> dict[Key, np.ndarray]:
-        """Any tensors, by names of one's own, for the images (N, H, W, 3) and what else is fed. Raises InputError for
-        images of another form."""
+        """Return any tensors, by names of one's own, for the images (N, H, W, 3) and what else is fed.
+
+        Raise InputError for images of another form.
+        """
         spec = self.graph.spec
         if images_nhwc.shape[1:] != (spec.height, spec.width, 3):
             raise InputError(f"expected images (N, {spec.height}, {spec.width}, 3), found {images_nhwc.shape}")
@@ -103,25 +120,29 @@ class OfficialRun:
         return result
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """The output (NHWC) of `layer` alone on `inputs` (NHWC), one for each of its `Layer.inputs`."""
-        dtype, layers = self.graph.spec.dtype, self.graph.layers
-        tensors = [f"{IMAGES}:0" if name == IMAGES else layers[name].tensor for name in layers[layer].inputs]
-        feed = {tensor: array.astype(dtype, copy=False) for tensor, array in zip(tensors, inputs, strict=True)}
+        """Return the output (NHWC) of `layer` alone on `inputs` (NHWC), one for each of its `Layer.inputs`."""
+        layers = self.graph.layers
+        feed = {}
+        for name, array_nhwc in zip(layers[layer].inputs, inputs, strict=True):
+            tensor = f"{IMAGES}:0" if name == IMAGES else layers[name].tensor
+            feed[tensor] = array_nhwc.astype(self.graph.spec.dtype, copy=False)
         output: np.ndarray = self._session.run(layers[layer].tensor, feed)
         return output
 
     def moments(self, images_nhwc: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Each batch norm's mean and (Bessel-corrected) variance over the images, in a float32 training graph."""
-        operations = {
-            name: self.graph.layers[name].tensor.partition(":")[0]
-            for name in self.layers
-            if self.graph.layers[name].kind == "FusedBatchNormV3"
-        }
-        fetches = {name: (f"{operation}:1", f"{operation}:2") for name, operation in operations.items()}
+        """Return each batch norm's mean and (Bessel-corrected) variance over the images, in float32 training."""
+        fetches = {}
+        for name in self.layers:
+            layer = self.graph.layers[name]
+            if layer.kind == "FusedBatchNormV3":
+                operation = operation_of(layer.tensor)
+                # Besides its output, the operation gives the mean and the variance of the batch.
+                fetches[name] = (f"{operation}:1", f"{operation}:2")
         result: dict[str, tuple[np.ndarray, np.ndarray]] = self._session.run(fetches, {f"{IMAGES}:0": images_nhwc})
         return result
 
     def close(self) -> None:
+        """Close the session, which frees the weights."""
         self._session.close()
 
     def __enter__(self) -> Self:
@@ -131,3 +152,15 @@ class OfficialRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _options(threads: int) -> Any:
+    """Return the options of a session: so many threads, and no optimisation."""
+    v1 = tensorflow().compat.v1
+    config = v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
+    # TensorFlow would take all of a GPU's memory at once, and leave nothing to the candidate.
+    config.gpu_options.allow_growth = True
+    # The official operations as they are, none fused or folded into another.
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    config.graph_options.optimizer_options.opt_level = v1.OptimizerOptions.L0
+    return config

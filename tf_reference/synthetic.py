@@ -30,7 +30,11 @@ CALIBRATION = (("drop_path_keep_prob", 1.0),)
 
 
 def synthetic_checkpoint(source: Source, variant: str, image_size: int, seed: int, photographs: Sequence[Path]) -> Path:
-    """The prefix of the checkpoint for `variant`, `seed` and calibration `photographs`; made if not in the cache."""
+    """Return the prefix of the checkpoint for `variant`, `seed` and calibration `photographs`.
+
+    The checkpoint is made if it is not in the cache.
+    """
+    # All that the values depend on, this module among it: a change of any of them makes another checkpoint.
     content = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*photographs, Path(__file__))]
     key = hashlib.sha256(json.dumps([variant, image_size, seed, content, source.fingerprint]).encode()).hexdigest()
     prefix = cache_dir("checkpoints") / f"{variant}-seed{seed}-{key[:16]}.ckpt"
@@ -44,31 +48,37 @@ def synthetic_checkpoint(source: Source, variant: str, image_size: int, seed: in
 def synthetic_variables(
     source: Source, variant: str, image_size: int, seed: int, photographs: Sequence[Path], aux_head: bool = False
 ) -> dict[str, np.ndarray]:
-    """Variables by TensorFlow name, float32; those of the auxiliary head only if asked for."""
+    """Return variables by TensorFlow name, float32; those of the auxiliary head only if asked for."""
     graph = reference_graph(source, GraphSpec(variant, image_size, image_size, training=True, hparams=CALIBRATION))
-    variables = {name: _initial(name, variable.shape, seed) for name, variable in graph.variables.items()}
-    images = load_images(source, photographs, image_size, image_size)
-    with OfficialRun(graph) as reference:
-        reference.assign(variables)
-        for layer, (mean, variance) in reference.moments(images).items():
+    variables = {name: _initial(name, shape, seed) for name, shape in graph.shapes.items()}
+    images_nhwc = load_images(source, photographs, image_size, image_size)
+    with OfficialRun(graph) as official:
+        official.assign(variables)
+        # In the training form each batch norm takes the batch's own statistics, so one run has those of all depths.
+        for layer, (mean, variance) in official.moments(images_nhwc).items():
             scope = layer.replace(".", "/")
-            variables[f"{scope}/moving_mean"], variables[f"{scope}/moving_variance"] = mean, variance
-    with OfficialRun(graph, [FEATURES]) as reference:
-        reference.assign(variables)
-        average = reference.run(images)[FEATURES].mean(axis=0)
+            variables[f"{scope}/moving_mean"] = mean
+            variables[f"{scope}/moving_variance"] = variance
+    with OfficialRun(graph, [FEATURES]) as official:
+        official.assign(variables)
+        average = official.run(images_nhwc)[FEATURES].mean(axis=0)
     # What all photographs have in common shall not decide the class.
     variables["final_layer/FC/biases"] -= average @ variables["final_layer/FC/weights"]
-    return {name: array for name, array in variables.items() if aux_head or not name.startswith("aux_")}
+    if aux_head:
+        return variables
+    return {name: array for name, array in variables.items() if not name.startswith("aux_")}
 
 
 def _initial(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """Random values for one variable; each has a stream of its own, so the order of the variables does not matter."""
+    """Return random values for one variable, float32."""
+    # Each has a stream of its own, so that the order of the variables does not matter.
     rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
     match name.rpartition("/")[2]:
         case "gamma" | "moving_variance":
             values = rng.uniform(0.6, 1.6, shape)
         case "beta" | "moving_mean" | "biases":
             values = rng.normal(0.1, 0.3, shape)
+        # Behind a ReLU, a deviation of sqrt(2 / inputs) keeps the scale of the values.
         case "depthwise_weights":
             values = rng.normal(0, np.sqrt(2 / (shape[0] * shape[1])), shape)
         case "weights" if len(shape) == 2:

@@ -1,13 +1,14 @@
 """The official network in training: the loss as slim composes it, its gradients, and what it draws at random."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tf_reference import compat, graph
+from tf_reference.draws import Draw, draws_of
 from tf_reference.errors import InputError
-from tf_reference.graph import GraphSpec, ReferenceGraph, cached, official_network, part_of
+from tf_reference.graph import GraphSpec, ReferenceGraph, official_network, operation_of, part_of
+from tf_reference.graph_cache import cached
 from tf_reference.layers import layers_above
 from tf_reference.official import Source
 
@@ -24,22 +25,14 @@ LABELS, RATE, STEP = "labels", "learning_rate", "step"
 
 
 @dataclass(frozen=True)
-class Draw:
-    """Numbers that the network draws, uniform in [0, 1): the tensor, its shape for one image, and, for drop path, the
-    tensor of the probability to keep."""
-
-    tensor: str
-    shape: tuple[int, ...]
-    dtype: str
-    keep_prob: str = ""
-
-
-@dataclass(frozen=True)
 class Update:
-    """A whole step. Running `initialize` once, behind the variables' assignment, gives the slots their first values;
-    `statistics` updates the moving statistics alone, `weights` the weights and the slots, `averages` the averages.
-    `slots` are the tensors of what the optimiser and the averages keep, by variable and kind; `variables` those of the
-    variables themselves."""
+    """A whole step, as names of operations and tensors.
+
+    Running `initialize` once, after the variables were assigned, gives the slots their first values; `statistics`
+    updates the moving statistics alone, `weights` the weights and the slots, `averages` the averages. `slots` are the
+    tensors of what the optimiser and the averages keep, by variable and kind; `variables` those of the variables
+    themselves.
+    """
 
     initialize: list[str]
     statistics: list[str]
@@ -49,16 +42,19 @@ class Update:
     variables: dict[str, str]
 
     def names(self) -> Iterator[str]:
-        """Of all operations and tensors."""
+        """Yield the names of all operations and tensors."""
         yield from (*self.initialize, *self.statistics, self.weights, self.averages)
         yield from (*self.slots.values(), *self.variables.values())
 
 
 @dataclass(frozen=True)
 class TrainingGraph:
-    """The official training graph. Tensors by name: `draws` by the operation's, `losses` by the parts of the loss,
-    `gradients` of the total by layer and by variable. `steps` all hold the training step. `regularized` are the
-    variables that the loss takes the L2 norm of."""
+    """The official training graph.
+
+    Tensors by name: `draws` by the operation's, `losses` by the parts of the loss, `gradients` of the total by layer
+    and by variable. `steps` all hold the training step. `regularized` are the variables that the loss takes the L2 norm
+    of.
+    """
 
     network: ReferenceGraph
     draws: dict[str, Draw]
@@ -70,22 +66,30 @@ class TrainingGraph:
 
 
 def training_graph(source: Source, spec: GraphSpec) -> TrainingGraph:
-    """The training graph for `spec`, from the cache where there is a sound entry, else built and stored."""
+    """Return the training graph for `spec`, from the cache where there is a sound entry, else built and stored.
+
+    Raise InputError if `spec` is not of the training form, or has no classes.
+    """
 
     def build() -> tuple[dict[str, Any], Any]:
-        made = _build(source, spec)
-        rest = {name: value for name, value in asdict(made).items() if name != "network"}
-        return {"network": graph.describe(made.network), **rest}, made.network.graph_def
+        training = _build(source, spec)
+        described = asdict(training)
+        described["network"] = graph.describe(training.network)
+        return described, training.network.graph_def
 
-    found, graph_def = cached(source, spec, (*graph.CODE, "training.py"), "training", build)
+    described, graph_def = cached(source, spec, (*graph.CODE, "draws.py", "training.py"), "training", build)
+    draws = {}
+    for name, row in described["draws"].items():
+        # JSON makes lists of tuples.
+        draws[name] = Draw(row["tensor"], tuple(row["shape"]), row["dtype"], row["keep_prob"])
     return TrainingGraph(
-        graph.restore(spec, graph_def, found["network"]),
-        {name: Draw(**row | {"shape": tuple(row["shape"])}) for name, row in found["draws"].items()},
-        tuple(found["steps"]),
-        found["losses"],
-        found["gradients"],
-        tuple(found["regularized"]),
-        Update(**found["update"]),
+        network=graph.restore(spec, graph_def, described["network"]),
+        draws=draws,
+        steps=tuple(described["steps"]),
+        losses=described["losses"],
+        gradients=described["gradients"],
+        regularized=tuple(described["regularized"]),
+        update=Update(**described["update"]),
     )
 
 
@@ -93,53 +97,59 @@ def _build(source: Source, spec: GraphSpec) -> TrainingGraph:
     if not (spec.training and spec.num_classes):
         raise InputError(f"a loss takes the training form with classes, not {spec}")
     v1 = compat.tensorflow().compat.v1
-    with official_network(source, spec) as (made, net, end_points):
-        layers = layers_above([net, *end_points.values()])
-        losses = _losses(made, spec, net, end_points.get("AuxLogits"))
-        variables = made.get_collection("trainable_variables")
-        places = [made.get_tensor_by_name(layer.tensor) for layer in layers.values()]
-        found = v1.gradients(losses["total"], [*places, *variables])
+    with official_network(source, spec) as (tf_graph, logits, end_points):
+        layers = layers_above([logits, *end_points.values()])
+        loss_tensors = _losses(tf_graph, spec, logits, end_points.get("AuxLogits"))
+        losses = {name: tensor.name for name, tensor in loss_tensors.items()}
+        outputs = [tf_graph.get_tensor_by_name(layer.tensor) for layer in layers.values()]
+        variables = tf_graph.get_collection("trainable_variables")
+        gradient_tensors = v1.gradients(loss_tensors["total"], [*outputs, *variables])
         names = [*layers, *(variable.op.name for variable in variables)]
-        gradients = {name: tensor.name for name, tensor in zip(names, found, strict=True) if tensor is not None}
-        tensors = {name: tensor.name for name, tensor in losses.items()}
-        update = _update(made, [(found[len(places) + place], variable) for place, variable in enumerate(variables)])
-        kept = [name.partition(":")[0] for name in (*tensors.values(), *gradients.values(), *update.names())]
-        network = part_of(made, spec, layers, kept)
+        gradients = {}
+        for name, tensor in zip(names, gradient_tensors, strict=True):
+            if tensor is not None:  # as it is for the predictions, which no loss depends on
+                gradients[name] = tensor.name
+        update = _update(tf_graph, variables, gradient_tensors[len(outputs) :])
+        needed = [operation_of(name) for name in (*losses.values(), *gradients.values(), *update.names())]
+        network = part_of(tf_graph, spec, layers, needed)
         operations = {node.name for node in network.graph_def.node}
-        reads = [op for op in made.get_operations() if op.type == "ReadVariableOp" and op.name in operations]
-        steps = tuple(op.outputs[0].name for op in reads if op.inputs[0].op.name == "global_step")
-        regularized = tuple(_regularized(made))
-        return TrainingGraph(network, dict(_draws(made, operations)), steps, tensors, gradients, regularized, update)
+        draws = dict(draws_of(tf_graph, operations))
+        steps = tuple(_steps(tf_graph, operations))
+        regularized = tuple(_regularized(tf_graph))
+        return TrainingGraph(network, draws, steps, losses, gradients, regularized, update)
 
 
-def _update(made: Any, gradients: Sequence[tuple[Any, Any]]) -> Update:
-    """slim's optimiser for this network, behind clipping by the global norm, and averages of weights and statistics."""
+def _update(tf_graph: Any, variables: Sequence[Any], gradients: Sequence[Any]) -> Update:
+    """Add slim's optimiser of `variables` by clipped `gradients`, and the averages of weights and statistics."""
     tf = compat.tensorflow()
     v1 = tf.compat.v1
-    rate, step = v1.placeholder("float64", [], name=RATE), v1.placeholder("float64", [], name=STEP)
-    clipped, _ = tf.clip_by_global_norm([gradient for gradient, _ in gradients], CLIP_NORM)
+    rate = v1.placeholder("float64", [], name=RATE)
+    step = v1.placeholder("float64", [], name=STEP)
+    clipped, _ = tf.clip_by_global_norm(gradients, CLIP_NORM)
     optimizer = v1.train.RMSPropOptimizer(rate, RMSPROP_DECAY, RMSPROP_MOMENTUM, epsilon=RMSPROP_EPSILON)
-    variables = [variable for _, variable in gradients]
     weights = optimizer.apply_gradients(zip(clipped, variables, strict=True))
-    model = made.get_collection("model_variables")
+    model_variables = tf_graph.get_collection("model_variables")
     averages = v1.train.ExponentialMovingAverage(AVERAGE_DECAY, num_updates=step)
-    averaged = averages.apply(model)
-    kept = {
-        f"{variable.op.name}/{name}": optimizer.get_slot(variable, name) for name in SLOTS for variable in variables
-    }
-    kept |= {f"{variable.op.name}/average": averages.average(variable) for variable in model}
+    averaged = averages.apply(model_variables)
+    slots: dict[str, Any] = {}
+    for kind in SLOTS:
+        slots |= {f"{variable.op.name}/{kind}": optimizer.get_slot(variable, kind) for variable in variables}
+    slots |= {f"{variable.op.name}/average": averages.average(variable) for variable in model_variables}
     return Update(
-        [slot.initializer.name for slot in kept.values()],
-        [operation.name for operation in made.get_collection("update_ops")],
-        weights.name,
-        averaged.name,
-        {name: slot.read_value().name for name, slot in kept.items()},
-        {variable.op.name: variable.read_value().name for variable in model},
+        initialize=[slot.initializer.name for slot in slots.values()],
+        statistics=[operation.name for operation in tf_graph.get_collection("update_ops")],
+        weights=weights.name,
+        averages=averaged.name,
+        slots={name: slot.read_value().name for name, slot in slots.items()},
+        variables={variable.op.name: variable.read_value().name for variable in model_variables},
     )
 
 
-def _losses(made: Any, spec: GraphSpec, logits: Any, aux_logits: Any) -> dict[str, Any]:
-    """What slim.losses.softmax_cross_entropy and model_deploy add up; but theirs rounds to float32 on the way."""
+def _losses(tf_graph: Any, spec: GraphSpec, logits: Any, aux_logits: Any) -> dict[str, Any]:
+    """Return the parts of the loss and their total, as slim.losses.softmax_cross_entropy and model_deploy add them up.
+
+    Not by slim's own functions: these round to float32 on the way.
+    """
     tf = compat.tensorflow()
     labels = tf.compat.v1.placeholder("int64", [None], name=LABELS)
     truth = tf.one_hot(labels, spec.num_classes, dtype=spec.dtype)
@@ -151,45 +161,31 @@ def _losses(made: Any, spec: GraphSpec, logits: Any, aux_logits: Any) -> dict[st
     parts = {"cross_entropy": cross_entropy(logits)}
     if aux_logits is not None:
         parts["auxiliary"] = AUX_WEIGHT * cross_entropy(aux_logits)
-    parts["regularization"] = tf.add_n(made.get_collection("regularization_losses"))
-    return parts | {"total": tf.add_n(list(parts.values()))}
+    parts["regularization"] = tf.add_n(tf_graph.get_collection("regularization_losses"))
+    parts["total"] = tf.add_n(list(parts.values()))
+    return parts
 
 
-def _regularized(made: Any) -> Iterator[str]:
-    """The variables above the regularization losses, each of which has one."""
-    for loss in made.get_collection("regularization_losses"):
+def _steps(tf_graph: Any, operations: set[str]) -> Iterator[str]:
+    """Yield the tensors that hold the training step: each place that reads it does so by an operation of its own."""
+    for operation in tf_graph.get_operations():
+        is_read = operation.type == "ReadVariableOp" and operation.name in operations
+        if is_read and operation.inputs[0].op.name == "global_step":
+            yield operation.outputs[0].name
+
+
+def _regularized(tf_graph: Any) -> Iterator[str]:
+    """Yield the variables that the regularization losses are computed from, each of which has one."""
+    for loss in tf_graph.get_collection("regularization_losses"):
         (name,) = _variables_above(loss.op)
         yield name
 
 
 def _variables_above(operation: Any) -> set[str]:
+    """Return the names of the variables that an operation computes from."""
     if operation.type == "VarHandleOp":
         return {operation.name}
-    return set().union(*(_variables_above(tensor.op) for tensor in operation.inputs))
-
-
-def _draws(made: Any, operations: set[str]) -> Iterator[tuple[str, Draw]]:
-    for operation in made.get_operations():
-        if operation.type == "RandomUniform" and operation.name in operations:
-            output = operation.outputs[0]
-            name, dtype = draw_name(operation.name), output.dtype.name
-            if name.endswith("dropout"):
-                yield name, Draw(output.name, tuple(output.shape.as_list()[1:]), dtype)
-            else:
-                (consumer,) = output.consumers()
-                (keep_prob,) = (tensor for tensor in consumer.inputs if tensor is not output)
-                yield name, Draw(output.name, (1, 1, 1), dtype, keep_prob.name)
-
-
-def draw_name(path: str) -> str:
-    """What draws: `cell_0/comb_iter_1/left/random_uniform/RandomUniform` is `cell_0.comb_iter_1.drop_path.left`.
-
-    Raises InputError for anything but drop path and dropout.
-    """
-    scope = path.partition("/random_uniform")[0]
-    if match := re.fullmatch(r"(cell_\w+)/(comb_iter_\d)/(left|right)", scope):
-        cell, combination, side = match.groups()
-        return f"{cell}.{combination}.drop_path.{side}"
-    if match := re.fullmatch(r"(\w+)/dropout(/dropout\w*)?", scope):
-        return f"{match[1]}.dropout"
-    raise InputError(f"the official graph draws numbers in a place that is unknown: {path}")
+    names = set()
+    for tensor in operation.inputs:
+        names |= _variables_above(tensor.op)
+    return names

@@ -23,61 +23,74 @@ class TrainingRun(OfficialRun):
     """A session over the official training graph."""
 
     def __init__(self, graph: TrainingGraph, threads: int | None = None, cut: Iterable[str] = ()) -> None:
-        drawn = (draw.keep_prob for draw in graph.draws.values() if draw.keep_prob)
-        others = [*graph.losses.values(), *graph.gradients.values(), *drawn, *graph.update.names()]
+        others = [*graph.losses.values(), *graph.gradients.values()]
+        others += [draw.keep_prob for draw in graph.draws.values() if draw.keep_prob]
+        others += graph.update.names()
         super().__init__(graph.network, None, threads, others, cut)
         self.training = graph
 
     def forward(self, batch: Batch) -> dict[str, np.ndarray]:
-        """Each layer's output (NHWC), by name. Nothing is updated."""
-        return self.run_tensors(
-            {name: layer.tensor for name, layer in self.graph.layers.items()}, batch.images_nhwc, self._feed(batch)
-        )
+        """Return each layer's output (NHWC), by name. Nothing is updated."""
+        fetches = {name: layer.tensor for name, layer in self.graph.layers.items()}
+        return self.run_tensors(fetches, batch.images_nhwc, self._feed(batch))
 
     def backward(self, batch: Batch) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """The parts of the loss, and the total's gradient at each layer (NHWC) and variable, all by name."""
-        tensors = {"losses": self.training.losses, "gradients": self.training.gradients}
-        fetches = {(kind, name): tensor for kind, group in tensors.items() for name, tensor in group.items()}
-        found: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in tensors}
+        """Return the parts of the loss, and the total's gradient at each layer (NHWC) and variable, all by name."""
+        # In one run, as both take the whole forward.
+        fetches = {("loss", name): tensor for name, tensor in self.training.losses.items()}
+        fetches |= {("gradient", name): tensor for name, tensor in self.training.gradients.items()}
+        losses = {}
+        gradients = {}
         for (kind, name), value in self.run_tensors(fetches, batch.images_nhwc, self._feed(batch)).items():
-            found[kind][name] = value
-        return found["losses"], found["gradients"]
+            if kind == "loss":
+                losses[name] = value
+            else:
+                gradients[name] = value
+        return losses, gradients
 
     def statistics(self, batch: Batch, counts: Collection[int]) -> dict[int, dict[str, np.ndarray]]:
-        """All variables after each of so many updates of the moving statistics alone, by the same batch."""
-        found: dict[int, dict[str, np.ndarray]] = {}
+        """Return all variables after each of so many updates of the moving statistics alone, by the same batch."""
+        variables_by_count: dict[int, dict[str, np.ndarray]] = {}
         updates = {name: name for name in self.training.update.statistics}
         for count in range(1, max(counts) + 1):
             self.run_tensors(updates, batch.images_nhwc, self._feed(batch))
             if count in counts:
-                found[count] = self._session.run(self.training.update.variables)
-        return found
+                variables_by_count[count] = self._session.run(self.training.update.variables)
+        return variables_by_count
 
     def keep_probs(self, step: int) -> dict[str, np.ndarray]:
-        """The probability with which each drop path keeps an example at training step `step`."""
+        """Return the probability with which each drop path keeps an example at training step `step`."""
         fetches = {name: draw.keep_prob for name, draw in self.training.draws.items() if draw.keep_prob}
         spec = self.graph.spec
-        return self.run_tensors(fetches, np.zeros((1, spec.height, spec.width, 3)), self._steps(step))
+        # No probability depends on the images, but `run_tensors` takes some.
+        images_nhwc = np.zeros((1, spec.height, spec.width, 3))
+        return self.run_tensors(fetches, images_nhwc, self._steps(step))
 
     def update(self, batches: Iterable[Batch], rate: float) -> dict[str, np.ndarray]:
-        """Whole steps, one for each batch: gradients of the weights as they are, moving statistics, weights, and then
-        averages. Returns all variables, and what the optimiser and the averages keep, as they are in the end.
+        """Take whole steps, one for each batch. Return all variables, and what the optimiser and the averages keep.
 
-        The first call begins with the optimiser's first values and averages of the variables that were assigned.
+        A step is the gradients of the weights as they are, moving statistics, weights, and then averages. The first
+        call begins with the optimiser's first values and averages of the variables that were assigned.
         """
         update = self.training.update
         self._session.run(update.initialize)
         for batch in batches:
-            feed = self._feed(batch) | {f"{RATE}:0": np.array(rate)}
-            operations = dict.fromkeys((*update.statistics, update.weights))
-            self.run_tensors({name: name for name in operations}, batch.images_nhwc, feed)
+            feed = self._feed(batch)
+            feed[f"{RATE}:0"] = np.array(rate)
+            operations = {name: name for name in (*update.statistics, update.weights)}
+            self.run_tensors(operations, batch.images_nhwc, feed)
+            # In a run of its own: averages are of the variables as they are after the step.
             self._session.run(update.averages, {f"{STEP}:0": np.array(batch.step, np.float64)})
         result: dict[str, np.ndarray] = self._session.run(update.variables | update.slots)
         return result
 
     def _feed(self, batch: Batch) -> dict[str, np.ndarray]:
-        draws = {draw.tensor: batch.draws[name] for name, draw in self.training.draws.items()}
-        return {f"{LABELS}:0": batch.labels, **draws, **self._steps(batch.step)}
+        """Return what is fed for a batch, its images apart, by tensor."""
+        feed = {f"{LABELS}:0": batch.labels}
+        for name, draw in self.training.draws.items():
+            feed[draw.tensor] = batch.draws[name]
+        return feed | self._steps(batch.step)
 
     def _steps(self, step: int) -> dict[str, np.ndarray]:
+        """Return what is fed for the training step, by tensor."""
         return dict.fromkeys(self.training.steps, np.array(step, np.int64))

@@ -17,52 +17,61 @@ import numpy as np
 
 from tf_reference.compat import tensorflow
 
-# The official network's, as its source has it.
+# The official network's, as the official source has it.
 EPSILON = 0.001
 # What a processor's approximation may be off by, and a fitted gamma makes up for: anything more is something else.
 APPROXIMATION = 2.0**-20
 
 
 def fitted(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The integer network's `variables`, by TensorFlow name, with gammas by which TensorFlow multiplies exactly.
+    """Return the integer network's `variables`, by TensorFlow name, with gammas by which TensorFlow multiplies exactly.
 
-    Raises ArithmeticError for a batch norm whose gamma cannot be fitted.
+    Raise ArithmeticError for a batch norm whose gamma cannot be fitted.
     """
-    fitting = dict(variables)
+    with_fitted = dict(variables)
     for name in variables:
         scope, _, last = name.rpartition("/")
         if last == "gamma":
-            fitting[name] = _fitted_gamma(scope, variables[name], variables[f"{scope}/moving_variance"])
-    return fitting
+            with_fitted[name] = _fitted_gamma(scope, variables[name], variables[f"{scope}/moving_variance"])
+    return with_fitted
 
 
 def _fitted_gamma(scope: str, gamma: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    signs, factors = np.sign(gamma), multipliers(gamma, variance)
+    """Return the gamma by which the batch norm `scope` multiplies by 1 or -1, all (channels,)."""
+    signs = np.sign(gamma)
+    factors = multipliers(gamma, variance)
     near = np.abs(factors - signs) <= APPROXIMATION
     # Where a factor is exact, dividing by 1 leaves gamma as it is.
-    other = np.where(near, gamma / np.abs(factors), gamma)
-    factors = multipliers(other, variance)
+    fitted_gamma = np.where(near, gamma / np.abs(factors), gamma)
+    # Measured again: what TensorFlow makes of it decides, and not the argument above.
+    factors = multipliers(fitted_gamma, variance)
     wrong = np.flatnonzero(factors != signs)
     if wrong.size:
         channel = int(wrong[0])
         raise ArithmeticError(
             f"on this processor, TensorFlow's batch norm {scope} multiplies channel {channel} by {factors[channel]!r} "
-            f"where gamma is {other[channel]!r} and the variance {variance[channel]!r}: expected "
+            f"where gamma is {fitted_gamma[channel]!r} and the variance {variance[channel]!r}: expected "
             f"{signs[channel]!r}; {wrong.size} of {gamma.size} channels are so"
         )
-    return other
+    return fitted_gamma
 
 
 def multipliers(gamma: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """What TensorFlow multiplies each channel by: its batch norm of ones, fused in float32, unfused in float64, as in
-    the official code. All three are (channels,)."""
+    """Return what TensorFlow multiplies each channel by: its batch norm of ones. All three are (channels,).
+
+    It is fused in float32 and unfused in float64, as in the official code.
+    """
     tf = tensorflow()
-    one, zero = np.ones_like(variance), np.zeros_like(variance)
+    one = np.ones_like(variance)
+    zero = np.zeros_like(variance)
     factors: np.ndarray
     if variance.dtype == np.float64:
         factors = tf.nn.batch_normalization(one, zero, variance, zero, gamma, EPSILON).numpy()
     else:
-        image = one.reshape(1, 1, 1, -1)
-        output, *_ = tf.compat.v1.nn.fused_batch_norm(image, gamma, zero, zero, variance, EPSILON, is_training=False)
+        # One pixel will do: the scale is computed for each channel, whatever the image.
+        image_nhwc = one.reshape(1, 1, 1, -1)
+        output, *_ = tf.compat.v1.nn.fused_batch_norm(
+            image_nhwc, gamma, zero, zero, variance, EPSILON, is_training=False
+        )
         factors = output.numpy().ravel()
     return factors

@@ -8,51 +8,71 @@ import numpy as np
 from tf_reference.training import TrainingGraph
 from tf_reference.training_run import Batch
 
-# Halfway through the official schedule of drop path.
+# Halfway through the official schedule of drop path, which ends at step 250,000: so the schedule counts, too.
 STEP = 125_000
 # Whole steps that are compared.
 STEPS = 3
 
 
 def make_batch(graph: TrainingGraph, images_nhwc: np.ndarray, seed: int) -> Batch:
-    """The images with random labels and draws.
+    """Return a batch of the images (N, H, W, 3) with random labels (N) and numbers for all that `graph` draws.
 
-    Drop path lets at least one image pass everywhere: of a branch without any there would be nothing to compare.
+    Each drop path lets at least one image pass: in a branch without any there would be nothing to compare.
     """
     rng = np.random.default_rng(seed)
-    count, classes = len(images_nhwc), graph.network.spec.num_classes
+    count = len(images_nhwc)
+    classes = graph.network.spec.num_classes
     draws = {}
     for name, draw in graph.draws.items():
-        draws[name] = rng.random((count, *draw.shape))
+        numbers = rng.random((count, *draw.shape))
         if draw.keep_prob:
-            # Kept is what draws at least 1 - keep_prob, which is 0.4 at the most.
-            draws[name][rng.integers(count)] = rng.uniform(0.5, 1)
+            # An image passes where its number is at least 1 - keep_prob, which is 0.4 at the most.
+            passing = rng.uniform(0.5, 1)
+            numbers[rng.integers(count)] = passing
         # Numbers that float32 has, so that both formats draw the same.
-        draws[name] = draws[name].astype(np.float32).astype(draw.dtype)
-    return Batch(images_nhwc, rng.integers(1, classes, count), draws, STEP)
+        draws[name] = numbers.astype(np.float32).astype(draw.dtype)
+    # Without class 0, the background.
+    labels = rng.integers(1, classes, count)
+    return Batch(images_nhwc, labels, draws, STEP)
 
 
 def make_batches(graph: TrainingGraph, images_nhwc: np.ndarray, seed: int) -> list[Batch]:
-    """Three batches of the images, one after the other, each with draws of its own."""
-    return [replace(make_batch(graph, images_nhwc, seed + number), step=STEP + number) for number in range(STEPS)]
+    """Return a batch of the images (N, H, W, 3) for each of `STEPS` steps, with labels and draws of its own."""
+    batches = []
+    for number in range(STEPS):
+        batch = make_batch(graph, images_nhwc, seed + number)
+        batches.append(replace(batch, step=STEP + number))
+    return batches
 
 
 def with_aux_head(
     variables: Mapping[str, np.ndarray], graph: TrainingGraph, seed: int
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The variables, and random ones for an auxiliary head that they lack or have for images of another size; and the
-    names of these."""
+    """Return the variables with a complete auxiliary head, and the names of those that were drawn at random for that.
+
+    Drawn are those that the checkpoint lacks, as the released ones do, or has for images of another size: one kernel of
+    the head covers a whole map.
+    """
     rng = np.random.default_rng(seed)
-    found, made = dict(variables), []
+    completed = dict(variables)
+    random_names = []
     for name, variable in graph.network.variables.items():
-        if name.startswith("aux_") and (name not in found or found[name].shape != variable.shape):
-            made.append(name)
-            match name.rpartition("/")[2]:
-                case "weights":
-                    deviation = np.sqrt(2 / np.prod(variable.shape[:-1]))
-                    found[name] = rng.normal(0, deviation, variable.shape).astype(np.float32)
-                case "gamma" | "moving_variance":
-                    found[name] = rng.uniform(0.6, 1.6, variable.shape).astype(np.float32)
-                case _:
-                    found[name] = rng.normal(0.1, 0.3, variable.shape).astype(np.float32)
-    return found, made
+        if not name.startswith("aux_"):
+            continue
+        if name in completed and completed[name].shape == variable.shape:
+            continue
+        random_names.append(name)
+        completed[name] = _random_values(name.rpartition("/")[2], variable.shape, rng).astype(np.float32)
+    return completed, random_names
+
+
+def _random_values(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return random values for a variable of a kind such as `weights`, in float64."""
+    match kind:
+        case "weights":
+            # Behind a ReLU, this deviation keeps the scale of the values.
+            return rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape)
+        case "gamma" | "moving_variance":
+            return rng.uniform(0.6, 1.6, shape)
+        case _:
+            return rng.normal(0.1, 0.3, shape)

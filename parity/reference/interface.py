@@ -1,4 +1,4 @@
-"""What official values are asked of: the official network itself as it runs, or what is stored of an earlier run."""
+"""The interface of a reference: the official network as it runs, or what is stored of an earlier run."""
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -11,6 +11,8 @@ from tf_reference.graph import ReferenceGraph
 from tf_reference.official import Source
 
 Variables = Mapping[str, np.ndarray]
+# What a reference knows of an official network: the network itself, so that it computes whatever it is asked; or the
+# values that the network gave; or their digests alone.
 Knowledge = Literal["network", "values", "digests"]
 
 
@@ -26,66 +28,87 @@ class ReferenceRun(Protocol):
     """The official `layers` of one network in one dtype. `tf_reference.run.OfficialRun` is one."""
 
     @property
-    def layers(self) -> Sequence[str]: ...
+    def layers(self) -> Sequence[str]:
+        """The names of the layers that can be asked for."""
+        ...
 
-    def assign(self, values: Variables) -> None: ...
+    def assign(self, values: Variables) -> None:
+        """Set the network's variables; `values` are in TensorFlow's names and layouts."""
+        ...
 
     def assign_exact(self, values: Variables) -> None:
-        """Takes the integer network's variables, so that it computes with integers on this processor too."""
+        """Set the integer network's variables, so that it computes with integers on this processor too."""
         ...
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> MutableMapping[str, Any]:
-        """The layers' values (NHWC) by name, or their digests where the reference knows no more."""
+        """Return the values (NHWC) of `layers` (default: all) by name, or their digests where no more is known."""
         ...
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """The layer alone on other inputs, where the reference knows the network."""
+        """Return the output (NHWC) of `layer` alone on other inputs (NHWC).
+
+        Raise InputError where the reference does not know the network.
+        """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free what the run holds."""
+        ...
 
 
 class Reference(Protocol):
-    """What a port is judged by. Weights are in TensorFlow's names and layouts, images and layers NHWC."""
+    """What a candidate is judged by. Weights are in TensorFlow's names and layouts, images and layers NHWC."""
 
     @property
     def official_sources(self) -> Mapping[str, Source]:
-        """The official code that is run, by the label of the reference that it is; none where none is run."""
+        """The official sources that are run, by the label of the reference that each is; empty where none is run."""
         ...
 
     @property
     def knows(self) -> Knowledge:
-        """The network, so that it computes whatever it is asked; or the values that it gave; or their digests alone."""
+        """What is known of the official network: the network itself, its values, or its digests."""
         ...
 
-    def graph(self, network: Network, dtype: str) -> ReferenceGraph: ...
+    def graph(self, network: Network, dtype: str) -> ReferenceGraph:
+        """Return the official graph of `network` in `dtype`: its layers and its variables."""
+        ...
 
-    def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> ReferenceRun: ...
+    def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> ReferenceRun:
+        """Return a run of `network` that can give `layers`, in the dtype of `graph`."""
+        ...
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
-        """The checkpoint's."""
+        """Return the checkpoint's variables."""
         ...
 
     def images(self, network: Network) -> np.ndarray:
-        """Photographs (N, H, W, 3), preprocessed."""
+        """Return the network's photographs (N, H, W, 3), preprocessed."""
         ...
 
     def exact_inputs(self, network: Network, graph: ReferenceGraph) -> tuple[Variables, np.ndarray]:
-        """The integer network's variables and images, in the graph's dtype."""
+        """Return the integer network's variables and images (N, H, W, 3), in the graph's dtype."""
         ...
 
-    def preprocessed(self, network: Network, name: str) -> OfficialPixels: ...
+    def preprocessed(self, network: Network, name: str) -> OfficialPixels:
+        """Return the image `name` in each of its official forms, from the file to the input of `network`."""
+        ...
 
     def close(self, complete: bool) -> str:
-        """Ends its use; `complete` if all that was asked for was judged. What is to be said of that, if anything."""
+        """End the use of the reference, and return a sentence for the end of the run, or an empty one.
+
+        The run is `complete` if all that was asked for was judged.
+        """
         ...
 
 
+# Not every reference can be asked for training: golden digests have none.
 @runtime_checkable
 class TrainingReference(Protocol):
-    """What a port that trains is judged by."""
+    """What a candidate that trains is judged by."""
 
-    def training(self, network: Network) -> OfficialTraining: ...
+    def training(self, network: Network) -> OfficialTraining:
+        """Return the official `network` in training."""
+        ...
 
 
 class StoredReference(Reference, Protocol):
@@ -93,21 +116,23 @@ class StoredReference(Reference, Protocol):
 
     @property
     def gates(self) -> Sequence[str]:
-        """The gates that it may have values for."""
+        """The gates that values may be stored for."""
         ...
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """What it was made from, by what, and when."""
+        """What the stored values were made from, by what, and when."""
         ...
 
     @property
-    def networks(self) -> Sequence[Network]: ...
+    def networks(self) -> Sequence[Network]:
+        """The networks that values are stored of."""
+        ...
 
     def layers(self, network: Network) -> Sequence[str]:
-        """The official network's."""
+        """Return the names of the official network's layers."""
         ...
 
     def names(self, gate: str, network: Network) -> Sequence[str]:
-        """What was judged when it was made."""
+        """Return the names that `gate` judged when the values were stored, such as those of layers."""
         ...

@@ -1,7 +1,7 @@
 """The official networks, run by TensorFlow."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -24,84 +24,101 @@ from tf_reference.training import TrainingGraph, training_graph
 
 
 def checkpoint_of(specification: Specification, name: str) -> Path:
-    """The prefix of the checkpoint of the variant `name`: the one given, or else a synthetic one, made if not in the
-    cache. It is made by the pinned source whatever the reference: the same weights for all of them."""
+    """Return the prefix of the checkpoint for the variant `name`: the one given, or else a synthetic one.
+
+    A synthetic one is made if it is not in the cache, by the pinned official source whatever the references are: so all
+    of them have the same weights.
+    """
+    if specification.checkpoint:
+        return specification.checkpoint
     photographs = sorted(PHOTOGRAPHS.glob("*.jpg"))
-    return specification.checkpoint or synthetic_checkpoint(
-        find(), name, variant(name).image_size, specification.seed, photographs
-    )
+    return synthetic_checkpoint(find(), name, variant(name).image_size, specification.seed, photographs)
 
 
 class LiveReference:
-    """The official networks, run by TensorFlow: those of the pinned source, or of checkouts."""
+    """The official networks, run by TensorFlow: those of the pinned official source, or of checkouts."""
 
     knows: Knowledge = "network"
 
     def __init__(self, specification: Specification) -> None:
-        self.official_sources = {
-            label: find(reference) for label, reference in labelled(specification.references).items()
-        }
+        references = labelled(specification.references)
+        self.official_sources = {label: find(reference) for label, reference in references.items()}
         self._specification = specification
+        # The checkpoint that was read last: networks of one variant follow each other, and share it.
         self._checkpoint: tuple[Path, Variables] | None = None
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
+        """Return the official evaluation graph of `network` in `dtype`."""
         spec = GraphSpec(network.variant, network.height, network.width, dtype)
         return reference_graph(self.official_sources[network.reference], spec)
 
     def training(self, network: Network) -> LiveTraining:
-        """The official network in training, on all images as one batch, from the checkpoint; an auxiliary head that
-        this lacks gets random weights."""
-        source, seed, threads = (
-            self.official_sources[network.reference],
-            self._specification.seed,
-            self._specification.threads,
-        )
+        """Return the official network in training, on all images as one batch, from the checkpoint.
+
+        An auxiliary head that the checkpoint lacks gets random weights.
+        """
+        official_source = self.official_sources[network.reference]
+        seed = self._specification.seed
 
         @cache
         def graph(dtype: str) -> TrainingGraph:
             spec = GraphSpec(network.variant, network.height, network.width, dtype, training=True)
-            return training_graph(source, spec)
+            return training_graph(official_source, spec)
 
-        def integers() -> IntegerGradients:
-            made = backward_graph(source, GraphSpec(network.variant, network.height, network.width, "float64"))
-            variables, _ = self.exact_inputs(network, made.network, DENSITY)
-            return integer_gradients(made, variables, threads, seed)
-
+        # Checked against the evaluation graph, which has no auxiliary head, as checkpoints have none.
         variables = self.variables(network, self.graph(network, "float32"))
-        double = graph("float64")
-        variables, made = with_aux_head(variables, double, seed)
-        batches = make_batches(double, self.images(network), seed)
-        return LiveTraining(network, graph, variables, batches, integers, threads, untrained=bool(made))
+        float64_graph = graph("float64")
+        variables, random_names = with_aux_head(variables, float64_graph, seed)
+        batches = make_batches(float64_graph, self.images(network), seed)
+        make_integers = partial(self._integer_gradients, network)
+        threads = self._specification.threads
+        return LiveTraining(network, graph, variables, batches, make_integers, threads, untrained=bool(random_names))
+
+    def _integer_gradients(self, network: Network) -> IntegerGradients:
+        """Return the integer network's values and gradients."""
+        # In evaluation: in training, a batch norm divides by its batch's own deviation, which is rounded.
+        spec = GraphSpec(network.variant, network.height, network.width, "float64")
+        graph = backward_graph(self.official_sources[network.reference], spec)
+        variables, _ = self.exact_inputs(network, graph.network, DENSITY)
+        return integer_gradients(graph, variables, self._specification.threads, self._specification.seed)
 
     def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> OfficialRun:
+        """Return a session over the part of `graph` that computes `layers`."""
         return OfficialRun(graph, layers, self._specification.threads)
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
-        """Checked against the official network; those that were read last are kept."""
+        """Return the checkpoint's variables. Raise InputError where they do not fit the official network."""
         prefix = checkpoint_of(self._specification, network.variant)
         if self._checkpoint is None or self._checkpoint[0] != prefix:
             self._checkpoint = prefix, checkpoint.read(prefix)
         variables = self._checkpoint[1]
-        checkpoint.check(prefix, variables, {name: variable.shape for name, variable in graph.variables.items()})
+        checkpoint.check(prefix, variables, graph.shapes)
         return variables
 
     def images(self, network: Network) -> np.ndarray:
+        """Return the network's photographs (N, H, W, 3), preprocessed by its own official source."""
         paths = self._specification.images_of(network)
         return load_images(self.official_sources[network.reference], paths, network.height, network.width)
 
     def exact_inputs(
         self, network: Network, graph: ReferenceGraph, density: integers.Density | None = None
     ) -> tuple[Variables, np.ndarray]:
-        dtype, seed = graph.spec.dtype, self._specification.seed
-        shapes = {name: variable.shape for name, variable in graph.variables.items()}
+        """Return the integer network's variables and images (N, H, W, 3), in the graph's dtype.
+
+        `density` is that of the kernels: by default the highest that stays exact in a forward.
+        """
+        dtype = graph.spec.dtype
+        seed = self._specification.seed
         area = integers.map_area(graph.layers["final_layer.relu"].shape)
-        variables = integers.exact_variables(shapes, dtype, area, seed, density)
+        variables = integers.exact_variables(graph.shapes, dtype, area, seed, density)
         return variables, integers.exact_images(network.height, network.width, dtype, seed)
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:
+        """Return the image `name`: its file's bytes, decoded by TensorFlow, and preprocessed for `network`."""
         path = self._specification.preprocessed[name]
         pixels = load_images(self.official_sources[network.reference], [path], network.height, network.width)
         return OfficialPixels(path.read_bytes(), decode_image(path), pixels)
 
     def close(self, complete: bool) -> str:
+        """Return nothing to say: each run frees its own session."""
         return ""

@@ -12,11 +12,12 @@ from parity.reference.provenance import provenance
 
 
 def stored(reference: str) -> StoredReference:
-    """The golden digests, or the trace in a file. Raises InputError if that is none."""
+    """Return the golden digests, or the trace in the file `reference`. Raise InputError if that is none."""
     if reference == GOLDEN:
         from parity.reference.golden.stored import GoldenReference
 
         return GoldenReference()
+    # Imported here: h5py, which traces need, is imported with them alone.
     from parity.reference.trace.store import Reader
     from parity.reference.trace.stored import TraceReference
 
@@ -30,17 +31,18 @@ def record(
     path: Path,
     compression: str,
 ) -> Reference:
-    """The official network as it runs, which writes a trace of all that the `selection` (names by gate and network) is
-    judged by."""
+    """Return the official network as it runs, which writes a trace at `path` of all that judging takes.
+
+    `selection` has what is judged: names by gate and network.
+    """
     from parity.reference.trace.recording import Recording
     from parity.reference.trace.store import Writer
 
     recorded: dict[str, dict[str, list[str]]] = {}
     for (gate, network), names in selection.items():
         recorded.setdefault(str(network), {})[gate] = sorted(names)
-    made = {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source_sha256": live.official_sources[""].fingerprint,
-    }
-    about = {"provenance": provenance(specification) | made, "recorded": recorded}
-    return Recording(live, Writer(path, compression), about)
+    origin = provenance(specification)
+    origin["created"] = datetime.now(UTC).isoformat(timespec="seconds")
+    # A recording takes one reference, and one alone has an empty label.
+    origin["source_sha256"] = live.official_sources[""].fingerprint
+    return Recording(live, Writer(path, compression), {"provenance": origin, "recorded": recorded})

@@ -9,21 +9,27 @@ from tf_reference.checkpoint import fingerprint
 
 
 def provenance(specification: Specification, stored: StoredReference | None = None) -> dict[str, Any]:
-    """What a run's figures depend on besides the code, as plain data. Imports neither framework.
+    """Return what a run's figures depend on besides the code, as plain data. Import neither framework for that.
 
-    Where the reference is stored, weights and images are those of `recorded`, which is its own provenance.
+    Where the reference is stored, weights and images are those of `recorded`, which is the stored reference's own
+    provenance.
     """
-    found: dict[str, Any] = {
+    origin: dict[str, Any] = {
         "versions": {name: version(name) for name in FRAMEWORKS},
         "cpu": cpu(),
         "threads": specification.threads,
         "reference": ", ".join(specification.references),
     }
     if stored:
-        return found | {"recorded": stored.provenance}
-    return found | {
-        "seed": specification.seed,
-        "checkpoint": str(specification.checkpoint) if specification.checkpoint else None,
-        "checkpoint_sha256": fingerprint(specification.checkpoint) if specification.checkpoint else None,
-        "images": {name: specification.image_hashes[path] for name, path in specification.named_images.items()},
-    }
+        origin["recorded"] = stored.provenance
+        return origin
+    origin["seed"] = specification.seed
+    # None where the checkpoint is synthetic: that one follows from the seed.
+    origin["checkpoint"] = None
+    origin["checkpoint_sha256"] = None
+    if specification.checkpoint:
+        origin["checkpoint"] = str(specification.checkpoint)
+        origin["checkpoint_sha256"] = fingerprint(specification.checkpoint)
+    images = specification.named_images.items()
+    origin["images"] = {name: specification.image_hashes[path] for name, path in images}
+    return origin

@@ -8,7 +8,8 @@ REQUIRED = ("tensorflow", "tf_keras", "tf_slim")
 
 
 def require_tensorflow() -> None:
-    """Raises InputError, saying what to install, where the reference cannot run."""
+    """Raise InputError, saying what to install, where the official network cannot run."""
+    # Looked for and not imported: that would take seconds in a run that only collects.
     missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(

@@ -20,8 +20,8 @@ Arrays = dict[str, np.ndarray]
 # The learning rate of whole steps: the least that slim's schedules end in. Weights that were never trained are no
 # minimum, and at slim's first, 0.01, each step makes rounding some ten times as large (docs/calibration.md).
 RATE = 0.0001
-# Of the integer network, the values other than zero in each kernel, depthwise or other: what a forward and a backward
-# give is multiplied.
+# Of the integer network, the values other than zero in each kernel, depthwise or other. The least there can be: what a
+# forward and a backward give is multiplied, and has to stay exact.
 DENSITY = (1, 1)
 # After how many updates moving statistics are compared.
 UPDATES = (1, 3)
@@ -39,8 +39,11 @@ class Parts:
 
 @dataclass(frozen=True)
 class IntegerGradients:
-    """The integer network in evaluation, up to its last map: what goes in, the gradient that is `given` there, and the
-    official values and gradients, by name. Gigabytes, of which judging leaves nothing."""
+    """The integer network in evaluation, up to its last map: inputs, and official values and gradients by name.
+
+    `given_nhwc` is the gradient that the backward begins with, at the last map. All of this takes gigabytes, of which
+    judging leaves nothing.
+    """
 
     layers: Mapping[str, Layer]
     variables: Mapping[str, np.ndarray]
@@ -51,17 +54,25 @@ class IntegerGradients:
 
 
 class OfficialTraining(Protocol):
-    """The official network, trained from `variables` on `batches`: layers NHWC, variables in TensorFlow's layouts, all
-    by name. What a method gives is the caller's to use up."""
+    """The official network, trained from `variables` on `batches`.
+
+    Layers are NHWC and variables in TensorFlow's layouts, all by name. What a method returns is the caller's to use up.
+    """
 
     @property
-    def parts(self) -> Parts: ...
+    def parts(self) -> Parts:
+        """What the official training graph has."""
+        ...
 
     @property
-    def variables(self) -> Mapping[str, np.ndarray]: ...
+    def variables(self) -> Mapping[str, np.ndarray]:
+        """The variables that training begins with."""
+        ...
 
     @property
-    def batches(self) -> Sequence[Batch]: ...
+    def batches(self) -> Sequence[Batch]:
+        """The batches that are trained on, one for each step."""
+        ...
 
     @property
     def untrained(self) -> bool:
@@ -69,34 +80,42 @@ class OfficialTraining(Protocol):
         ...
 
     def forward(self, dtype: str) -> Arrays:
-        """Each layer's value, on the first batch."""
+        """Return each layer's value on the first batch."""
         ...
 
     def backward(self, dtype: str) -> tuple[Arrays, Arrays]:
-        """The parts of the loss, and the gradients at each layer and of each variable."""
+        """Return the parts of the loss, and the gradients at each layer and of each variable, on the first batch."""
         ...
 
     def errors(self, values: Arrays, gradients: Arrays) -> Arrays:
-        """How far each gradient in float32 is from what the official network makes of the same values in float64."""
+        """Return how far each of `gradients` is from what the official network makes of the same values in float64.
+
+        `values` and `gradients` are the official ones in float32; the errors are signed, and in float32 too.
+        """
         ...
 
     def statistics(self) -> dict[int, Arrays]:
-        """The moving statistics in float32, from zero, after each of `UPDATES`."""
+        """Return the moving statistics in float32, from zero, after each number of updates in `UPDATES`."""
         ...
 
     def steps(self, count: int) -> Arrays:
-        """In float64, after so many whole steps: all variables, and what the optimiser and the averages keep."""
+        """Return all variables, and what the optimiser and the averages keep, after `count` whole steps in float64."""
         ...
 
-    def integers(self) -> IntegerGradients: ...
+    def integers(self) -> IntegerGradients:
+        """Return the integer network's values and gradients."""
+        ...
 
     def release(self, dtype: str) -> None:
-        """Frees what it takes to run in it."""
+        """Free what it takes to run in `dtype`."""
         ...
 
 
 class LiveTraining:
-    """The official network, run by TensorFlow; the graphs are made when they are needed."""
+    """The official network in training, run by TensorFlow. Sessions are opened when they are needed.
+
+    `graph` makes the training graph of a dtype, and `integers` the integer network's values and gradients.
+    """
 
     def __init__(
         self,
@@ -108,82 +127,111 @@ class LiveTraining:
         threads: int,
         untrained: bool = False,
     ) -> None:
-        self.network, self.variables, self.batches, self.integers = network, variables, batches, integers
+        self.network = network
+        self.variables = variables
+        self.batches = batches
+        self.integers = integers
         self.untrained = untrained
-        self._graph, self._threads = graph, threads
-        self._references: dict[str, TrainingRun] = {}
+        self._graph = graph
+        self._threads = threads
+        self._runs: dict[str, TrainingRun] = {}
 
     @property
     def parts(self) -> Parts:
+        """What the official training graph has."""
         graph = self._graph("float64")
-        names = (frozenset(group) for group in (graph.gradients, graph.draws, graph.regularized))
-        return Parts(graph.network.layers, *names)
+        return Parts(
+            graph.network.layers, frozenset(graph.gradients), frozenset(graph.draws), frozenset(graph.regularized)
+        )
 
     def forward(self, dtype: str) -> Arrays:
-        return self._reference(dtype).forward(self.batches[0])
+        """Return each layer's value (NHWC) on the first batch."""
+        return self._run(dtype).forward(self.batches[0])
 
     def backward(self, dtype: str) -> tuple[Arrays, Arrays]:
-        return self._reference(dtype).backward(self.batches[0])
+        """Return the parts of the loss, and the gradients at each layer and of each variable, on the first batch."""
+        return self._run(dtype).backward(self.batches[0])
 
     def errors(self, values: Arrays, gradients: Arrays) -> Arrays:
-        blocks: dict[str, list[str]] = {}
+        """Return how far each of `gradients` is from what the network makes of the same values in float64."""
+        names_by_block: dict[str, list[str]] = {}
         for name in gradients:
-            blocks.setdefault(block(name), []).append(name)
+            names_by_block.setdefault(block(name), []).append(name)
         errors = {}
-        with IsolatedRun(self._graph("float64"), self._threads) as alone:
-            alone.assign(self.variables)
-            for names in blocks.values():  # all at once would take as much memory again as everything else
-                for name, truth in alone.gradients(names, self.batches[0], values, gradients).items():
+        with IsolatedRun(self._graph("float64"), self._threads) as isolated:
+            isolated.assign(self.variables)
+            # Block by block: all at once would take as much memory again as everything else.
+            for names_of_block in names_by_block.values():
+                # Subtracted in float64, and held in half of that.
+                for name, truth in isolated.gradients(names_of_block, self.batches[0], values, gradients).items():
                     errors[name] = (gradients[name] - truth).astype(np.float32)
                 release_memory()
         release_memory()
         return errors
 
     def statistics(self) -> dict[int, Arrays]:
-        reference, kept = self._reference("float32"), names(STATISTICS, self.network)
-        reference.assign(unmoved(self.variables, self.network))
-        found = reference.statistics(self.batches[0], UPDATES)
-        return {count: {name: rows[name] for name in kept} for count, rows in found.items()}
+        """Return the moving statistics in float32, from zero, after each number of updates in `UPDATES`."""
+        run = self._run("float32")
+        run.assign(unmoved(self.variables, self.network))
+        statistics = names(STATISTICS, self.network)
+        moved = {}
+        for count, variables in run.statistics(self.batches[0], UPDATES).items():
+            moved[count] = {name: variables[name] for name in statistics}
+        return moved
 
     def steps(self, count: int) -> Arrays:
-        # Behind it, the session would hold as many slots and averages.
-        with TrainingRun(self._graph("float64"), self._threads) as reference:
-            reference.assign(self.variables)
-            updated = reference.update(self.batches[:count], RATE)
+        """Return all variables, and what the optimiser and the averages keep, after `count` whole steps in float64."""
+        # In a session of its own: the one of forward and backward would hold as many slots and averages from then on.
+        with TrainingRun(self._graph("float64"), self._threads) as official:
+            official.assign(self.variables)
+            updated = official.update(self.batches[:count], RATE)
         release_memory()
         return updated
 
     def release(self, dtype: str) -> None:
-        if reference := self._references.pop(dtype, None):
-            reference.close()
+        """Close the session in `dtype`, if there is one."""
+        run = self._runs.pop(dtype, None)
+        if run:
+            run.close()
         release_memory()
 
-    def _reference(self, dtype: str) -> TrainingRun:
-        if dtype not in self._references:
-            self._references[dtype] = TrainingRun(self._graph(dtype), self._threads)
-            self._references[dtype].assign(self.variables)
-        return self._references[dtype]
+    def _run(self, dtype: str) -> TrainingRun:
+        """Return the session in `dtype`, opened and filled the first time."""
+        if dtype not in self._runs:
+            self._runs[dtype] = TrainingRun(self._graph(dtype), self._threads)
+            self._runs[dtype].assign(self.variables)
+        return self._runs[dtype]
 
 
 def unmoved(variables: Mapping[str, np.ndarray], network: Network) -> Arrays:
-    """The variables, with moving statistics at zero: no bit of an update is lost behind what was there."""
-    return {**variables, **{name: np.zeros_like(variables[name]) for name in names(STATISTICS, network)}}
+    """Return the variables with moving statistics at zero, so that no bit of an update is lost behind what was there.
+
+    From a checkpoint's, an update moves them by 3e-4 of the difference alone (docs/calibration.md).
+    """
+    reset = dict(variables)
+    for name in names(STATISTICS, network):
+        reset[name] = np.zeros_like(variables[name])
+    return reset
 
 
 def integer_gradients(
     graph: BackwardGraph, variables: Mapping[str, np.ndarray], threads: int, seed: int
 ) -> IntegerGradients:
-    """Of the official network as it runs."""
-    spec, layers = graph.network.spec, graph.network.layers
-    images, given = exact_images(spec.height, spec.width, "float64", seed), given_gradient(layers, seed)
-    with BackwardRun(graph, threads) as reference:
-        reference.assign_exact(variables)
-        found = reference.run(images), reference.backward(images, given)
+    """Return the integer network's values and gradients, as the official network computes them in float64."""
+    spec = graph.network.spec
+    layers = graph.network.layers
+    images_nhwc = exact_images(spec.height, spec.width, "float64", seed)
+    given_nhwc = given_gradient(layers, seed)
+    with BackwardRun(graph, threads) as official:
+        official.assign_exact(variables)
+        values = official.run(images_nhwc)
+        gradients = official.backward(images_nhwc, given_nhwc)
     release_memory()
-    return IntegerGradients(layers, variables, images, given, *found)
+    return IntegerGradients(layers, variables, images_nhwc, given_nhwc, values, gradients)
 
 
 def given_gradient(layers: Mapping[str, Layer], seed: int) -> np.ndarray:
-    """Random integers (1, H, W, C) of the shape of the layer `ROOT`."""
-    shape = layers[ROOT].shape[1:]
-    return np.random.default_rng(seed).integers(-1, 1, (1, *map(int, filter(None, shape))), endpoint=True).astype(float)
+    """Return random integers from -1 to 1, in float64, as the gradient (1, H, W, C) at the layer `ROOT`."""
+    shape_hwc = [size for size in layers[ROOT].shape[1:] if size]
+    integers = np.random.default_rng(seed).integers(-1, 1, (1, *shape_hwc), endpoint=True)
+    return integers.astype(float)

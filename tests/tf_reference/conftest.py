@@ -21,11 +21,13 @@ Layers = dict[str, np.ndarray]
 
 @pytest.fixture(scope="session")
 def tf() -> Any:
+    """TensorFlow, as the package imports it."""
     return tensorflow()
 
 
 @pytest.fixture(scope="session")
 def source() -> Source:
+    """The pinned official source."""
     return find()
 
 
@@ -37,12 +39,14 @@ def photographs() -> list[Path]:
 
 @pytest.fixture(scope="session")
 def small() -> GraphSpec:
+    """Large with fewer cells and filters, at 64 pixels."""
     hparams = (("num_cells", 3), ("num_conv_filters", 8), ("stem_multiplier", 0.25))
     return GraphSpec("large", 64, 64, "float64", num_classes=7, hparams=hparams)
 
 
 @pytest.fixture(scope="session")
 def graph(source: Source, small: GraphSpec) -> ReferenceGraph:
+    """The small network's evaluation graph."""
     return reference_graph(source, small)
 
 
@@ -53,17 +57,20 @@ def variables(graph: ReferenceGraph) -> Layers:
 
 
 def random_values(graph: ReferenceGraph) -> Layers:
-    """Each has a stream of its own, so they do not depend on the order of the variables."""
-    return {name: random_value(name, variable.shape) for name, variable in graph.variables.items()}
+    """Return a random value for every variable of `graph`, float64."""
+    return {name: random_value(name, shape) for name, shape in graph.shapes.items()}
 
 
 def random_value(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a random value for one variable, float64."""
+    # Each has a stream of its own, so that values do not depend on the order of the variables.
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     if name.endswith(("gamma", "moving_variance")):
         return rng.uniform(0.6, 1.6, shape)
     if name.endswith(("beta", "moving_mean", "biases")):
         return rng.normal(0.1, 0.3, shape)
-    return rng.normal(0, np.sqrt(2 / np.prod(shape[:2] if name.endswith("depthwise_weights") else shape[:-1])), shape)
+    inputs = shape[:2] if name.endswith("depthwise_weights") else shape[:-1]
+    return rng.normal(0, np.sqrt(2 / np.prod(inputs)), shape)
 
 
 @pytest.fixture(scope="session")
@@ -74,12 +81,12 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def run(images: np.ndarray) -> Callable[[ReferenceGraph], Layers]:
-    """Every layer of a graph for images of the small network's size, with random variables, on one thread."""
+    """What gives every layer of a graph, for images of the small network's size, with random variables."""
 
     def run(graph: ReferenceGraph) -> Layers:
-        with OfficialRun(graph, threads=1) as reference:
-            reference.assign(random_values(graph))
-            return reference.run(images)
+        with OfficialRun(graph, threads=1) as official:
+            official.assign(random_values(graph))
+            return official.run(images)
 
     return run
 

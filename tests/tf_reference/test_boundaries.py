@@ -1,4 +1,4 @@
-"""Importing the reference imports neither the port nor the suite, and no framework before one is needed."""
+"""Importing `tf_reference` imports neither the port nor the suite, and no framework before one is needed."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ print(json.dumps([names, sorted({name.split(".")[0] for name in sys.modules})]))
 
 
 def imported(package: str, folder: Path) -> tuple[list[str], set[str]]:
-    """The modules of `package`, and all top-level modules that are loaded once all of them are imported."""
+    """Return the modules of `package`, and all top-level modules that are loaded once these are imported."""
     command = [sys.executable, "-c", CHECK, package]
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
     modules, loaded = json.loads(result.stdout)

@@ -28,25 +28,30 @@ VERSIONS = pytest.mark.parametrize("version", [1, 2], ids=["V1", "V2"])
 
 @pytest.fixture
 def v1(tmp_path: Path) -> Path:
+    """The prefix of a V1 checkpoint of `VALUES`."""
     checkpoint.write(tmp_path / "model.ckpt", VALUES, version=1)
     return tmp_path / "model.ckpt"
 
 
 @pytest.fixture
 def v2(tmp_path: Path) -> Path:
+    """The prefix of a V2 checkpoint of `VALUES`."""
     checkpoint.write(tmp_path / "model.ckpt", VALUES)
     return tmp_path / "model.ckpt"
 
 
 def data(prefix: Path) -> Path:
+    """Return the path of a V2 checkpoint's values."""
     return prefix.with_name(f"{prefix.name}.data-00000-of-00001")
 
 
 def index(prefix: Path) -> Path:
+    """Return the path of a V2 checkpoint's index."""
     return prefix.with_name(f"{prefix.name}.index")
 
 
 def flip(path: Path, position: int) -> None:
+    """Flip a bit of the file's byte at `position`."""
     content = bytearray(path.read_bytes())
     content[position] ^= 0x40
     path.write_bytes(content)
@@ -55,11 +60,11 @@ def flip(path: Path, position: int) -> None:
 @VERSIONS
 def test_a_round_trip_changes_no_bit(version: int, tmp_path: Path) -> None:
     checkpoint.write(tmp_path / "model.ckpt", VALUES, version)
-    found = checkpoint.read(tmp_path / "model.ckpt")
-    assert found.keys() == VALUES.keys()
+    read = checkpoint.read(tmp_path / "model.ckpt")
+    assert read.keys() == VALUES.keys()
     for name, array in VALUES.items():
-        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
-        assert found[name].tobytes() == array.tobytes()
+        assert (read[name].dtype, read[name].shape) == (array.dtype, array.shape)
+        assert read[name].tobytes() == array.tobytes()
 
 
 @pytest.mark.parametrize(("version", "files"), [(1, 1), (2, 2)], ids=["V1", "V2"])
@@ -109,6 +114,7 @@ def test_a_part_for_the_whole_is_refused(part: str, v2: Path) -> None:
 
 
 def assert_unsound(prefix: Path, name: str = "") -> None:
+    """Raise AssertionError unless reading is refused, with the prefix and `name` in the message."""
     with pytest.raises(InputError, match="not a sound TensorFlow checkpoint") as caught:
         checkpoint.read(prefix)
     assert str(prefix) in str(caught.value)
@@ -176,12 +182,15 @@ def test_a_fitting_checkpoint_passes(v2: Path) -> None:
 
 
 def test_every_problem_is_listed_at_once() -> None:
-    expected = {"gone/weights": (1, 2), "wide/weights": (2, 3), "nan/beta": (2, 2), "inf/beta": (3,), "good": (1,)}
-    found = {name: np.ones(shape, np.float32) for name, shape in expected.items() if name != "gone/weights"}
-    found |= {"wide/weights": np.ones((3, 2), np.float32), "more/gamma": np.ones(4, np.float32)}
-    found["nan/beta"][1, 0], found["inf/beta"][2] = np.nan, -np.inf
+    shapes = {"gone/weights": (1, 2), "wide/weights": (2, 3), "nan/beta": (2, 2), "inf/beta": (3,), "good": (1,)}
+    variables = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+    del variables["gone/weights"]
+    variables["wide/weights"] = np.ones((3, 2), np.float32)
+    variables["more/gamma"] = np.ones(4, np.float32)
+    variables["nan/beta"][1, 0] = np.nan
+    variables["inf/beta"][2] = -np.inf
     with pytest.raises(InputError) as caught:
-        checkpoint.check("some/model.ckpt", found, expected)
+        checkpoint.check("some/model.ckpt", variables, shapes)
     assert str(caught.value).splitlines() == [
         "some/model.ckpt does not fit the official network (5 problems):",
         "  left over: more/gamma (4,)",

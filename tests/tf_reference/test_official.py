@@ -49,9 +49,9 @@ def test_an_altered_wheel_is_refused(own_wheel: Path) -> None:
     own_wheel.write_bytes(content)
     with pytest.raises(InputError, match="not the official source") as caught:
         find()
-    found = hashlib.sha256(content).hexdigest()
+    sha256 = hashlib.sha256(content).hexdigest()
     command = f"pip download --quiet --no-deps --require-hashes --requirement {REQUIREMENT}"
-    for part in (str(own_wheel), PINNED, found, command):
+    for part in (str(own_wheel), PINNED, sha256, command):
         assert part in str(caught.value)
 
 
@@ -82,7 +82,8 @@ def test_pip_saving_another_file_is_an_error(empty_cache: Path, monkeypatch: pyt
 
 def test_a_missing_wheel_is_fetched_by_hash(own_wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pip is asked once, for the pinned requirement, into the cache folder."""
-    content, calls = own_wheel.read_bytes(), []
+    content = own_wheel.read_bytes()
+    calls = []
     own_wheel.unlink()
 
     def download(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
@@ -113,7 +114,8 @@ def test_a_module_is_the_same_object_each_time(source: Source) -> None:
 
 
 def test_nothing_stays_importable(fresh: Source, tf: Any) -> None:
-    path, modules = list(sys.path), {name: sys.modules[name] for name in sys.modules if name.startswith("tensorflow")}
+    path = list(sys.path)
+    modules = {name: module for name, module in sys.modules.items() if name.startswith("tensorflow")}
     assert fresh.load("nets.nasnet.pnasnet").__name__ == "nets.nasnet.pnasnet"
     assert sys.path == path
     assert {name.split(".")[0] for name in sys.modules}.isdisjoint(SLIM.packages)

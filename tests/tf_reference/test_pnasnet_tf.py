@@ -28,18 +28,19 @@ SMALLEST = GraphSpec("large", 64, 64)
 
 @pytest.fixture
 def checkout(source: Source, empty_cache: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Makes one of the pinned source's text, something replaced in it."""
+    """What makes a checkout of the pinned source's text, something replaced in it."""
     return partial(checkouts.flat, source.root, tmp_path / "PNASNet.TF")
 
 
 @pytest.fixture
 def fresh(checkout: Callable[..., Path]) -> Source:
-    """One from which nothing was loaded yet."""
+    """A checkout from which nothing was loaded yet."""
     return find(f"pnasnet-tf:{checkout()}")
 
 
 @pytest.fixture(scope="module")
 def real() -> Source:
+    """A checkout of the real repository, where there is one."""
     return find(f"pnasnet-tf:{checkouts.pnasnet_tf()}")
 
 
@@ -116,16 +117,18 @@ def test_the_real_one_has_no_mobile(real: Source) -> None:
 
 @pytest.fixture(scope="module")
 def graphs(real: Source, source: Source) -> tuple[ReferenceGraph, ReferenceGraph]:
+    """The real checkout's evaluation graph, and the pinned source's."""
     return reference_graph(real, SMALLEST), reference_graph(source, SMALLEST)
 
 
 @pytest.mark.slow
 def test_the_real_one_has_the_official_layers(graphs: tuple[ReferenceGraph, ReferenceGraph]) -> None:
     """In the same order, of the same kinds, fed by the same layers, with the same variables."""
-    real, official = ([replace(layer, tensor="") for layer in graph.layers.values()] for graph in graphs)
-    assert real == official
-    shapes = [{name: variable.shape for name, variable in graph.variables.items()} for graph in graphs]
-    assert shapes[0] == shapes[1]
+    real, official = graphs
+    real_layers = [replace(layer, tensor="") for layer in real.layers.values()]
+    official_layers = [replace(layer, tensor="") for layer in official.layers.values()]
+    assert real_layers == official_layers
+    assert real.shapes == official.shapes
 
 
 @pytest.mark.slow
@@ -135,7 +138,8 @@ def test_the_real_one_gives_the_official_values(
     """Every layer, bit for bit."""
     values = []
     for graph in graphs:
-        with OfficialRun(graph, threads=1) as reference:
-            reference.assign(random_values(graphs[1]))
-            values.append(reference.run(images[:1]))
-    assert [name for name, array in values[1].items() if values[0][name].tobytes() != array.tobytes()] == []
+        with OfficialRun(graph, threads=1) as run:
+            run.assign(random_values(graphs[1]))
+            values.append(run.run(images[:1]))
+    real, official = values
+    assert [name for name in official if real[name].tobytes() != official[name].tobytes()] == []

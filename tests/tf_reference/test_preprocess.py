@@ -19,7 +19,7 @@ MODES = ["RGB", "L", "RGBA"]
 
 @pytest.fixture(scope="module")
 def by_formula(tf: Any) -> Callable[[Path, int, int], np.ndarray]:
-    """The official evaluation's arithmetic, step by step, in eager TensorFlow."""
+    """What prepares an image by the official evaluation's arithmetic, step by step, in eager TensorFlow."""
 
     def load(path: Path, height: int, width: int) -> np.ndarray:
         image = tf.image.convert_image_dtype(tf.io.decode_jpeg(path.read_bytes(), channels=3), tf.float32)
@@ -72,6 +72,7 @@ def test_images_do_not_depend_on_each_other(source: Source, photographs: list[Pa
 
 
 def spoil(kind: str, photograph: Path, path: Path) -> None:
+    """Put something at `path` that is no image, or nothing."""
     content = photograph.read_bytes()
     spoilt = {"text": b"no image", "empty": b"", "truncated": content[: len(content) // 2], "header": content[:20]}
     if kind == "folder":

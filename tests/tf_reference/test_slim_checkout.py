@@ -88,17 +88,19 @@ def graphs(source: Source, tiny: GraphSpec, training: GraphSpec) -> tuple[Refere
 
 @pytest.fixture(scope="module")
 def expected(graphs: tuple[ReferenceGraph, ReferenceGraph], run: Callable[[ReferenceGraph], Layers]) -> Layers:
+    """Every layer of the pinned source's evaluation graph."""
     return run(graphs[0])
 
 
 @pytest.fixture
 def checkout(source: Source, empty_cache: Path, tmp_path: Path) -> Callable[[Substitutions], Path]:
-    """Makes a checkout's research/slim with the pinned networks, text replaced in them."""
+    """What makes a checkout's research/slim with the pinned networks, text replaced in them."""
     return partial(checkouts.slim, source.root, tmp_path / "models/research/slim")
 
 
 def parts(graph: ReferenceGraph) -> tuple[list[Layer], dict[str, Variable]]:
-    """Layers in their order, and variables; a tensor is called after its call, which each revision spells its way."""
+    """Return layers in their order, and variables."""
+    # Without tensors: one is called after its call, which each revision spells its way.
     return [replace(layer, tensor="") for layer in graph.layers.values()], graph.variables
 
 
@@ -111,9 +113,9 @@ def test_every_style_gives_the_same_values(
     run: Callable[..., Layers],
 ) -> None:
     """The same layers and variables, and the same values for the same weights, bit for bit."""
-    found = reference_graph(find(f"slim:{checkout(STYLES[style][0])}"), graphs[0].spec)
-    assert parts(found) == parts(graphs[0])
-    values = run(found)
+    styled = reference_graph(find(f"slim:{checkout(STYLES[style][0])}"), graphs[0].spec)
+    assert parts(styled) == parts(graphs[0])
+    values = run(styled)
     assert values.keys() == expected.keys()
     assert [name for name in values if values[name].tobytes() != expected[name].tobytes()] == []
 
@@ -123,10 +125,10 @@ def test_every_style_gives_the_same_values(
 def test_a_style_trains_the_same_network(
     style: str, graphs: tuple[ReferenceGraph, ReferenceGraph], checkout: Callable[..., Path]
 ) -> None:
-    """Of the others, two are the pinned source's own and one is made of parts of these."""
-    found = reference_graph(find(f"slim:{checkout(STYLES[style][0])}"), graphs[1].spec)
-    assert parts(found) == parts(graphs[1])
-    assert any(name.startswith("aux_") for name in found.variables)
+    """Two of the other styles are the pinned source's own, and one is made of parts of these."""
+    styled = reference_graph(find(f"slim:{checkout(STYLES[style][0])}"), graphs[1].spec)
+    assert parts(styled) == parts(graphs[1])
+    assert any(name.startswith("aux_") for name in styled.variables)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -160,10 +162,11 @@ def test_a_checkout_that_was_altered_is_another_network(
     run: Callable[..., Layers],
 ) -> None:
     """Its layers and variables are the same; the values tell."""
-    altered = find(f"slim:{checkout([(r'batch_norm_epsilon=0.001', 'batch_norm_epsilon=0.002')])}")
-    found = reference_graph(altered, graphs[0].spec)
-    assert (found.layers.keys(), found.variables) == (graphs[0].layers.keys(), graphs[0].variables)
-    values = run(found)
+    root = checkout([(r"batch_norm_epsilon=0.001", "batch_norm_epsilon=0.002")])
+    altered = reference_graph(find(f"slim:{root}"), graphs[0].spec)
+    assert altered.layers.keys() == graphs[0].layers.keys()
+    assert altered.variables == graphs[0].variables
+    values = run(altered)
     assert values["conv0"].tobytes() == expected["conv0"].tobytes()
     assert not np.allclose(values["conv0_bn"], expected["conv0_bn"], rtol=1e-5)
 

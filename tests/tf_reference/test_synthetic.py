@@ -32,7 +32,7 @@ SHAPES = [
 
 @pytest.fixture(scope="module")
 def variables(source: Source, photographs: list[Path]) -> Layers:
-    """Those of the checkpoint for Mobile that parity uses too, so it is made once for both."""
+    """The variables of the checkpoint for Mobile that parity uses too, so it is made once for both."""
     calibration = sorted(photographs[0].parent.glob("*.jpg"))
     return checkpoint.read(synthetic_checkpoint(source, "mobile", SIZE, 0, calibration))
 
@@ -40,16 +40,14 @@ def variables(source: Source, photographs: list[Path]) -> Layers:
 @pytest.fixture(scope="module")
 def layers(source: Source, photographs: list[Path], variables: Layers) -> Iterator[Layers]:
     """Every layer of Mobile for both photographs."""
-    with OfficialRun(reference_graph(source, SPEC)) as reference:
-        reference.assign(variables)
-        yield reference.run(load_images(source, photographs, SIZE, SIZE))
+    with OfficialRun(reference_graph(source, SPEC)) as official:
+        official.assign(variables)
+        yield official.run(load_images(source, photographs, SIZE, SIZE))
 
 
 @pytest.mark.slow
 def test_it_fits_the_network(source: Source, variables: Layers) -> None:
-    graph = reference_graph(source, SPEC)
-    shapes = {name: variable.shape for name, variable in graph.variables.items()}
-    checkpoint.check("synthetic", variables, shapes)
+    checkpoint.check("synthetic", variables, reference_graph(source, SPEC).shapes)
     assert {array.dtype for array in variables.values()} == {np.dtype("float32")}
 
 
@@ -58,7 +56,7 @@ def test_every_batch_norm_gives_values_of_a_natural_scale(source: Source, layers
     kinds = {name: layer.kind for name, layer in reference_graph(source, SPEC).layers.items()}
     deviations = {name: float(layers[name].std()) for name, kind in kinds.items() if kind == "FusedBatchNormV3"}
     assert len(deviations) > 150
-    assert {name: found for name, found in deviations.items() if not 0.2 < found < 5} == {}
+    assert {name: deviation for name, deviation in deviations.items() if not 0.2 < deviation < 5} == {}
 
 
 @pytest.mark.slow
@@ -66,22 +64,22 @@ def test_no_channel_of_a_batch_norm_is_dead(source: Source, layers: Layers) -> N
     """In a channel that is constant, a fault would not be seen."""
     kinds = {name: layer.kind for name, layer in reference_graph(source, SPEC).layers.items()}
     smallest = {name: layers[name].std((0, 1, 2)).min() for name, kind in kinds.items() if kind == "FusedBatchNormV3"}
-    assert {name: found for name, found in smallest.items() if found < 0.05} == {}
+    assert {name: deviation for name, deviation in smallest.items() if deviation < 0.05} == {}
 
 
 @pytest.mark.slow
 def test_two_photographs_have_clearly_different_logits(layers: Layers) -> None:
-    one, other = layers["final_layer.FC"]
-    assert np.linalg.norm(one - other) > 0.1 * np.linalg.norm(one)
-    assert np.corrcoef(one, other)[0, 1] < 0.99
+    first, second = layers["final_layer.FC"]
+    assert np.linalg.norm(first - second) > 0.1 * np.linalg.norm(first)
+    assert np.corrcoef(first, second)[0, 1] < 0.99
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("last", ["gamma", "beta", "moving_mean", "moving_variance"])
 def test_no_variable_of_a_batch_norm_is_constant(last: str, variables: Layers) -> None:
-    found = {name: array for name, array in variables.items() if name.endswith(f"/{last}")}
-    assert len(found) > 150
-    assert [name for name, array in found.items() if len(np.unique(array)) < len(array) / 2] == []
+    chosen = {name: array for name, array in variables.items() if name.endswith(f"/{last}")}
+    assert len(chosen) > 150
+    assert [name for name, array in chosen.items() if len(np.unique(array)) < len(array) / 2] == []
 
 
 @pytest.mark.slow
@@ -108,32 +106,32 @@ def test_initial_values_are_reproducible_and_differ_by_seed_and_name(name: str, 
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch, empty_cache: Path) -> list[int]:
+def seeds(monkeypatch: pytest.MonkeyPatch, empty_cache: Path) -> list[int]:
     """The seeds for which variables were made, instead of being made."""
-    seeds: list[int] = []
+    made: list[int] = []
 
     def make(source: Source, variant: str, image_size: int, seed: int, photographs: list[Path]) -> Layers:
-        seeds.append(seed)
+        made.append(seed)
         return {"conv0/weights": np.full(3, seed, np.float32)}
 
     monkeypatch.setattr(synthetic, "synthetic_variables", make)
-    return seeds
+    return made
 
 
-def test_the_second_call_reuses_the_checkpoint(made: list[int], source: Source, photographs: list[Path]) -> None:
+def test_the_second_call_reuses_the_checkpoint(seeds: list[int], source: Source, photographs: list[Path]) -> None:
     prefixes = {synthetic_checkpoint(source, "mobile", SIZE, seed, photographs) for seed in (5, 5, 6, 5)}
-    assert made == [5, 6]
+    assert seeds == [5, 6]
     assert sorted(checkpoint.read(prefix)["conv0/weights"][0] for prefix in prefixes) == [5, 6]
 
 
 def test_a_checkpoint_that_was_left_half_written_is_made_anew(
-    made: list[int], source: Source, photographs: list[Path]
+    seeds: list[int], source: Source, photographs: list[Path]
 ) -> None:
     """The index comes last: what lacks it is not whole."""
     prefix = synthetic_checkpoint(source, "mobile", SIZE, 5, photographs)
     prefix.with_name(f"{prefix.name}.index").unlink()
     assert synthetic_checkpoint(source, "mobile", SIZE, 5, photographs) == prefix
-    assert made == [5, 5]
+    assert seeds == [5, 5]
 
 
 @pytest.mark.parametrize(
@@ -148,26 +146,26 @@ def test_a_checkpoint_that_was_left_half_written_is_made_anew(
     ids=["variant", "size", "seed", "fewer-photographs", "other-order"],
 )
 def test_whatever_shapes_it_makes_another_checkpoint(
-    change: dict[str, Any], made: list[int], source: Source, photographs: list[Path]
+    change: dict[str, Any], seeds: list[int], source: Source, photographs: list[Path]
 ) -> None:
     call: dict[str, Any] = {"variant": "mobile", "image_size": SIZE, "seed": 0, "photographs": slice(None)}
     prefixes = []
     for arguments in (call, call | change):
         chosen = photographs[arguments["photographs"]]
         prefixes.append(synthetic_checkpoint(source, **arguments | {"photographs": chosen}))
-    assert len(made) == len(set(prefixes)) == 2
+    assert len(seeds) == len(set(prefixes)) == 2
 
 
-def test_another_source_makes_another_checkpoint(made: list[int], source: Source, photographs: list[Path]) -> None:
-    for one in (source, replace(source, fingerprint="another")):
-        synthetic_checkpoint(one, "mobile", SIZE, 0, photographs)
-    assert len(made) == 2
+def test_another_source_makes_another_checkpoint(seeds: list[int], source: Source, photographs: list[Path]) -> None:
+    for official_source in (source, replace(source, fingerprint="another")):
+        synthetic_checkpoint(official_source, "mobile", SIZE, 0, photographs)
+    assert len(seeds) == 2
 
 
 def test_where_the_photographs_lie_does_not_matter(
-    made: list[int], source: Source, photographs: list[Path], tmp_path: Path
+    seeds: list[int], source: Source, photographs: list[Path], tmp_path: Path
 ) -> None:
     moved = [Path(shutil.copy(path, tmp_path / f"{number}.jpg")) for number, path in enumerate(photographs)]
     first = synthetic_checkpoint(source, "mobile", SIZE, 0, photographs)
     assert synthetic_checkpoint(source, "mobile", SIZE, 0, moved) == first
-    assert len(made) == 1
+    assert len(seeds) == 1

@@ -16,14 +16,16 @@ by_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
 def variables(channels: int, dtype: str) -> dict[str, np.ndarray]:
-    """Of one batch norm: powers of 4, and their roots with either sign."""
+    """Return the variables of one batch norm: powers of 4, and their roots with either sign."""
     rng = np.random.default_rng(channels)
-    powers, signs = 4.0 ** rng.integers(-4, 8, channels), rng.choice([-1, 1], channels)
+    powers = 4.0 ** rng.integers(-4, 8, channels)
+    signs = rng.choice([-1, 1], channels)
     variance = powers.astype(dtype) - np.dtype(dtype).type(EPSILON)
     return {f"{SCOPE}/gamma": (signs * np.sqrt(powers)).astype(dtype), f"{SCOPE}/moving_variance": variance}
 
 
 def parameters(values: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the batch norm's gamma and its variance."""
     return values[f"{SCOPE}/gamma"], values[f"{SCOPE}/moving_variance"]
 
 
@@ -31,24 +33,25 @@ def parameters(values: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 @by_dtype
 def test_tensorflow_s_batch_norm_changes_nothing_but_the_sign(channels: int, dtype: str, tf: Any) -> None:
     """On this processor, fused in float32 and unfused in float64."""
-    x = np.random.default_rng(channels).normal(0, 10, (2, 3, 5, channels)).astype(dtype)
-    given_, zero = variables(channels, dtype), np.zeros(channels, dtype)
-    gamma, variance = parameters(fitted(given_))
+    x_nhwc = np.random.default_rng(channels).normal(0, 10, (2, 3, 5, channels)).astype(dtype)
+    exact = variables(channels, dtype)
+    zero = np.zeros(channels, dtype)
+    gamma, variance = parameters(fitted(exact))
     if dtype == "float32":
         fused = tf.compat.v1.nn.fused_batch_norm
-        found, _, _ = fused(x, gamma, zero, zero, variance, epsilon=EPSILON, is_training=False)
+        output, _, _ = fused(x_nhwc, gamma, zero, zero, variance, epsilon=EPSILON, is_training=False)
     else:
-        found = tf.nn.batch_normalization(x, zero, variance, zero, gamma, EPSILON)
-    np.testing.assert_array_equal(found.numpy(), x * np.sign(gamma))
-    np.testing.assert_array_equal(variance, parameters(given_)[1])
+        output = tf.nn.batch_normalization(x_nhwc, zero, variance, zero, gamma, EPSILON)
+    np.testing.assert_array_equal(output.numpy(), x_nhwc * np.sign(gamma))
+    np.testing.assert_array_equal(variance, parameters(exact)[1])
 
 
 @by_dtype
 def test_nothing_but_gamma_is_changed_and_that_by_little(dtype: str) -> None:
-    given_ = variables(54, dtype) | {"conv0/weights": np.ones((3, 3, 3, 54), dtype)}
-    found = fitted(given_)
-    assert {name for name in given_ if found[name] is not given_[name]} <= {f"{SCOPE}/gamma"}
-    np.testing.assert_allclose(parameters(found)[0], parameters(given_)[0], rtol=1e-6)
+    exact = variables(54, dtype) | {"conv0/weights": np.ones((3, 3, 3, 54), dtype)}
+    for_tensorflow = fitted(exact)
+    assert {name for name in exact if for_tensorflow[name] is not exact[name]} <= {f"{SCOPE}/gamma"}
+    np.testing.assert_allclose(parameters(for_tensorflow)[0], parameters(exact)[0], rtol=1e-6)
 
 
 @given(st.integers(-1000, 1000), st.integers(1, 40))
@@ -71,12 +74,13 @@ def test_any_approximate_root_is_made_up_for(units: int, whole: int) -> None:
 
 def test_what_is_no_approximation_is_not_made_up_for() -> None:
     """As with another epsilon than the official one."""
-    given_ = variables(32, "float32")
-    given_[f"{SCOPE}/moving_variance"] += 0.009
+    exact = variables(32, "float32")
+    exact[f"{SCOPE}/moving_variance"] += 0.009
     with pytest.raises(ArithmeticError, match=r"batch norm cell_0/beginning_bn multiplies channel \d+ by .*expected"):
-        fitted(given_)
+        fitted(exact)
 
 
 def test_a_multiplier_is_what_the_batch_norm_does() -> None:
-    gamma, variance = np.array([2, 3], np.float32), np.array([4 - EPSILON, 9 - EPSILON], np.float32)
+    gamma = np.array([2, 3], np.float32)
+    variance = np.array([4 - EPSILON, 9 - EPSILON], np.float32)
     np.testing.assert_allclose(multipliers(gamma, variance), [1, 1], rtol=1e-6)

@@ -18,59 +18,71 @@ from parity.reference.provenance import provenance
 from parity.reference.requirements import require_tensorflow
 
 PROG = "pnasnet-parity golden"
+# Of the provenance of a run, what goes into a network's file: digests depend on no checkpoint and on no photograph.
 ABOUT = ("versions", "cpu", "threads", "reference", "seed")
 
 
 def make(live: LiveReference, specification: Specification, network: Network) -> Golden:
-    """The network's digests, of what the official network computes."""
+    """Return the digests of all that the official network computes with integers."""
+    # Shapes and inputs are the same in every dtype.
     graph = live.graph(network, "float32")
-    variables = {name: variable.shape for name, variable in graph.variables.items()}
     area = integers.map_area(graph.layers["final_layer.relu"].shape)
-    inputs, found = {}, {}
+    inputs = {}
+    by_dtype = {}
     for dtype in DTYPES:
-        inputs[dtype] = digests.inputs_digest(*digests.make_inputs(network, variables, area, dtype))
-        found[dtype] = official_digests(live, network, dtype)
+        inputs[dtype] = digests.inputs_digest(*digests.make_inputs(network, graph.shapes, area, dtype))
+        by_dtype[dtype] = official_digests(live, network, dtype)
     rows = {}
     for name, layer in graph.layers.items():
+        # All sizes but the number of images are known.
         shape = tuple(size or 0 for size in layer.shape[1:])
-        rows[name] = Row(shape, layer.inputs, {dtype: found[dtype][name] for dtype in DTYPES})
+        layer_digests = {dtype: by_dtype[dtype][name] for dtype in DTYPES}
+        rows[name] = Row(shape, layer.inputs, layer_digests)
     about = {key: value for key, value in provenance(specification).items() if key in ABOUT}
-    return Golden(network, about | {"source_sha256": live.official_sources[""].fingerprint}, inputs, variables, rows)
+    about["source_sha256"] = live.official_sources[""].fingerprint
+    return Golden(network, about, inputs, graph.shapes, rows)
 
 
 def official_digests(live: LiveReference, network: Network, dtype: str) -> dict[str, str]:
-    """Of each layer of the official integer network."""
+    """Return the digest of each layer of the official integer network in `dtype`."""
     graph = live.graph(network, dtype)
-    variables, images = live.exact_inputs(network, graph)
-    running = live.open(network, graph, list(graph.layers))
-    running.assign_exact(variables)
-    values = running.run(images)
-    running.close()
-    return {layer: digests.digest(values.pop(layer)) for layer in list(values)}
+    variables, images_nhwc = live.exact_inputs(network, graph)
+    official = live.open(network, graph, list(graph.layers))
+    official.assign_exact(variables)
+    values = official.run(images_nhwc)
+    official.close()
+    digest_by_layer = {}
+    for layer in list(values):
+        # Taken out, so that each value is freed when it was hashed.
+        digest_by_layer[layer] = digests.digest(values.pop(layer))
+    return digest_by_layer
 
 
 def run(networks: Iterable[Network], specification: Specification, check: bool) -> int:
-    """Makes the networks' digests and says what changed; 1 if something did and it was only to be checked."""
+    """Make the networks' digests and say what changed. Return 1 if something did and it was only to be checked."""
     console = Console(highlight=False, soft_wrap=True)
     live = LiveReference(specification)
-    changed = False
+    any_changed = False
     for network in networks:
         with console.status(f"{network}: the official network"):
             new = make(live, specification, network)
         try:
-            said = digests.differences(digests.read(network), new)
+            changes = digests.differences(digests.read(network), new)
         except InputError:
-            said = ["there was none that could be read"]
-        changed |= bool(said)
-        console.print(f"{network}: {'; '.join(said) or 'the same digests'}")
-        if said and not check:
+            changes = ["there was none that could be read"]
+        console.print(f"{network}: {'; '.join(changes) or 'the same digests'}")
+        if not changes:
+            continue
+        any_changed = True
+        if not check:
             digests.write(new)
             console.print(f"  wrote {digests.path_of(network)}")
-    return int(changed and check)
+    return int(any_changed and check)
 
 
 def parse(given: Sequence[str] | None) -> argparse.Namespace:
-    names = list(map(str, NETWORKS))
+    """Return the command's arguments. Exit where they cannot be used."""
+    names = [str(network) for network in NETWORKS]
     parser = Parser(
         PROG, __doc__, "To judge the port by them, without TensorFlow: pytest parity -k exact --reference golden"
     )
@@ -79,7 +91,9 @@ def parse(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--reference", default="official", metavar="SOURCE", help="official (default) or slim:PATH")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
     arguments = parser.parse_args(given)
-    if unknown := [name for name in arguments.network if name not in names]:
+    # Not by argparse's choices: these refuse an empty list of networks.
+    unknown = [name for name in arguments.network if name not in names]
+    if unknown:
         parser.error(f"{unknown[0]}: expected {', '.join(names)}")
     if arguments.threads < 1:
         parser.error(f"--threads {arguments.threads}: expected at least 1")
@@ -87,9 +101,12 @@ def parse(given: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(given: Sequence[str] | None = None) -> int:
+    """Run the command, and return its exit code."""
     arguments = parse(given)
     require_tensorflow()
-    chosen = [network for network in NETWORKS if not arguments.network or str(network) in arguments.network]
+    chosen = list(NETWORKS)
+    if arguments.network:
+        chosen = [network for network in NETWORKS if str(network) in arguments.network]
     specification = Specification(tuple(chosen), None, (), (arguments.reference,), digests.SEED, arguments.threads)
     return run(chosen, specification, arguments.check)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Golden:
-    """A network's file. `inputs`: the digest of weights and images by dtype. `variables`: TensorFlow's, with shapes."""
+    """A network's file.
+
+    `inputs` has the digest of weights and images by dtype, `variables` the shapes of TensorFlow's variables.
+    """
 
     network: Network
     provenance: Mapping[str, Any]
@@ -45,30 +48,34 @@ class Golden:
 
 
 def path_of(network: Network) -> Path:
+    """Return the path of the network's file."""
     return FOLDER / f"{network}.json"
 
 
 def write(golden: Golden) -> None:
-    """Writes the network's file, a layer or variable in a line."""
-    layers = golden.layers.items()
-    rows = {name: [row.shape, row.inputs, *(row.digests[dtype] for dtype in DTYPES)] for name, row in layers}
-    parts = [f'"{name}": {json.dumps(getattr(golden, name))}' for name in ("provenance", "inputs")]
-    for name, entries in (("variables", golden.variables), ("layers", rows)):
-        lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in entries.items())
-        parts.append(f'"{name}": {{\n{lines}\n}}')
+    """Write the network's file as JSON, a layer or variable in a line."""
+    rows = {}
+    for name, row in golden.layers.items():
+        layer_digests = [row.digests[dtype] for dtype in DTYPES]
+        rows[name] = [row.shape, row.inputs, *layer_digests]
+    parts = [f'"provenance": {json.dumps(golden.provenance)}', f'"inputs": {json.dumps(golden.inputs)}']
+    # A line for each: where one layer changes, one line of the file does.
+    for part, entries in (("variables", golden.variables), ("layers", rows)):
+        lines = [f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries.items()]
+        parts.append(f'"{part}": {{\n' + ",\n".join(lines) + "\n}")
     with replacing(path_of(golden.network)) as temporary:
         temporary.write_text("{\n" + ",\n".join(parts) + "\n}\n")
 
 
 def read(network: Network) -> Golden:
-    """The network's file. Raises InputError if it is missing or damaged."""
+    """Return what the network's file holds. Raise InputError if it is missing or damaged."""
     path = path_of(network)
     try:
         content = json.loads(path.read_text())
-        layers = {
-            name: Row(tuple(shape), tuple(inputs), dict(zip(DTYPES, digests, strict=True)))
-            for name, (shape, inputs, *digests) in content["layers"].items()
-        }
+        layers = {}
+        for name, (shape, inputs, *digests) in content["layers"].items():
+            # Strict: a row with another number of digests is a damaged one.
+            layers[name] = Row(tuple(shape), tuple(inputs), dict(zip(DTYPES, digests, strict=True)))
         variables = {name: tuple(shape) for name, shape in content["variables"].items()}
         return Golden(network, content["provenance"], content["inputs"], variables, layers)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -76,35 +83,45 @@ def read(network: Network) -> Golden:
 
 
 def digest(array: np.ndarray) -> str:
+    """Return the digest of a layer's dtype, shape and values, in which -0.0 counts as 0.0."""
     return integers.digest(array)[:DIGITS]
 
 
 def make_inputs(
     network: Network, variables: Mapping[str, tuple[int, ...]], area: int, dtype: str
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The integer network's weights and images; `area` is that of the last map."""
-    made = integers.exact_variables(variables, dtype, area, SEED)
-    return made, integers.exact_images(network.height, network.width, dtype, SEED)
+    """Return the integer network's weights and images (N, H, W, 3), in `dtype`.
+
+    `variables` are the shapes of the weights, `area` is that of the last map, in pixels.
+    """
+    weights = integers.exact_variables(variables, dtype, area, SEED)
+    return weights, integers.exact_images(network.height, network.width, dtype, SEED)
 
 
 def inputs_digest(variables: Mapping[str, np.ndarray], images_nhwc: np.ndarray) -> str:
-    """Stands for the images and the weights: those of the stem and the head will do, as all are drawn in one way."""
-    drawn = sorted(name for name in variables if not name.startswith("cell_") or name.startswith("cell_stem"))
-    parts = [integers.digest(images_nhwc), *(f"{name} {integers.digest(variables[name])}" for name in drawn)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:DIGITS]
+    """Return a digest that stands for the images and the weights."""
+    # The weights of the stem and the head will do, as all are drawn in one way.
+    hashed = [name for name in sorted(variables) if not name.startswith("cell_") or name.startswith("cell_stem")]
+    lines = [integers.digest(images_nhwc)]
+    lines += [f"{name} {integers.digest(variables[name])}" for name in hashed]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:DIGITS]
 
 
 def differences(old: Golden, new: Golden) -> list[str]:
-    """What changed from one to the other, in words."""
-    parts = {name: (getattr(old, name), getattr(new, name)) for name in ("inputs", "variables", "layers")}
-    return [f"{name}: {change}" for name, (one, other) in parts.items() if (change := _change(one, other))]
+    """Return what changed from `old` to `new`, in words: a text for each part of the file that did."""
+    changes = []
+    for part in ("inputs", "variables", "layers"):
+        change = _change(getattr(old, part), getattr(new, part))
+        if change:
+            changes.append(f"{part}: {change}")
+    return changes
 
 
 def _change(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    def listed(words: str, names: Collection[str]) -> list[str]:
-        return [f"{len(names):,} {words}, first {next(iter(names))}"] if names else []
-
-    changed = [name for name in old if name in new and old[name] != new[name]]
-    gone = [name for name in old if name not in new]
-    added = [name for name in new if name not in old]
-    return "; ".join(listed("changed", changed) + listed("gone", gone) + listed("new", added))
+    """Return how many entries changed, are gone and are new, in words; an empty text if none are."""
+    names_by_kind = {
+        "changed": [name for name in old if name in new and old[name] != new[name]],
+        "gone": [name for name in old if name not in new],
+        "new": [name for name in new if name not in old],
+    }
+    return "; ".join(f"{len(names):,} {kind}, first {names[0]}" for kind, names in names_by_kind.items() if names)

@@ -18,9 +18,10 @@ from tf_reference.official import Source
 
 
 class GoldenReference:
-    """What the files hold. Weights and images are made anew, and checked to be those that the digests were made with.
+    """The official integer network's digests, as the files hold them.
 
-    Raises InputError for a file that is damaged.
+    Weights and images are made anew, and checked to be those that the digests were made with. Raises InputError for a
+    file that is damaged.
     """
 
     gates = (STRUCTURE, "exact-float32", "exact-float64")
@@ -29,35 +30,53 @@ class GoldenReference:
 
     def __init__(self) -> None:
         self.networks = digests.NETWORKS
+        # A file is asked for layers, names, graphs and digests: it is read once.
         self._read = cache(digests.read)
 
     @property
     def provenance(self) -> dict[str, Any]:
+        """What the first network's digests were made from, by what."""
         return dict(self._read(self.networks[0]).provenance)
 
     def layers(self, network: Network) -> Sequence[str]:
+        """Return the names of the official network's layers."""
         return list(self._read(network).layers)
 
     def names(self, gate: str, network: Network) -> Sequence[str]:
-        layers = self.layers(network) if gate in self.gates else []
-        return layers if gate != STRUCTURE else [*layers, *dict.fromkeys(map(block, layers)), WHOLE]
+        """Return what `gate` judges: layers, and for the structure gate also blocks and the whole network."""
+        if gate not in self.gates:
+            return []
+        layers = self.layers(network)
+        if gate != STRUCTURE:
+            return layers
+        blocks = dict.fromkeys(block(layer) for layer in layers)
+        return [*layers, *blocks, WHOLE]
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
+        """Return the official graph as far as the file describes it: it cannot be run."""
         golden = self._read(network)
         spec = GraphSpec(network.variant, network.height, network.width, dtype)
-        rows = golden.layers.items()
-        layers = {name: Layer(name, "", "", (None, *row.shape), dtype, row.inputs) for name, row in rows}
-        variables = {name: Variable(shape, "", "") for name, shape in golden.variables.items()}
+        layers = {}
+        for name, row in golden.layers.items():
+            layers[name] = Layer(name, kind="", tensor="", shape=(None, *row.shape), dtype=dtype, inputs=row.inputs)
+        variables = {name: Variable(shape, assign="", value="") for name, shape in golden.variables.items()}
         return ReferenceGraph(spec, None, layers, variables)
 
     def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> "GoldenRun":
+        """Return the digests of `layers` in the dtype of `graph`, as a run."""
         rows = self._read(network).layers
         return GoldenRun({layer: rows[layer].digests[graph.spec.dtype] for layer in layers})
 
     def exact_inputs(self, network: Network, graph: ReferenceGraph) -> tuple[Variables, np.ndarray]:
-        golden, dtype = self._read(network), graph.spec.dtype
+        """Return the integer network's variables and images (N, H, W, 3), in the graph's dtype.
+
+        Raise InputError where they are not those that the digests were made with.
+        """
+        golden = self._read(network)
+        dtype = graph.spec.dtype
         area = integers.map_area(graph.layers["final_layer.relu"].shape)
         variables, images = digests.make_inputs(network, golden.variables, area, dtype)
+        # NumPy may change its streams: that would fail every layer, and is no fault of the candidate.
         if digests.inputs_digest(variables, images) != golden.inputs[dtype]:
             raise InputError(
                 f"{network} in {dtype}: the integers that NumPy {np.__version__} draws are not those that the golden "
@@ -67,35 +86,42 @@ class GoldenReference:
         return variables, images
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
+        """Raise InputError: the digests are those of no checkpoint."""
         raise InputError("the golden digests are those of the integer network alone")
 
     def images(self, network: Network) -> np.ndarray:
+        """Raise InputError: the digests are those of no photograph."""
         raise InputError("the golden digests are those of the integer network alone")
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:
+        """Raise InputError: no pixels are stored."""
         raise InputError("the golden digests are those of the integer network alone")
 
     def close(self, complete: bool) -> str:
+        """Return nothing to say: nothing is open."""
         return ""
 
 
 class GoldenRun:
     """The digests of a network's layers in one dtype."""
 
-    def __init__(self, found: dict[str, str]) -> None:
-        self.layers = list(found)
-        self._digests = found
+    def __init__(self, digest_by_layer: dict[str, str]) -> None:
+        self.layers = list(digest_by_layer)
+        self._digests = digest_by_layer
 
     def assign(self, values: Variables) -> None:
-        """Nothing: the digests belong to their own weights."""
+        """Leave `values` aside: the digests belong to their own weights."""
 
     assign_exact = assign
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> dict[str, Any]:
-        return {layer: self._digests[layer] for layer in (self.layers if layers is None else layers)}
+        """Return the digests of `layers` (default: all), whatever the images."""
+        chosen = self.layers if layers is None else layers
+        return {layer: self._digests[layer] for layer in chosen}
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Raise InputError: a digest computes nothing."""
         raise InputError(f"golden digests cannot compute {layer}")
 
     def close(self) -> None:
-        pass
+        """Free nothing: no session is open."""

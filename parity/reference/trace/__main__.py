@@ -17,17 +17,20 @@ PROG = "pnasnet-parity trace"
 
 
 def info(console: Console, reader: Reader) -> int:
-    """What the trace was made from, and what it holds."""
-    source = TraceReference(reader)
-    for key, value in source.provenance.items():
-        if value is None:
-            continue
-        console.print(f"{key}: {', '.join(map(' '.join, value.items())) if isinstance(value, dict) else value}")
+    """Print what the trace was made from, and what it holds. Return 0."""
+    reference = TraceReference(reader)
+    for key, value in reference.provenance.items():
+        if isinstance(value, dict):
+            entries = [f"{name} {entry}" for name, entry in value.items()]
+            console.print(f"{key}: {', '.join(entries)}")
+        elif value is not None:
+            console.print(f"{key}: {value}")
     table = Table("network", "gate", "judged by it", box=None)
     table.columns[2].justify = "right"
-    for network in source.networks:
-        for gate in source.gates:
-            if names := source.names(gate, network):
+    for network in reference.networks:
+        for gate in reference.gates:
+            names = reference.names(gate, network)
+            if names:
                 table.add_row(str(network), gate, f"{len(names):,}")
     console.print(table)
     arrays = sum(len(reader.below(folder)) for folder in reader.folders())
@@ -36,7 +39,7 @@ def info(console: Console, reader: Reader) -> int:
 
 
 def verify(console: Console, reader: Reader) -> int:
-    """Reads every array; raises InputError at the first that was altered."""
+    """Read every array of the trace, and return 0. Raise InputError at the first that was altered."""
     for folder in reader.folders():
         with console.status(folder):
             for name in reader.below(folder):
@@ -46,12 +49,14 @@ def verify(console: Console, reader: Reader) -> int:
 
 
 def compare(console: Console, first: Reader, second: Reader, layers: bool) -> int:
-    """What differs between two traces."""
+    """Print what differs between two traces, with `layers` every array that does. Return 1 if their values do."""
+    # Traces may be made from different things and hold the same values: that alone is no difference.
+    for line in diff.provenance(first, second):
+        console.print(f"made from: {line}")
     same = True
-    for title, lines in (("made from", diff.provenance(first, second)), ("graph", diff.graphs(first, second))):
-        for line in lines:
-            console.print(f"{title}: {line}")
-            same &= title != "graph"
+    for line in diff.graphs(first, second):
+        console.print(f"graph: {line}")
+        same = False
     with console.status("comparing") as status:
         for group in diff.groups(first, second, status.update):
             console.print(str(group))
@@ -64,11 +69,13 @@ def compare(console: Console, first: Reader, second: Reader, layers: bool) -> in
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the command's arguments. Exit where they cannot be used."""
     parser = Parser(
         PROG, "Shows or compares traces of the official network, which pytest parity --record FILE.h5 writes."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     shows = commands.add_parser("info", help="what a trace was made from and what it holds")
+    # A list of one, so that both commands have a list of files.
     shows.add_argument("file", type=Path, nargs=1, metavar="FILE")
     shows.add_argument("--verify", action="store_true", help="also read all of it and check every checksum")
     compares = commands.add_parser("diff", help="compare two traces array by array: versions, machines or checkpoints")
@@ -78,13 +85,17 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command, and return its exit code."""
     given = parse(arguments)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     with ExitStack() as stack:
         readers = [stack.enter_context(Reader(path)) for path in given.file]
         if given.command == "diff":
             return compare(console, readers[0], readers[1], given.layers)
-        return info(console, readers[0]) or (verify(console, readers[0]) if given.verify else 0)
+        code = info(console, readers[0])
+        if given.verify:
+            code = verify(console, readers[0])
+        return code
 
 
 if __name__ == "__main__":

@@ -24,34 +24,42 @@ class Recording:
 
     def __init__(self, live: LiveReference, writer: Writer, about: Mapping[str, Any]) -> None:
         self.official_sources = live.official_sources
-        self._live, self._writer, self._about = live, writer, about
+        self._live = live
+        self._writer = writer
+        self._about = about
         self._graphs: dict[str, dict[str, Any]] = {}
         self._training: dict[str, dict[str, Any]] = {}
         self._roles = layout.Roles()
-        # Beside the main thread: hashing and writing then take little time of the run.
+        # Beside the main thread: hashing and writing then take little time of the run. One thread, so that arrays are
+        # stored in the order in which they came.
         self._thread = ThreadPoolExecutor(1)
         self._pending: list[Future[None]] = []
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
+        """Return the official graph, and keep its description for the head of the trace."""
         graph = self._live.graph(network, dtype)
         self._graphs.setdefault(str(network), {})[dtype] = describe(graph)
         return graph
 
     def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> "RecordedRun":
+        """Return a run of the official network that is recorded."""
         return RecordedRun(self._live.open(network, graph, layers), self, network)
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
+        """Return and record the checkpoint's variables."""
         variables = self._live.variables(network, graph)
         self._put_all(layout.variables(network, layout.CHECKPOINT), variables)
         return variables
 
     def images(self, network: Network) -> np.ndarray:
+        """Return and record the network's photographs (N, H, W, 3), preprocessed."""
         images = self._live.images(network)
         self._put(layout.images(network, layout.PHOTOGRAPHS), images)
         self._roles.photographs(network, images)
         return images
 
     def exact_inputs(self, network: Network, graph: ReferenceGraph) -> tuple[Variables, np.ndarray]:
+        """Return and record the integer network's variables and images (N, H, W, 3), in the graph's dtype."""
         variables, images = self._live.exact_inputs(network, graph)
         role = layout.integers(graph.spec.dtype)
         self._put_all(layout.variables(network, role), variables)
@@ -60,23 +68,28 @@ class Recording:
         return variables, images
 
     def training(self, network: Network) -> RecordedTraining:
+        """Return the official network in training, recorded."""
         return RecordedTraining(self._live.training(network), network, self)
 
     def put_training(self, network: Network, arrays: Mapping[str, Arrays], about: Mapping[str, Any]) -> None:
-        """Stores arrays by group, and what is to be known of them."""
+        """Record arrays of training by group and name, and plain data about them for the head of the trace."""
         self.wait()  # so that no more than one run's values are held
-        for group, rows in arrays.items():
-            self._put_all(layout.training(network, group), {layout.flat(name): row for name, row in rows.items()})
+        for group, array_by_name in arrays.items():
+            folder = layout.training(network, group)
+            for name, array in array_by_name.items():
+                self._put(f"{folder}/{layout.flat(name)}", array)
         self._training.setdefault(str(network), {}).update(about)
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:
-        found = self._live.preprocessed(network, name)
-        content = np.frombuffer(found.content, np.uint8)
-        self._put_all(layout.preprocessed(network, name), found._asdict() | {"content": content})
-        return found
+        """Return and record the image `name` in each of its official forms."""
+        official = self._live.preprocessed(network, name)
+        arrays = official._asdict()
+        arrays["content"] = np.frombuffer(official.content, np.uint8)
+        self._put_all(layout.preprocessed(network, name), arrays)
+        return official
 
     def record(self, network: Network, dtype: str, images_nhwc: np.ndarray, values: Mapping[str, np.ndarray]) -> None:
-        """Stores the layers' values, if these are images that it gave out."""
+        """Record the layers' values, if the images are some that this reference gave out."""
         role = self._roles.find(network, images_nhwc)
         if role is not None:
             self._put_all(layout.run(network, dtype, role), values)
@@ -89,39 +102,54 @@ class Recording:
         self._do(lambda: self._writer.put(path, array))
 
     def _do(self, task: Callable[[], None]) -> None:
+        """Run `task` in the thread, behind all that was put off before."""
         self._pending.append(self._thread.submit(task))
 
     def wait(self) -> None:
-        """Returns when all is stored. Raises InputError if it could not be."""
+        """Return when all is stored. Raise InputError if it could not be."""
+        # Taken over first, so that a failure is raised once.
         pending, self._pending = self._pending, []
         for future in pending:
             future.result()
 
     def close(self, complete: bool) -> str:
+        """Put the trace in its place if the run is `complete`, or remove what there is of it. Return which, and why."""
         path = self._writer.path
         try:
             if not complete:
                 return f"{path} is not written, since the run ended before all was computed"
             self.wait()
-            self._do(lambda: self._writer.finish({**self._about, "graphs": self._graphs, "training": self._training}))
+            self._do(self._finish)
             self.wait()
             return f"recorded in {path}, {path.stat().st_size / 1e9:,.2f} GB"
         finally:
+            # Of a run that ended early, what waits to be written is not wanted any more.
             self._thread.shutdown(cancel_futures=True)
             self._writer.close()
+
+    def _finish(self) -> None:
+        head = dict(self._about)
+        head["graphs"] = self._graphs
+        head["training"] = self._training
+        self._writer.finish(head)
 
 
 class RecordedRun:
     """The official network in one dtype; what it computes is recorded."""
 
-    def __init__(self, reference: OfficialRun, recording: Recording, network: Network) -> None:
-        self.layers = reference.layers
-        self.assign, self.assign_exact = reference.assign, reference.assign_exact
-        self.replay, self.close = reference.replay, reference.close
-        self._reference, self._recording, self._network = reference, recording, network
+    def __init__(self, live: OfficialRun, recording: Recording, network: Network) -> None:
+        self.layers = live.layers
+        self.assign = live.assign
+        self.assign_exact = live.assign_exact
+        self.replay = live.replay
+        self.close = live.close
+        self._live = live
+        self._recording = recording
+        self._network = network
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        """Return the values (NHWC) of `layers` (default: all) by name, and record them."""
         self._recording.wait()  # so that no more than one run's values are held
-        values = self._reference.run(images_nhwc, layers)
-        self._recording.record(self._network, self._reference.graph.spec.dtype, images_nhwc, values)
+        values = self._live.run(images_nhwc, layers)
+        self._recording.record(self._network, self._live.graph.spec.dtype, images_nhwc, values)
         return values

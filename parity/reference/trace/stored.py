@@ -19,7 +19,9 @@ class Values(MutableMapping[str, np.ndarray]):
     """Arrays of a trace by name, each read when it is asked for and not kept."""
 
     def __init__(self, reader: Reader, folder: str, names: Iterable[str]) -> None:
-        self._reader, self._folder = reader, folder
+        self._reader = reader
+        self._folder = folder
+        # A dictionary for its keys alone: names stay in order, and one can be deleted.
         self._names = {name: None for name in names if f"{folder}/{name}" in reader}
 
     def __contains__(self, name: object) -> bool:
@@ -33,6 +35,7 @@ class Values(MutableMapping[str, np.ndarray]):
     def __setitem__(self, name: str, value: np.ndarray) -> None:
         raise TypeError("a trace is not changed")
 
+    # So that a gate can take each value out when it was compared, as it does with arrays in memory.
     def __delitem__(self, name: str) -> None:
         del self._names[name]
 
@@ -44,8 +47,9 @@ class Values(MutableMapping[str, np.ndarray]):
 
 
 class TraceReference:
-    """What `reader` holds. Raises InputError where an array was altered."""
+    """The trace that `reader` reads. Raises InputError where an array was altered."""
 
+    # The evaluation on ImageNet runs both networks itself, and is not recorded.
     gates = (*(gate for gate in GATES if gate != "imagenet"), *TRAINING_GATES)
     knows: Knowledge = "values"
     official_sources: Mapping[str, Source] = {}
@@ -54,53 +58,67 @@ class TraceReference:
         self._reader = reader
         self._roles = layout.Roles()
         self.provenance = reader.head["provenance"]
-        self._recorded: dict[Network, dict[str, list[str]]] = {
-            network_at(*name.split("-", 1)): by_gate for name, by_gate in reader.head["recorded"].items()
-        }
+        # What was judged, by network and gate.
+        self._recorded: dict[Network, dict[str, list[str]]] = {}
+        for name, names_by_gate in reader.head["recorded"].items():
+            variant, size = name.split("-", 1)
+            self._recorded[network_at(variant, size)] = names_by_gate
 
     @property
     def networks(self) -> Sequence[Network]:
+        """The networks that were recorded."""
         return list(self._recorded)
 
     def layers(self, network: Network) -> Sequence[str]:
+        """Return the names of the official network's layers; none where only its preprocessing was recorded."""
         graphs = self._reader.head["graphs"].get(str(network), {})
         return list(graphs["float32"]["layers"]) if graphs else []
 
     def names(self, gate: str, network: Network) -> Sequence[str]:
+        """Return what `gate` judged when the trace was recorded."""
         return self._recorded[network].get(gate, [])
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
+        """Return the official graph as it was described: it cannot be run."""
         spec = GraphSpec(network.variant, network.height, network.width, dtype)
         return restore(spec, None, self._reader.head["graphs"][str(network)][dtype])
 
     def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> "TraceRun":
+        """Return the recorded values of `layers` in the dtype of `graph`, as a run."""
         return TraceRun(self._reader, self._roles, network, graph.spec.dtype, layers)
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
+        """Return the checkpoint's variables."""
         return self._all(layout.variables(network, layout.CHECKPOINT))
 
     def _all(self, folder: str) -> Values:
+        """Return all arrays of a folder by name, none of which is read yet."""
         return Values(self._reader, folder, self._reader.below(folder))
 
     def images(self, network: Network) -> np.ndarray:
+        """Return the network's photographs (N, H, W, 3), preprocessed."""
         images = self._reader.get(layout.images(network, layout.PHOTOGRAPHS))
         self._roles.photographs(network, images)
         return images
 
     def exact_inputs(self, network: Network, graph: ReferenceGraph) -> tuple[Variables, np.ndarray]:
+        """Return the integer network's variables and images (N, H, W, 3), in the graph's dtype."""
         role = layout.integers(graph.spec.dtype)
         images = self._reader.get(layout.images(network, role))
         self._roles.integers(network, images)
         return self._all(layout.variables(network, role)), images
 
     def training(self, network: Network) -> StoredTraining:
+        """Return the official network in training, as it was recorded."""
         return StoredTraining(self._reader, network, self._reader.head["training"][str(network)])
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:
+        """Return the image `name` in each of its official forms."""
         stored = self._all(layout.preprocessed(network, name))
         return OfficialPixels(stored["content"].tobytes(), stored["decoded"], stored["pixels"])
 
     def close(self, complete: bool) -> str:
+        """Close the file, and return nothing to say."""
         self._reader.close()
         return ""
 
@@ -112,14 +130,21 @@ class TraceRun:
         self, reader: Reader, roles: layout.Roles, network: Network, dtype: str, layers: Sequence[str]
     ) -> None:
         self.layers = layers
-        self._reader, self._roles, self._network, self._dtype = reader, roles, network, dtype
+        self._reader = reader
+        self._roles = roles
+        self._network = network
+        self._dtype = dtype
 
     def assign(self, values: Variables) -> None:
-        """Nothing: the trace holds what was computed with its own variables."""
+        """Leave `values` aside: the trace holds what was computed with its own variables."""
 
     assign_exact = assign
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> Values:
+        """Return the values (NHWC) of `layers` (default: all) on these images, each read when it is asked for.
+
+        Raise InputError for images that were not recorded.
+        """
         role = self._roles.find(self._network, images_nhwc)
         if role is None:
             raise InputError(f"{self._reader.path} has no run on these images")
@@ -127,7 +152,8 @@ class TraceRun:
         return Values(self._reader, folder, self.layers if layers is None else layers)
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Raise InputError: a trace computes nothing."""
         raise InputError(f"a trace cannot compute {layer} on other inputs")
 
     def close(self) -> None:
-        pass
+        """Free nothing: the file is the reference's to close."""

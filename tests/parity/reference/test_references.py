@@ -1,4 +1,4 @@
-"""Several references in one run: each judges the port by itself, and is told from the others."""
+"""Several references in one run: each judges the candidate by itself, and is told from the others."""
 
 import json
 import re
@@ -35,6 +35,7 @@ def altered(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def flat(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A pnasnet-tf checkout, as --reference names it."""
     return f"pnasnet-tf:{checkouts.flat(official.find().root, tmp_path_factory.mktemp('flat'))}"
 
 
@@ -53,16 +54,24 @@ def test_a_label_is_the_kind(references: list[str], labels: list[str]) -> None:
 
 
 def names(*arguments: str) -> list[str]:
-    return list(map(str, parse(*arguments).networks))
+    """Return the names of the networks that a run with these arguments judges."""
+    return [str(network) for network in parse(*arguments).networks]
 
 
 def test_a_network_is_judged_by_each_reference(altered: str, flat: str) -> None:
-    """One after the other, as far as it has that network."""
-    both = [f"large-{size}-{label}" for size in ("331", "323", "97x131") for label in ("official", "pnasnet-tf")]
-    alone = ["mobile-224-official", "mobile-97x131-official"]
-    assert names("--reference=official", f"--reference={flat}") == [*both, *alone]
-    two = names("--variant=mobile", "--image-size=224", f"--reference={altered}", "--reference=official")
-    assert two == ["mobile-224-slim", "mobile-224-official"]
+    """One after the other, as far as the reference has that network."""
+    assert names("--reference=official", f"--reference={flat}") == [
+        "large-331-official",
+        "large-331-pnasnet-tf",
+        "large-323-official",
+        "large-323-pnasnet-tf",
+        "large-97x131-official",
+        "large-97x131-pnasnet-tf",
+        "mobile-224-official",
+        "mobile-97x131-official",
+    ]
+    mobile = names("--variant=mobile", "--image-size=224", f"--reference={altered}", "--reference=official")
+    assert mobile == ["mobile-224-slim", "mobile-224-official"]
 
 
 def test_one_reference_has_no_label(flat: str) -> None:
@@ -86,7 +95,7 @@ def test_a_checkpoint_needs_no_variant_where_there_is_but_one(flat: str, tmp_pat
 
 
 def test_every_reference_takes_the_same_photograph(flat: str) -> None:
-    """A network has the one that it has without the other references."""
+    """A network has the photograph that it has without the other references."""
     options = parse("--reference=official", f"--reference={flat}")
     images = [options.images_of(network)[0].name for network in options.networks]
     of_large = ["chelsea.jpg", "chelsea.jpg", "coffee.jpg", "coffee.jpg", "chelsea.jpg", "chelsea.jpg"]
@@ -94,23 +103,27 @@ def test_every_reference_takes_the_same_photograph(flat: str) -> None:
 
 
 def test_every_reference_takes_the_same_weights(synthetic: Path) -> None:
-    """They are the pinned source's, whatever else is run."""
+    """They are made by the pinned official source, whatever else is run."""
     for reference in ("official", "slim:nowhere", "pnasnet-tf:nowhere"):
         assert checkpoint_of(Options((), None, (), (reference,), 0, 1), "mobile") == synthetic
 
 
 def test_a_command_carries_all_references(altered: str) -> None:
-    given = ("--variant=mobile", "--reference=official", f"--reference={altered}")
-    assert set(parse(*given).arguments) == set(given)
+    arguments = ("--variant=mobile", "--reference=official", f"--reference={altered}")
+    assert set(parse(*arguments).arguments) == set(arguments)
 
 
 @pytest.mark.parametrize("option", ["--record", "--full-imagenet"])
 @pytest.mark.parametrize("stored", [True, False])
 def test_what_takes_one_network_that_runs(option: str, stored: bool, altered: str) -> None:
-    given = ["golden"] if stored else ["official", altered]
-    config = cast(pytest.Config, SimpleNamespace(getoption=lambda name: given))
-    words = f"cannot go with --reference {given[0]}" if stored else f"takes one --reference, and not {', '.join(given)}"
-    with pytest.raises(pytest.UsageError, match=re.escape(f"{option} {words}")):
+    if stored:
+        references = ["golden"]
+        refusal = "cannot go with --reference golden"
+    else:
+        references = ["official", altered]
+        refusal = f"takes one --reference, and not official, {altered}"
+    config = cast(pytest.Config, SimpleNamespace(getoption=lambda name: references))
+    with pytest.raises(pytest.UsageError, match=re.escape(f"{option} {refusal}")):
         one_running(config, option)
 
 
@@ -121,7 +134,7 @@ def test_a_recording_of_two_references_is_refused(altered: str, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_only_the_networks_of_an_altered_reference_fail(altered: str) -> None:
-    """At the operation that was altered, which the verdict names."""
+    """They fail at the operation that was altered, which the verdict names."""
     networks = [Network("mobile", 65, 65, label) for label in ("official", "slim")]
     options = Options(tuple(networks), None, (), ("official", altered), 0, 1)
     gates = ("structure", "exact-float32")
@@ -131,35 +144,34 @@ def test_only_the_networks_of_an_altered_reference_fail(altered: str) -> None:
     session.close()
     failed = [(result.network, result.gate, result.layer) for result in results if not result]
     assert failed == [("mobile-65-slim", "exact-float32", layer) for layer in LAYERS[1:]]
-    assert [(verdict.network, [culprit.layer for culprit in verdict.culprits]) for verdict in session.verdicts] == [
-        ("mobile-65-slim", [POOL])
-    ]
+    (verdict,) = session.verdicts
+    (culprit,) = verdict.culprits
+    assert (verdict.network, culprit.layer) == ("mobile-65-slim", POOL)
 
 
 @pytest.mark.slow
 def test_the_screen_and_the_report_tell_them_apart(altered: str, tmp_path: Path) -> None:
-    given = ("--variant=mobile", "--image-size=65", "--reference=official", f"--reference={altered}")
-    selection = " or ".join(LAYERS)
-    code, said = start(tmp_path, *given, "-k", f"test_exact and float32 and ({selection})", f"--report={tmp_path}")
-    assert code == int(pytest.ExitCode.TESTS_FAILED), said
-    assert f"parity: mobile-65-official, mobile-65-slim: the port against official, {altered}" in said
-    assert "mobile-65-slim: 1 culprit, 1 layers downstream" in said
-    assert re.search(r"^mobile-65-official +exact-float32 +3 +0 ", said, re.M)
-    assert re.search(r"^mobile-65-slim +exact-float32 +3 +FAILED 2 ", said, re.M)
-    again = re.search(r"a closer look: pytest parity -k 'mobile-65-slim and .*", said)
-    assert again
-    assert all(f"--reference={reference}" in again[0] for reference in ("official", altered))
-    data = json.loads((tmp_path / "report.json").read_text())
-    assert [(one["label"], one["name"]) for one in data["provenance"]["references"]] == [
-        ("official", "official"),
-        ("slim", altered),
-    ]
-    assert [one["reference"] for one in data["networks"]] == ["official", "slim"]
+    arguments = ("--variant=mobile", "--image-size=65", "--reference=official", f"--reference={altered}")
+    selection = f"test_exact and float32 and ({' or '.join(LAYERS)})"
+    code, printed = start(tmp_path, *arguments, "-k", selection, f"--report={tmp_path}")
+    assert code == int(pytest.ExitCode.TESTS_FAILED), printed
+    assert f"parity: mobile-65-official, mobile-65-slim: the port against official, {altered}" in printed
+    assert "mobile-65-slim: 1 culprit, 1 layers downstream" in printed
+    assert re.search(r"^mobile-65-official +exact-float32 +3 +0 ", printed, re.M)
+    assert re.search(r"^mobile-65-slim +exact-float32 +3 +FAILED 2 ", printed, re.M)
+    next_command = re.search(r"a closer look: pytest parity -k 'mobile-65-slim and .*", printed)
+    assert next_command
+    assert "--reference=official" in next_command[0]
+    assert f"--reference={altered}" in next_command[0]
+    report = json.loads((tmp_path / "report.json").read_text())
+    references = [(reference["label"], reference["name"]) for reference in report["provenance"]["references"]]
+    assert references == [("official", "official"), ("slim", altered)]
+    assert [network["reference"] for network in report["networks"]] == ["official", "slim"]
 
 
 @pytest.mark.slow
 def test_a_keyword_selects_one_reference(altered: str, tmp_path: Path) -> None:
-    given = ("--variant=mobile", "--image-size=65", "--reference=official", f"--reference={altered}")
-    code, said = start(tmp_path, *given, "--collect-only", "-q", "-k", "slim and conv0_bn")
+    arguments = ("--variant=mobile", "--image-size=65", "--reference=official", f"--reference={altered}")
+    code, printed = start(tmp_path, *arguments, "--collect-only", "-q", "-k", "slim and conv0_bn")
     assert code == 0
-    assert set(re.findall(r"\[(\S+?)-(?:float\d\d-)?conv0_bn\]", said)) == {"mobile-65-slim"}
+    assert set(re.findall(r"\[(\S+?)-(?:float\d\d-)?conv0_bn\]", printed)) == {"mobile-65-slim"}

@@ -12,8 +12,7 @@ SMALL = digests.NETWORKS[-1]
 
 
 def judged(layers: Iterable[str], gate: str = "exact-float32") -> dict[str, LayerResult]:
-    """The results of these layers."""
-    session = ParitySession(
-        Options((SMALL,), None, (), ("golden",), 0, 1), {(gate, SMALL): frozenset(layers)}, GoldenReference()
-    )
+    """Return the layer results of these layers by `gate`."""
+    options = Options((SMALL,), None, (), ("golden",), 0, 1)
+    session = ParitySession(options, {(gate, SMALL): frozenset(layers)}, GoldenReference())
     return {layer: session.result(gate, SMALL, layer) for layer in layers}

@@ -1,6 +1,7 @@
 """The golden digests: they are the official network's, and a port that differs in a bit or a layer fails by them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,12 @@ STEM = ("conv0", "conv0_bn", "cell_stem_0.relu", "cell_stem_0.1x1")
 
 def test_they_are_of_both_networks_and_of_sizes_odd_and_even() -> None:
     """Of the maps that are halved first: a side has (side - 1) // 2 pixels there."""
-    images = [(network.variant, side) for network in digests.NETWORKS for side in (network.height, network.width)]
-    sides = {(variant, (side - 1) // 2 % 2) for variant, side in images}
-    assert sides == {(variant, rest) for variant in ("large", "mobile") for rest in (0, 1)}
-    assert {"large-331", "mobile-224"} <= set(map(str, digests.NETWORKS))
+    oddness: dict[str, set[int]] = {}
+    for network in digests.NETWORKS:
+        for side in (network.height, network.width):
+            oddness.setdefault(network.variant, set()).add((side - 1) // 2 % 2)
+    assert oddness == {"large": {0, 1}, "mobile": {0, 1}}
+    assert {"large-331", "mobile-224"} <= {str(network) for network in digests.NETWORKS}
 
 
 @pytest.mark.parametrize("network", digests.NETWORKS, ids=str)
@@ -36,11 +39,11 @@ def test_layers_share_a_digest_only_if_they_must(network: Network) -> None:
     golden = digests.read(network)
     assert set(golden.layers) == set(port_layers(network.variant))
     for dtype in digests.DTYPES:
-        inputs: dict[str, set[object]] = {}
+        inputs_by_digest: dict[str, set[object]] = {}
         for row in golden.layers.values():
             assert len(row.digests[dtype]) == digests.DIGITS
-            inputs.setdefault(row.digests[dtype], set()).add(row.inputs)
-        assert all(len(alike) == 1 for alike in inputs.values())
+            inputs_by_digest.setdefault(row.digests[dtype], set()).add(row.inputs)
+        assert [inputs for inputs in inputs_by_digest.values() if len(inputs) > 1] == []
 
 
 def test_a_sound_port_passes() -> None:
@@ -48,7 +51,7 @@ def test_a_sound_port_passes() -> None:
 
 
 def test_another_bit_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one value of one layer; what lies behind it fails too, and the verdict names the source."""
+    """Where one value of one layer has another bit, the layer fails, and so does what lies behind it."""
 
     def load(model: PNASNet, variables: dict[str, np.ndarray]) -> None:
         load_tf_variables(model, variables)
@@ -61,7 +64,7 @@ def test_another_bit_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: object) -> None:
-    """Files in which `change` changed the small network's content."""
+    """Put a file in the place of the small network's, with its content after `change`."""
     monkeypatch.setattr(digests, "FOLDER", tmp_path)
     content = json.loads((Path(digests.__file__).parent / f"{SMALL}.json").read_text())
     change(content)  # type: ignore[operator]
@@ -91,13 +94,14 @@ def test_another_shape_fails_the_structure_gate(tmp_path: Path, monkeypatch: pyt
 
 
 def options() -> Options:
+    """Return the options of a run of the small network on one thread, judged by the golden digests."""
     return Options((SMALL,), None, (), ("golden",), 0, 1)
 
 
 def test_other_integers_are_no_fault_of_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where NumPy's streams have changed, this is said, and no layer fails."""
-    images = integers.exact_images
-    monkeypatch.setattr(integers, "exact_images", lambda *arguments: -images(*arguments))
+    exact_images = integers.exact_images
+    monkeypatch.setattr(integers, "exact_images", lambda *arguments: -exact_images(*arguments))
     with pytest.raises(InputError, match=r"the integers that NumPy .* draws are not those"):
         judged(STEM)
 
@@ -121,12 +125,13 @@ def test_a_file_is_written_as_it_is_read(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_what_changed_is_said() -> None:
     golden = digests.read(SMALL)
-    rows = {name: row for name, row in golden.layers.items() if name != "conv0"}
+    rows = dict(golden.layers)
+    del rows["conv0"]
     rows["conv0_bn"] = rows["cell_0.1x1"]
-    other = digests.Golden(SMALL, golden.provenance, golden.inputs, golden.variables, rows)
+    changed = replace(golden, layers=rows)
     assert digests.differences(golden, golden) == []
-    assert digests.differences(golden, other) == ["layers: 1 changed, first conv0_bn; 1 gone, first conv0"]
-    assert digests.differences(other, golden) == ["layers: 1 changed, first conv0_bn; 1 new, first conv0"]
+    assert digests.differences(golden, changed) == ["layers: 1 changed, first conv0_bn; 1 gone, first conv0"]
+    assert digests.differences(changed, golden) == ["layers: 1 changed, first conv0_bn; 1 new, first conv0"]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +141,6 @@ def test_they_are_those_of_the_official_network(network: Network) -> None:
     """Recomputed on TensorFlow from the official source."""
     from parity.reference.golden.__main__ import make
 
-    chosen = Options((network,), None, (), ("official",), digests.SEED, 2)
-    made = make(LiveReference(chosen), chosen, network)
-    assert digests.differences(digests.read(network), made) == []
+    run_options = Options((network,), None, (), ("official",), digests.SEED, 2)
+    recomputed = make(LiveReference(run_options), run_options, network)
+    assert digests.differences(digests.read(network), recomputed) == []

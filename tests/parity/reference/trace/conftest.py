@@ -1,6 +1,5 @@
 """A trace of the stem of a small network, as a run with all gates records it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,20 +16,19 @@ NETWORK = Network("mobile", 64, 80)
 STEM = ("conv0", "conv0_bn", "cell_stem_0.relu", "cell_stem_0.1x1")
 NAMES = {gate: STEM for gate in GATES if gate not in ("preprocess", "imagenet")} | {"preprocess": ("coffee.jpg",)}
 SELECTION: Selection = {(gate, NETWORK): frozenset(names) for gate, names in NAMES.items()}
-Judge = Callable[..., ParitySession]
 
 
 def options(record: Path | None = None, reference: Path | None = None, seed: int = 0) -> Options:
-    """Of a run on two photographs."""
-    images = tuple(PHOTOGRAPHS / name for name in ("chelsea.jpg", "coffee.jpg"))
+    """Return the options of a run on two photographs, on one thread; judged by the trace `reference`, if given."""
     if reference:
         return Options((NETWORK,), None, (), (str(reference),), 0, 1, stored=stored(str(reference)))
+    images = (PHOTOGRAPHS / "chelsea.jpg", PHOTOGRAPHS / "coffee.jpg")
     return Options((NETWORK,), None, images, ("official",), seed, 1, record=record)
 
 
-def judged(chosen: Options, selection: Selection = SELECTION) -> ParitySession:
-    """A session that has judged all that is selected, and ended."""
-    session = ParitySession(chosen, selection, open_reference(chosen, selection))
+def judged(run_options: Options, selection: Selection = SELECTION) -> ParitySession:
+    """Return a session that has judged all that is selected, and ended."""
+    session = ParitySession(run_options, selection, open_reference(run_options, selection))
     for (gate, network), names in selection.items():
         for name in sorted(names):
             session.result(gate, network, name)

@@ -1,0 +1,77 @@
+"""Built graphs in the cache folder: building one takes 10 to 20 s, reading it from there a second."""
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tf_reference import compat
+from tf_reference.cache import cache_dir, replacing
+from tf_reference.official import Source
+
+if TYPE_CHECKING:
+    from tf_reference.graph import GraphSpec
+
+log = logging.getLogger(__name__)
+
+# Bytes of the checksum that an entry begins with, and of the length of its description, which comes next.
+CHECKSUM, LENGTH = 32, 8
+
+
+def cached(
+    source: Source,
+    spec: "GraphSpec",
+    code: Sequence[str],
+    suffix: str,
+    build: Callable[[], tuple[dict[str, Any], Any]],
+) -> tuple[dict[str, Any], Any]:
+    """Return what `build` gives, plain data and a GraphDef: from the cache where there is a sound entry, else built and
+    stored.
+
+    `code` are this package's modules that it depends on, `suffix` tells one kind of graph from another.
+    """
+    key = _key(source, spec, code)
+    name = f"{spec.variant}-{spec.height}x{spec.width}-{spec.dtype}-{key[:16]}.{suffix}"
+    path = cache_dir("graphs") / name
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        log.info("building the official graph: %s", spec)
+    except ValueError as error:
+        log.warning("rebuilding the official graph: %s", error)
+    described, graph_def = build()
+    _write(path, described, graph_def)
+    return described, graph_def
+
+
+def _key(source: Source, spec: "GraphSpec", code: Sequence[str]) -> str:
+    """Return a digest of all that shapes a graph: the spec, the official source, the versions below it, and `code`."""
+    versions = [importlib.metadata.version(name) for name in ("tensorflow", "tf-slim", "tf-keras")]
+    digests = [hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest() for name in code]
+    shaping = [asdict(spec), source.fingerprint, versions, digests]
+    return hashlib.sha256(json.dumps(shaping).encode()).hexdigest()
+
+
+def _write(path: Path, described: dict[str, Any], graph_def: Any) -> None:
+    head = json.dumps(described).encode()
+    # Deterministic, so that the same graph gives the same file.
+    body = len(head).to_bytes(LENGTH) + head + graph_def.SerializeToString(deterministic=True)
+    with replacing(path) as temporary:
+        temporary.write_bytes(hashlib.sha256(body).digest() + body)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Any]:
+    """Return the entry. Raise FileNotFoundError if there is none, ValueError if it is damaged."""
+    content = path.read_bytes()
+    # A view: the body would be copied otherwise.
+    checksum, body = content[:CHECKSUM], memoryview(content)[CHECKSUM:]
+    if hashlib.sha256(body).digest() != checksum:
+        raise ValueError(f"{path} is damaged: its checksum does not fit")
+    end = LENGTH + int.from_bytes(body[:LENGTH])
+    described = json.loads(bytes(body[LENGTH:end]))
+    graph_def = compat.tensorflow().compat.v1.GraphDef.FromString(bytes(body[end:]))
+    return described, graph_def
