@@ -1,1 +1,1 @@
-"""What is judged: the port, other implementations, and engines; and how its layers are observed."""
+"""Candidates, which are judged: the port, other implementations, and engines; and how their layers are observed."""

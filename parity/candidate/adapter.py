@@ -1,16 +1,16 @@
 """Adapters: what has to be known of another implementation to judge it as the port is, as data in TOML.
 
-make                  MODULE:CALLABLE that gives the model, in any mode and with any weights
-arguments             that it is called with
-objects               more arguments, each the attribute MODULE:NAME
-globals               names that the callable's module lacks, each MODULE:NAME
-attributes            set on the model
-names                 the scheme of its modules (see pnasnet_torch.naming); or [parts] and [modules], the rules
-                      themselves, with `variants`
-sizes                 the least and the largest side of images (pixels) that it admits
-unobservable           layers (regular expressions) whose module does not give them
-not_replayable   layers whose module does more, and cannot be run alone
-vectors               layers that are vectors (N, C), and maps of one pixel (N, C, 1, 1) there
+make            MODULE:CALLABLE that gives the model, in any mode and with any weights
+arguments       that it is called with
+objects         more arguments, each the attribute MODULE:NAME
+globals         names that the callable's module lacks, each MODULE:NAME
+attributes      set on the model
+names           the scheme of its modules (see pnasnet_torch.naming); or [parts] and [modules], the rules themselves,
+                with `variants`
+sizes           the least and the largest side of images (pixels) that it admits
+unobservable    layers (regular expressions) whose module does not give them
+not_replayable  layers (regular expressions) whose module does more, and cannot be run alone
+vectors         layers that are vectors (N, C), and maps of one pixel (N, C, 1, 1) there
 """
 
 import re
@@ -25,12 +25,13 @@ from pnasnet_torch.naming import NamingError, Scheme, parse_scheme, scheme
 
 FOLDER = Path(__file__).with_name("adapters")
 BUILT_IN = tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+# The entries that make up the scheme. The others are the adapter's own, and are called as its fields are.
 NAMES = ("names", "parts", "modules", "variants")
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """The module's docstring says what each is."""
+    """What is known of an implementation; the module's docstring says what each entry is."""
 
     names: Scheme
     make: str = ""
@@ -44,21 +45,30 @@ class Adapter:
     vectors: tuple[str, ...] = ()
 
     def module(self, layer: str) -> str:
-        """The path of the module that gives an official layer; empty if none does."""
-        hidden = any(re.fullmatch(pattern, layer) for pattern in self.unobservable)
-        return "" if hidden else self.names.module(layer)
+        """Return the path of the module that gives an official layer; empty if none does."""
+        if _matches(self.unobservable, layer):
+            return ""
+        return self.names.module(layer)
 
     def does_more(self, layer: str) -> bool:
-        return any(re.fullmatch(pattern, layer) for pattern in self.not_replayable)
+        """Return whether the module of an official layer does more than that layer, and cannot be run alone."""
+        return _matches(self.not_replayable, layer)
+
+
+def _matches(patterns: tuple[str, ...], layer: str) -> bool:
+    return any(re.fullmatch(pattern, layer) for pattern in patterns)
 
 
 def built_in(name: str) -> Adapter:
-    """The adapter that comes with parity."""
+    """Return the adapter called `name` that comes with parity."""
     return read(FOLDER / f"{name}.toml")
 
 
 def read(path: Path) -> Adapter:
-    """The adapter in a file. Raises InputError, naming the file and the entry, for one that is none."""
+    """Return the adapter in a file.
+
+    Raises InputError, naming the file and the entry, where there is none or it is not sound.
+    """
     try:
         return _parse(path.stem, tomllib.loads(path.read_text()))
     except OSError as error:
@@ -68,19 +78,28 @@ def read(path: Path) -> Adapter:
 
 
 def _parse(name: str, content: Mapping[str, Any]) -> Adapter:
-    known = {field.name for field in fields(Adapter)} | set(NAMES)
-    if unknown := sorted(content.keys() - known):
-        raise ValueError(f"unknown entries {', '.join(unknown)}: expected some of {', '.join(sorted(known))}")
+    """Return the adapter with this `content`. Raises ValueError, TypeError, NamingError or re.error for one that is
+    not sound."""
+    known_entries = {field.name for field in fields(Adapter)} | set(NAMES)
+    # A misspelled entry would be ignored, and the implementation judged as another one.
+    unknown_entries = sorted(content.keys() - known_entries)
+    if unknown_entries:
+        expected = ", ".join(sorted(known_entries))
+        raise ValueError(f"unknown entries {', '.join(unknown_entries)}: expected some of {expected}")
     if ("names" in content) == ("modules" in content):
         raise ValueError("it needs either `names`, the name of a scheme, or rules under [modules]")
     names = scheme(content["names"]) if "names" in content else parse_scheme(name, content)
-    values = {key: _frozen(value) for key, value in content.items() if key not in NAMES}
-    for pattern in (*values.get("unobservable", ()), *values.get("not_replayable", ())):
+    own_entries = {key: _frozen(value) for key, value in content.items() if key not in NAMES}
+    # So that a pattern that is none is an error here, of this file, and not where a layer is first looked up.
+    for pattern in (*own_entries.get("unobservable", ()), *own_entries.get("not_replayable", ())):
         re.compile(pattern)
-    return Adapter(names, **values)
+    return Adapter(names, **own_entries)
 
 
 def _frozen(value: Any) -> Any:
+    """Return a value of a TOML file as a frozen one: a table as its pairs, a list as a tuple."""
     if isinstance(value, dict):
         return tuple(value.items())
-    return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return tuple(value)
+    return value

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from parity.candidate.interface import NETWORK_GATES, CandidateRun
-from parity.candidate.parts import CandidateParts
+from parity.candidate.parts import CandidateParts, Parts
 from parity.candidate.port import Port
 from parity.core.layers import Network
 from tf_reference import official
@@ -14,7 +14,10 @@ from tf_reference.run import OfficialRun
 
 
 class ReferenceCandidate:
-    """The network of another official source. It shows every layer; its layers are not run one by one."""
+    """A candidate: the network of another official source, called `name`.
+
+    Every layer can be observed. Layers are not run one by one: that takes a PyTorch model.
+    """
 
     gates: Sequence[str] = NETWORK_GATES
     replayable = False
@@ -25,27 +28,38 @@ class ReferenceCandidate:
         self._threads = threads
 
     def refuses(self, network: Network) -> str:
+        """Return why the official source has no such network; empty if it has."""
         variants = self._source.kind.variants
-        return "" if network.variant in variants else f"it has PNASNet-5 {' and '.join(variants)} alone"
+        if network.variant in variants:
+            return ""
+        return f"it has PNASNet-5 {' and '.join(variants)} alone"
 
     def unobservable(self, _network: Network) -> frozenset[str]:
+        """Return the layers that cannot be observed: none, as every tensor of a graph can be fetched."""
         return frozenset()
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
+        """Return the graph that the official source builds of the network in `dtype`."""
         return reference_graph(self._source, GraphSpec(network.variant, network.height, network.width, dtype))
 
     def open(self, network: Network, dtype: str) -> CandidateRun:
+        """Return one network of the official source in one dtype, to be filled and run."""
         return OfficialCandidateRun(network, self.graph(network, dtype), self._threads)
 
     def parts(self, network: Network) -> CandidateParts:
+        """Return the layers and variables of the graph, with their shapes and dtypes."""
         graph = self.graph(network, "float32")
-        found = {("layer", name): f"{layer.shape[1:]} {layer.dtype}" for name, layer in graph.layers.items()}
-        found |= {("variable", name): str(variable.shape) for name, variable in graph.variables.items()}
-        return CandidateParts(found, frozenset(graph.layers), None)
+        parts: Parts = {}
+        for name, layer in graph.layers.items():
+            # Without the number of images, which a graph leaves open.
+            parts["layer", name] = f"{layer.shape[1:]} {layer.dtype}"
+        for name, variable in graph.variables.items():
+            parts["variable", name] = str(variable.shape)
+        return CandidateParts(parts, frozenset(graph.layers), None)
 
 
 class OfficialCandidateRun(Port):
-    """One network of it in one dtype."""
+    """One network of another official source in one dtype, which runs in the place of the port."""
 
     def __init__(self, network: Network, graph: ReferenceGraph, threads: int) -> None:
         super().__init__(network, graph.spec.dtype)
@@ -55,15 +69,25 @@ class OfficialCandidateRun(Port):
         self._exact = False
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
-        self._variables, self._exact = variables, False
+        """Take the official variables, which the network is filled with when it runs."""
+        self._variables = variables
+        self._exact = False
 
     def load_exact(self, variables: Mapping[str, np.ndarray]) -> None:
-        self._variables, self._exact = variables, True
+        """Take the integer network's variables, which the network is filled with when it runs."""
+        self._variables = variables
+        self._exact = True
 
     def run(self, images_nhwc: np.ndarray, layers: frozenset[str], report: Callable[[str, np.ndarray], None]) -> None:
-        own = [layer for layer in self._graph.layers if layer in layers]
-        with OfficialRun(self._graph, own, self._threads) as reference:
-            (reference.assign_exact if self._exact else reference.assign)(self._variables)
-            values = reference.run(images_nhwc)
-        for layer in own:
-            report(layer, values.pop(layer))
+        """Call `report` with each of `layers` (NHWC) that the graph has."""
+        own_layers = [layer for layer in self._graph.layers if layer in layers]
+        with OfficialRun(self._graph, own_layers, self._threads) as official_run:
+            if self._exact:
+                # TensorFlow's batch norm takes an approximate root on some processors: with this, integers stay exact.
+                official_run.assign_exact(self._variables)
+            else:
+                official_run.assign(self._variables)
+            values_nhwc = official_run.run(images_nhwc)
+        for layer in own_layers:
+            # Taken out, so that a layer's memory is free once it was judged.
+            report(layer, values_nhwc.pop(layer))

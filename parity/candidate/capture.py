@@ -1,4 +1,4 @@
-"""The port's layers, one at a time, as they are computed."""
+"""A candidate's layers, one at a time, as they are computed."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ Inputs = tuple[Tensor, ...]
 
 
 class CandidateError(Exception):
-    """The port raised an error, in `layer` or, if that is empty, outside of any."""
+    """An error that the candidate raised, in `layer` or, if that is empty, outside of any."""
 
     def __init__(self, layer: str, error: Exception) -> None:
         super().__init__(f"the port fails with {type(error).__name__}: {error}")
@@ -22,7 +22,7 @@ class CandidateError(Exception):
 
 
 class _AllSeen(Exception):
-    """Ends a forward when the last layer that was asked for has reported."""
+    """The end of a forward whose last layer that was asked for has been reported."""
 
 
 def capture(
@@ -31,10 +31,10 @@ def capture(
     layers: Iterable[str],
     report: Callable[[str, np.ndarray], None],
 ) -> None:
-    """Runs the port as far as needed and calls `report` with each layer's output (NHWC), holding none of them.
+    """Run the candidate as far as needed and call `report` with each layer's output (NHWC), holding none of them.
 
-    A layer that the port does not have, or does not reach, is not reported. Raises CandidateError for whatever the port
-    raises, and if one of `layers` runs twice.
+    A layer that the candidate does not have, or does not reach, is not reported. Raises CandidateError for whatever the
+    candidate or `report` raises, and if one of `layers` runs twice.
     """
     wanted = set(layers)
     if not wanted:
@@ -42,17 +42,22 @@ def capture(
     seen: set[str] = set()
 
     def after(name: str, output: Tensor) -> None:
+        """Report the layer if it is wanted, and end the forward behind the last one."""
         if name not in wanted:
             return
+        # Which of its outputs would be judged would be a matter of chance.
         if name in seen:
             raise RuntimeError(f"{name} ran twice in one forward")
         seen.add(name)
+        # Not under a name of its own: the error below holds this frame, and with it what has a name here.
         report(name, to_nhwc(output))
         if seen == wanted:
+            # An error is the only way out of a forward; what lies behind would be computed for nobody.
             raise _AllSeen
 
+    images = to_nchw(images_nhwc, dtype_of(candidate_model(model).module))
     try:
-        run(model, to_nchw(images_nhwc, dtype_of(candidate_model(model).module)), after=after)
+        run(model, images, after=after)
     except CandidateError as error:
         if not isinstance(error.__cause__, _AllSeen):
             raise
@@ -64,11 +69,13 @@ def run(
     before: Callable[[str, Inputs], None] = lambda _name, _inputs: None,
     after: Callable[[str, Tensor], None] = lambda _name, _output: None,
 ) -> None:
-    """One forward that calls `before` with each layer's name and inputs and `after` with its output.
+    """Run one forward of images (N, 3, H, W) of the candidate, and look at each layer before and after it.
 
-    Raises CandidateError for whatever is raised on the way.
+    `before` is called with its name and inputs, `after` with its name and value. Raises CandidateError for whatever is
+    raised on the way.
     """
-    judged, running = candidate_model(model), ""
+    candidate = candidate_model(model)
+    running = ""
 
     def enters(name: str, inputs: Inputs) -> None:
         nonlocal running
@@ -77,22 +84,26 @@ def run(
 
     def leaves(name: str, output: Tensor) -> None:
         nonlocal running
-        after(name, judged.value(name, output))
+        after(name, candidate.value(name, output))
+        # Only now: what `after` raises belongs to the layer, what is raised between two layers to none.
         running = ""
 
-    with _hooks(judged, enters, leaves), torch.inference_mode():
+    # Where gradients are recorded, PyTorch holds outputs until the backward: up to 1.15 GB for Large at 331.
+    with _hooks(candidate, enters, leaves), torch.inference_mode():
         try:
-            judged.predict(images)
+            candidate.predict(images)
         except Exception as error:
             raise CandidateError(running, error) from error
 
 
 @contextmanager
 def _hooks(
-    judged: CandidateModel, enters: Callable[[str, Inputs], None], leaves: Callable[[str, Tensor], None]
+    candidate: CandidateModel, enters: Callable[[str, Inputs], None], leaves: Callable[[str, Tensor], None]
 ) -> Iterator[None]:
+    """Call `enters` before each of the candidate's layers runs, and `leaves` after it, while this lasts."""
     handles = []
-    for name, module in judged.layers.items():
+    for name, module in candidate.layers.items():
+        # The name is a default, so that each hook has its own, and not that of the loop's last layer.
         handles.append(module.register_forward_pre_hook(lambda _module, inputs, name=name: enters(name, inputs)))
         handles.append(module.register_forward_hook(lambda _module, _inputs, output, name=name: leaves(name, output)))
     try:
@@ -103,17 +114,26 @@ def _hooks(
 
 
 def dtype_of(model: nn.Module) -> torch.dtype:
+    """Return the dtype of a model's parameters, which is also that of the images that it takes."""
     return next(model.parameters()).dtype
 
 
 def to_nchw(array: np.ndarray, dtype: torch.dtype) -> Tensor:
-    """(N, H, W, C) to a contiguous (N, C, H, W) tensor of its own memory; other ranks as they are."""
+    """Return an array (N, H, W, C) as a contiguous tensor (N, C, H, W); other ranks keep their axes.
+
+    The tensor has memory of its own, so that what a candidate changes in place is not changed in the array.
+    """
     tensor = torch.from_numpy(array).to(dtype)
-    tensor = tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
+    if tensor.ndim == 4:
+        tensor = tensor.permute(0, 3, 1, 2)
     return tensor.clone(memory_format=torch.contiguous_format)
 
 
 def to_nhwc(output: Tensor) -> np.ndarray:
-    """(N, C, H, W) to a contiguous (N, H, W, C) array; other ranks as they are."""
-    output = output.permute(0, 2, 3, 1) if output.ndim == 4 else output
+    """Return a tensor (N, C, H, W) as a contiguous array (N, H, W, C); other ranks keep their axes.
+
+    The array may share the tensor's memory: whoever keeps it has to copy it.
+    """
+    if output.ndim == 4:
+        output = output.permute(0, 2, 3, 1)
     return output.detach().cpu().contiguous().numpy()

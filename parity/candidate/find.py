@@ -1,10 +1,11 @@
 """What `--candidate` names."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from parity.candidate import adapter
 from parity.candidate.adapted import Implementation
@@ -16,7 +17,7 @@ from parity.candidate.interface import Candidate
 from parity.core.errors import InputError
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.genotype import VARIANTS
-from pnasnet_torch.naming import OURS, NamingError, scheme, schemes
+from pnasnet_torch.naming import OURS, NamingError, Scheme, scheme, schemes
 from tf_reference.kinds import KINDS
 from tf_reference.official import EXPECTED, OFFICIAL
 
@@ -26,7 +27,7 @@ STRUCTURE = ("sizes", "unobservable", "not_replayable", "vectors")
 
 
 def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candidate:
-    """The candidate called `name`, with the user's own adapter where there is one.
+    """Return the candidate called `name`, with the user's own adapter where there is one.
 
     Raises InputError for one that cannot be had.
     """
@@ -43,42 +44,59 @@ def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candida
         return Implementation(name, adapter.built_in(name))
     if not rest:
         raise InputError(f"unknown candidate {name!r}: expected {', '.join(known())}, or MODULE:CALLABLE")
-    return Implementation(name, _by_its_names(name))
+    return Implementation(name, _adapter_by_weight_names(name))
 
 
 def known() -> tuple[str, ...]:
-    """What can be given by name."""
+    """Return all that can be given by name."""
+    # The known port is no package that could be installed: it takes the path of a checkout.
     installed = [name for name in adapter.BUILT_IN if name != CHECKOUT]
     return (*ENGINES, *installed, f"{CHECKOUT}:PATH", EXPECTED)
 
 
 def _checkout(name: str, path: str) -> Implementation:
-    root, found = Path(path), adapter.built_in(CHECKOUT)
+    """Return the known port from its checkout at `path`. Raises InputError where there is none."""
+    root = Path(path)
     if not path or not (root / "model.py").is_file():
         raise InputError(
             f"{name}: expected {CHECKOUT}:PATH with a checkout of chenxi116/PNASNet.pytorch, with model.py"
         )
-    return Implementation(name, found, root.resolve())
+    return Implementation(name, adapter.built_in(CHECKOUT), root.resolve())
 
 
-def _by_its_names(name: str) -> Adapter:
-    """The adapter for a model that is called `name`, by the scheme that the names of its weights follow."""
+def _adapter_by_weight_names(name: str) -> Adapter:
+    """Return the adapter for a model that is called `name`, by the scheme that the names of its weights follow.
+
+    Raises InputError where they follow none, or `name` gives no model.
+    """
     model = find_object(name)()
     if not isinstance(model, nn.Module):
         raise InputError(f"{name}() gives {type(model).__name__}: expected a torch.nn.Module")
     state = model.state_dict()
     for variant_name in VARIANTS:
         with torch.device("meta"):
-            ours = PNASNet(variant(variant_name).config).state_dict()
+            port_state = PNASNet(variant(variant_name).config).state_dict()
         for known_names in (OURS, *map(scheme, schemes())):
-            try:
-                known_names.restore(state, ours)
-            except NamingError:
-                continue
-            found = adapter.built_in(known_names.name) if known_names is not OURS else Adapter(OURS)
-            plain = Adapter(replace(found.names, variants=(variant_name,)), name)
-            return replace(plain, **{field: getattr(found, field) for field in STRUCTURE})
+            if _follows(state, known_names, port_state):
+                return _adapter_like(known_names, variant_name, name)
     raise InputError(
         f"{name}() has {len(state)} weights, such as {next(iter(state), 'none')}, whose names follow none of "
         f"{', '.join((OURS.name, *schemes()))}: say in an adapter what its modules are called (--adapter FILE.toml)"
     )
+
+
+def _follows(state: Mapping[str, Tensor], known_names: Scheme, port_state: Mapping[str, Tensor]) -> bool:
+    """Return whether each weight has the name that the scheme gives one of the port's, and no name is missing."""
+    try:
+        known_names.restore(state, port_state)
+    except NamingError:
+        return False
+    return True
+
+
+def _adapter_like(known_names: Scheme, variant_name: str, make: str) -> Adapter:
+    """Return the adapter for what `make` gives, of one variant, built as the implementation with these names is."""
+    like = Adapter(OURS) if known_names is OURS else adapter.built_in(known_names.name)
+    # How the known implementation is called into being (arguments, objects, ...) is none of the user's function.
+    structure = {field: getattr(like, field) for field in STRUCTURE}
+    return Adapter(replace(like.names, variants=(variant_name,)), make, **structure)

@@ -12,41 +12,57 @@ from parity.core.errors import InputError
 
 @contextmanager
 def importable(root: Path | None) -> Iterator[None]:
-    """While this lasts, the modules in the folder `root` can be imported, before any others of their names."""
+    """Make the modules in the folder `root` importable while this lasts, before any others of their names.
+
+    Then the modules are taken out again, and others that were imported under their names are put back.
+    """
     if root is None:
         yield
         return
-    own = {path.stem for path in root.glob("*.py")} | {path.parent.name for path in root.glob("*/__init__.py")}
-    before = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] in own}
+    checkout_names = {path.stem for path in root.glob("*.py")}
+    checkout_names |= {path.parent.name for path in root.glob("*/__init__.py")}
+    # A checkout calls its modules as it likes (model, utils): what was imported under such a name would be taken for
+    # its own.
+    set_aside = _pop_modules(checkout_names)
     sys.path.insert(0, str(root))
+    # The import system remembers folders' contents: a checkout may be younger than what it remembers.
     importlib.invalidate_caches()
     try:
         yield
     finally:
         sys.path.remove(str(root))
-        for name in [name for name in sys.modules if name.split(".")[0] in own]:
-            del sys.modules[name]
-        sys.modules.update(before)
+        _pop_modules(checkout_names)
+        sys.modules.update(set_aside)
+
+
+def _pop_modules(names: set[str]) -> dict[str, Any]:
+    """Take the imported modules called `names`, and those within them, out of `sys.modules`, and return them."""
+    taken_out = {}
+    # A copy of the names, since what is iterated over must not shrink.
+    for name in list(sys.modules):
+        if name.split(".")[0] in names:
+            taken_out[name] = sys.modules.pop(name)
+    return taken_out
 
 
 def find_object(spec: str) -> Any:
-    """The attribute that MODULE:NAME names; the module may lie in the current folder.
+    """Return the attribute that MODULE:NAME names; the module may lie in the current folder.
 
     Raises InputError if there is none, or the module cannot be imported.
     """
-    module, _, name = spec.partition(":")
-    if not module or not name:
+    module_name, _, attributes = spec.partition(":")
+    if not module_name or not attributes:
         raise InputError(f"{spec!r} names no object: expected MODULE:NAME, such as mypackage.models:pnasnet5large")
     # As `python -m pytest` has it: a port in the current folder is found by the plain command, too.
     if str(Path.cwd()) not in sys.path and "" not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
+        named_object: Any = importlib.import_module(module_name)
+        for attribute in attributes.split("."):
+            named_object = getattr(named_object, attribute)
     except Exception as error:  # whatever another's module raises while it is imported
         raise InputError(
             f"{spec} cannot be had: {type(error).__name__}: {error}. Is its package installed in this environment, "
             "and are the names right?"
         ) from error
-    return found
+    return named_object

@@ -1,4 +1,4 @@
-"""What is judged against the reference: the port as it is, or what `--candidate` names."""
+"""The interface of what is judged against the reference: the port as it is, or what `--candidate` names."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -26,16 +26,18 @@ class CandidateRun(Protocol):
         """The model, filled, where layers can be run alone."""
         ...
 
-    def load(self, variables: Mapping[str, np.ndarray]) -> None: ...
+    def load(self, variables: Mapping[str, np.ndarray]) -> None:
+        """Take the official variables, by TensorFlow's names and in its layouts."""
+        ...
 
     def load_exact(self, variables: Mapping[str, np.ndarray]) -> None:
-        """Takes the integer network's variables."""
+        """Take the integer network's variables."""
         ...
 
     def results(
         self, gate: str, layers: frozenset[str], graph: ReferenceGraph, images_nhwc: np.ndarray, judge: Judge
     ) -> dict[str, LayerResult]:
-        """The judgement of each of `layers`; one that never arrives, or that `graph` lacks, fails."""
+        """Return the layer result of each of `layers`; one that never arrives, or that `graph` lacks, fails."""
         ...
 
 
@@ -43,46 +45,56 @@ class Candidate(Protocol):
     """What can take the port's place."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the candidate is called in messages and reports."""
+        ...
 
     @property
     def gates(self) -> Sequence[str]:
-        """Those that can judge it."""
+        """The gates that can judge the candidate."""
         ...
 
     @property
     def replayable(self) -> bool:
-        """Whether its layers can be run one by one, to find out which is at fault."""
+        """Whether the candidate's layers can be run one by one, to find out which is at fault."""
         ...
 
     def refuses(self, network: Network) -> str:
-        """Why it has no such network; empty if it has."""
+        """Return why the candidate has no such network; empty if it has."""
         ...
 
     def unobservable(self, network: Network) -> frozenset[str]:
-        """The official layers that it does not show."""
+        """Return the official layers that cannot be observed in the candidate."""
         ...
 
-    def open(self, network: Network, dtype: str) -> CandidateRun: ...
+    def open(self, network: Network, dtype: str) -> CandidateRun:
+        """Return one network of the candidate in one dtype, to be filled and run."""
+        ...
 
-    def parts(self, network: Network) -> CandidateParts: ...
+    def parts(self, network: Network) -> CandidateParts:
+        """Return the layers and variables that the candidate has, with their shapes and dtypes."""
+        ...
 
 
 class OwnPort:
-    """The port as it is."""
+    """A candidate: the port as it is."""
 
     name = "pnasnet_torch"
     gates: Sequence[str] = GATES
     replayable = True
 
     def refuses(self, _network: Network) -> str:
+        """Return why the port has no such network: never, as it has them all."""
         return ""
 
     def unobservable(self, _network: Network) -> frozenset[str]:
+        """Return the layers that cannot be observed in the port: none, as each is a module."""
         return frozenset()
 
     def open(self, network: Network, dtype: str) -> CandidateRun:
+        """Return one network of the port in one dtype, to be filled and run."""
         return Port(network, dtype)
 
     def parts(self, network: Network) -> CandidateParts:
+        """Return the layers and variables that the port has, with their shapes and dtypes."""
         return candidate_parts(network)

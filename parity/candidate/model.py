@@ -15,13 +15,17 @@ Variables = Mapping[str, np.ndarray]
 
 
 class CandidateModel(Protocol):
-    """A model in evaluation mode. `layers` are the modules that give official layers, and no others."""
+    """A model in evaluation mode, as what is judged is asked for its layers and weights."""
 
     @property
-    def module(self) -> nn.Module: ...
+    def module(self) -> nn.Module:
+        """The model itself."""
+        ...
 
     @property
-    def layers(self) -> Mapping[str, nn.Module]: ...
+    def layers(self) -> Mapping[str, nn.Module]:
+        """The modules that give official layers, and no others, by the layer's name."""
+        ...
 
     @property
     def replayable(self) -> frozenset[str]:
@@ -29,55 +33,69 @@ class CandidateModel(Protocol):
         ...
 
     def variables(self) -> Mapping[str, Tensor]:
-        """Its parameters and buffers as TensorFlow's variables: by official name, views in TensorFlow's layout."""
+        """Return the parameters and buffers as TensorFlow's variables: views in its layout, by official name."""
         ...
 
     def load(self, variables: Variables) -> None:
-        """Fills it with official variables. Raises WeightsError or NamingError unless each has its place."""
+        """Fill the model with official variables. Raises WeightsError or NamingError unless each has its place."""
         ...
 
     def predict(self, images: Tensor) -> object:
-        """One forward of images (N, 3, H, W), to the last layer."""
+        """Run one forward of images (N, 3, H, W), to the last layer, and return what the model gives."""
         ...
 
     def value(self, layer: str, output: Tensor) -> Tensor:
-        """A layer's value, (N, C, H, W) or (N, C), from its module's output."""
+        """Return a layer's value, (N, C, H, W) or (N, C), from its module's output."""
         ...
 
 
 class PortModel:
-    """The port itself."""
+    """The port itself, whose modules are the official layers."""
 
     def __init__(self, model: PNASNet) -> None:
         self.module = model
 
     @cached_property
     def layers(self) -> Mapping[str, nn.Module]:
+        """The port's modules that give layers, by the layer's name."""
+        # Kept, as looking through all modules takes longer than to run one.
         return layer_modules(self.module)
 
     @property
     def replayable(self) -> frozenset[str]:
+        """The layers that can be run alone: all of them."""
         return frozenset(self.layers)
 
     def variables(self) -> Mapping[str, Tensor]:
+        """Return the port's weights as TensorFlow's variables: views in its layout, by official name."""
         return views(self.module.state_dict(), variable_targets(self.module))
 
     def load(self, variables: Variables) -> None:
+        """Fill the port with official variables. Raises WeightsError unless each has its place."""
         load_tf_variables(self.module, variables)
 
     def predict(self, images: Tensor) -> object:
+        """Run one forward of images (N, 3, H, W), and return the probabilities (N, classes)."""
         return self.module.predict(images)
 
     def value(self, layer: str, output: Tensor) -> Tensor:
+        """Return a layer's value: the very output of its module."""
         return output
 
 
 def candidate_model(model: PNASNet | CandidateModel) -> CandidateModel:
-    """The model as it is judged."""
+    """Return a model as it is judged: the port wrapped, another one as it is."""
     return PortModel(model) if isinstance(model, PNASNet) else model
 
 
 def views(state: Mapping[str, Tensor], targets: Mapping[str, Target]) -> dict[str, Tensor]:
-    """The port's `state` as TensorFlow's variables, as far as it has them."""
-    found = {name: target for name, target in targets.items() if target.parameter in state}
-    return {name: state[target.parameter].permute(*np.argsort(target.axes)) for name, target in found.items()}
+    """Return the port's `state` as TensorFlow's variables, as far as it has them: views in its layout, by name.
+
+    `targets` says which parameter or buffer is which variable, and how their axes lie.
+    """
+    variables = {}
+    for name, target in targets.items():
+        if target.parameter in state:
+            # The axes lead from the variable to the parameter, and argsort is the inverse of that permutation.
+            variables[name] = state[target.parameter].permute(*np.argsort(target.axes))
+    return variables

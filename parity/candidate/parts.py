@@ -16,7 +16,8 @@ Parts = dict[Part, str]
 
 
 class CandidateParts(NamedTuple):
-    """The port's variables, and those of its `layers` that it reaches, with their shapes; and what went wrong in it.
+    """What a candidate was `found` to have: its variables, and those of its `layers` that it reaches, each with its
+    shape; and the `failure`, what went wrong in it.
 
     Official layers that are `unobservable` in it cannot be judged.
     """
@@ -28,25 +29,34 @@ class CandidateParts(NamedTuple):
 
 
 def candidate_parts(network: Network, make: Make = make_model, images: int = 0) -> CandidateParts:
-    """What the port has, from a forward of so many `images`. Whatever a faulty port raises is its result."""
-    found: Parts = {}
+    """Return what the candidate that `make` makes has, from a forward of so many `images`.
+
+    Whatever a faulty candidate raises is its result.
+    """
+    parts: Parts = {}
 
     def after(name: str, output: torch.Tensor) -> None:
-        found["layer", name] = _describe(output)
+        """Note what a layer gives."""
+        parts["layer", name] = _describe(output)
 
     try:
-        judged = candidate_model(make(network, "float32"))
-        layers = frozenset(judged.layers)
-        found |= {("variable", name): str(tuple(tensor.shape)) for name, tensor in judged.variables().items()}
+        candidate = candidate_model(make(network, "float32"))
+        layers = frozenset(candidate.layers)
+        for name, tensor in candidate.variables().items():
+            parts["variable", name] = str(tuple(tensor.shape))
     except Exception as error:
-        return CandidateParts(found, frozenset(), CandidateError("", error))
+        return CandidateParts(parts, frozenset(), CandidateError("", error))
     try:
-        run(judged, torch.zeros(images, 3, network.height, network.width), after=after)
+        # On the CPU and not on the meta device, so that shapes and dtypes are those that the real kernels give; without
+        # an image, they cost next to nothing.
+        run(candidate, torch.zeros(images, 3, network.height, network.width), after=after)
     except CandidateError as error:
-        return CandidateParts(found, layers, error)
-    return CandidateParts(found, layers, None)
+        return CandidateParts(parts, layers, error)
+    return CandidateParts(parts, layers, None)
 
 
 def _describe(output: torch.Tensor) -> str:
-    shape = output.permute(0, 2, 3, 1).shape if output.ndim == 4 else output.shape
-    return f"{tuple(shape[1:])} {str(output.dtype).removeprefix('torch.')}"
+    """Return the shape and dtype of a layer's output as the official graph has them: (H, W, C) or (C), and float32."""
+    shape_nhwc = output.permute(0, 2, 3, 1).shape if output.ndim == 4 else output.shape
+    # The number of images is left out: a graph has none.
+    return f"{tuple(shape_nhwc[1:])} {str(output.dtype).removeprefix('torch.')}"

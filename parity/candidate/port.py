@@ -1,4 +1,4 @@
-"""The port under test: filled with the official variables, run layer by layer; whatever goes wrong is its result."""
+"""The port as it is judged: filled with official variables, run layer by layer; whatever goes wrong is its result."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -19,12 +19,12 @@ Make = Callable[[Network, str], PNASNet | CandidateModel]
 
 
 def make_model(network: Network, dtype: str) -> PNASNet:
-    """The port of `network` as it is, its weights to be loaded."""
+    """Return the port of `network` as it is, in `dtype`; its weights are to be loaded."""
     return empty_network(variant(network.variant).config, getattr(torch, dtype))
 
 
 class Port:
-    """The port of `network` in `dtype`; `make` makes its model when it first runs."""
+    """The port of `network` in `dtype`, or another candidate: `make` makes the model when it is first used."""
 
     def __init__(self, network: Network, dtype: str, make: Make = make_model) -> None:
         self.network = network
@@ -34,12 +34,13 @@ class Port:
 
     @cached_property
     def _model(self) -> PNASNet | CandidateModel:
+        """The model, with whatever weights it has."""
         return self._make(self.network, self.dtype)
 
     @property
     def model(self) -> PNASNet | CandidateModel:
         """The model with the weights given last. Raises CandidateError if it cannot be made or filled."""
-        # Read first: what is wrong with a stored variable is no fault of the port's.
+        # Read first: what is wrong with a stored variable is no fault of the candidate's.
         variables = None if self._to_load is None else dict(self._to_load)
         try:
             if variables is not None:
@@ -50,45 +51,78 @@ class Port:
             raise CandidateError("", error) from error
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
-        """Takes the official variables; the model is filled with them when it is next used."""
+        """Take the official variables; the model is filled with them when it is next used."""
         self._to_load = variables
 
     def load_exact(self, variables: Mapping[str, np.ndarray]) -> None:
-        """Takes the integer network's: these round nowhere, in whatever order the port computes them."""
+        """Take the integer network's variables: these round nowhere, in whatever order the candidate computes them."""
         self.load(variables)
 
     def run(self, images_nhwc: np.ndarray, layers: frozenset[str], report: Callable[[str, np.ndarray], None]) -> None:
-        """Calls `report` with each of `layers` (NHWC) as it comes. Raises CandidateError for what the port raises."""
+        """Call `report` with each of `layers` (NHWC) as it comes.
+
+        Raises CandidateError for whatever the candidate raises.
+        """
         capture(self.model, images_nhwc, layers, report)
 
     def results(
         self, gate: str, layers: frozenset[str], graph: ReferenceGraph, images_nhwc: np.ndarray, judge: Judge
     ) -> dict[str, LayerResult]:
-        """The judgement of each of `layers` as it arrives; one that never arrives, or that `graph` lacks, fails."""
+        """Return the layer result of each of `layers`; one that never arrives, or that `graph` lacks, fails.
+
+        Each is judged as it arrives. Raises whatever `judge` raises, which is no fault of the candidate's.
+        """
         common = layers & graph.layers.keys()
         results: dict[str, LayerResult] = {}
-        own_errors: list[Exception] = []
+        problem = "the port does not report this layer"
+        failed_in: str | None = None
+        try:
+            # Where nothing can be compared, nothing runs.
+            if common:
+                self._judge_layers(images_nhwc, common, judge, results)
+        except CandidateError as error:  # whatever a faulty candidate raises is its result
+            # Not the error itself: its traceback would hold the values of the forward that it ended.
+            problem = str(error)
+            failed_in = error.layer
+        for layer in layers:
+            # The layer that the candidate failed in may have passed before, if it ran twice.
+            if layer not in results or layer == failed_in:
+                results[layer] = self._missing(gate, layer, layer in common, problem, failed_in)
+        return results
 
-        def report(layer: str, actual: np.ndarray) -> None:
+    def _judge_layers(
+        self, images_nhwc: np.ndarray, layers: frozenset[str], judge: Judge, results: dict[str, LayerResult]
+    ) -> None:
+        """Add the result of each of `layers` to `results` as it arrives.
+
+        Raises CandidateError for what the candidate raises, and whatever `judge` raises as it is.
+        """
+        judging_errors: list[Exception] = []
+
+        def report(layer: str, actual_nhwc: np.ndarray) -> None:
+            """Judge a layer, and note the error if that cannot be done."""
             try:
-                results[layer] = judge(layer, actual)
+                results[layer] = judge(layer, actual_nhwc)
             except Exception as error:
-                own_errors.append(error)
+                judging_errors.append(error)
                 raise
 
-        problem, failed_in = "the port does not report this layer", None
         try:
-            if common:
-                self.run(images_nhwc, common, report)
-        except CandidateError as error:  # whatever a faulty port raises is its result
-            problem, failed_in = str(error), error.layer
-        if own_errors:
-            raise own_errors[0]
+            self.run(images_nhwc, layers, report)
+        except CandidateError:
+            # An error of the judgement goes through the candidate's forward, and arrives as one of the candidate's.
+            if not judging_errors:
+                raise
+        if judging_errors:
+            raise judging_errors[0]
 
-        def missing(layer: str) -> LayerResult:
-            if layer not in common:
-                return LayerResult(gate, network, layer, problem="the official network has no such layer")
-            return LayerResult(gate, network, layer, problem=problem, reached=failed_in in (None, layer))
+    def _missing(self, gate: str, layer: str, is_official: bool, problem: str, failed_in: str | None) -> LayerResult:
+        """Return the result of a layer that did not arrive.
 
-        network = str(self.network)
-        return results | {layer: missing(layer) for layer in layers if layer not in results or layer == failed_in}
+        `failed_in` is the layer in which the candidate raised an error, empty for one between two layers, None without.
+        """
+        if not is_official:
+            return LayerResult(gate, str(self.network), layer, problem="the official network has no such layer")
+        # What lies behind an error fails because of it; where there was none, the missing layer itself is at fault.
+        reached = failed_in in (None, layer)
+        return LayerResult(gate, str(self.network), layer, problem=problem, reached=reached)

@@ -30,68 +30,87 @@ PROG = "pnasnet-convert"
 
 
 def parser() -> Parser:
-    made = Parser(PROG, __doc__)
-    names = ", ".join(all_names())
-    made.add_argument("source", type=Path, metavar="SOURCE", help="the weights to read")
-    made.add_argument("target", type=Path, metavar="TARGET", help=f"the file to write: {', '.join(TARGETS)}")
-    made.add_argument(
-        "--names",
-        choices=all_names(),
-        metavar="SCHEME",
-        help=f"the target's names: {names} (default: ours, of a checkpoint {TF}); {TF} has TensorFlow's layouts, too",
-    )
-    made.add_argument(
-        "--from-names",
-        choices=all_names(),
-        metavar="SCHEME",
-        help="the source's names (default: those that fit)",
-    )
-    made.add_argument(
-        "--classes", type=int, choices=(1000, 1001), help="1000 leaves out the background, class 0 of 1001"
-    )
-    made.add_argument(
-        "--drop-aux-head", action="store_true", help="leave out the auxiliary head, which training alone uses"
-    )
-    made.add_argument(
-        "--checkpoint-version",
-        type=int,
-        choices=(1, 2),
-        help=f"the format of a target that ends in {CHECKPOINT} (default: 2)",
-    )
-    made.add_argument("--force", action="store_true", help="replace what is there")
-    made.add_argument(
+    """Return the parser of the command line."""
+    options = Parser(PROG, __doc__)
+    _add_files(options)
+    _add_names(options)
+    _add_changes(options)
+    options.add_argument("--force", action="store_true", help="replace what is there")
+    options.add_argument(
         "--verify",
         action="store_true",
         help="before the target is put in place, run the official network with the source's weights and the port with "
         "the target's, and judge every layer by the gates structure, float64 and float32 (needs TensorFlow)",
     )
-    return made
+    return options
+
+
+def _add_files(options: Parser) -> None:
+    options.add_argument("source", type=Path, metavar="SOURCE", help="the weights to read")
+    options.add_argument("target", type=Path, metavar="TARGET", help=f"the file to write: {', '.join(TARGETS)}")
+
+
+def _add_names(options: Parser) -> None:
+    names = ", ".join(all_names())
+    options.add_argument(
+        "--names",
+        choices=all_names(),
+        metavar="SCHEME",
+        help=f"the target's names: {names} (default: ours, of a checkpoint {TF}); {TF} has TensorFlow's layouts, too",
+    )
+    options.add_argument(
+        "--from-names",
+        choices=all_names(),
+        metavar="SCHEME",
+        help="the source's names (default: those that fit)",
+    )
+
+
+def _add_changes(options: Parser) -> None:
+    options.add_argument(
+        "--classes", type=int, choices=(1000, 1001), help="1000 leaves out the background, class 0 of 1001"
+    )
+    options.add_argument(
+        "--drop-aux-head", action="store_true", help="leave out the auxiliary head, which training alone uses"
+    )
+    options.add_argument(
+        "--checkpoint-version",
+        type=int,
+        choices=(1, 2),
+        help=f"the format of a target that ends in {CHECKPOINT} (default: 2)",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = parser().parse_args(arguments)
+    """Convert as the `arguments` say (default: the command line's), and return the exit code.
+
+    Raises RequestError, WeightsError or InputError as `convert` does.
+    """
+    options = parser().parse_args(arguments)
+    # pnasnet_torch logs where it takes names otherwise than they are stored.
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     request = Request(
-        source=given.source,
-        target=given.target,
-        names=given.names,
-        source_names=given.from_names,
-        classes=given.classes,
-        drop_aux_head=given.drop_aux_head,
-        version=given.checkpoint_version,
-        force=given.force,
-        verify=given.verify,
+        source=options.source,
+        target=options.target,
+        names=options.names,
+        source_names=options.from_names,
+        classes=options.classes,
+        drop_aux_head=options.drop_aux_head,
+        version=options.checkpoint_version,
+        force=options.force,
+        verify=options.verify,
     )
     try:
         convert(request)
     except NotVerifiedError as error:
+        # Nothing is wrong with what was given, so that it is no usage error: the conversion itself failed.
         print(f"{PROG}: {error}", file=sys.stderr)
         return FAILED
     return 0
 
 
 def command() -> int:
-    """Run the command as pnasnet-convert."""
+    """Run the command as pnasnet-convert, and return its exit code."""
     return run(main, PROG)
 
 

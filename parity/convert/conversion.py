@@ -21,45 +21,61 @@ SUITE = "python -m pip install 'pnasnet-parity[parity]' (in a checkout: python -
 
 
 def convert(request: Request) -> None:
-    """Writes the target, whole or not at all, and says what was read and written.
+    """Write the target, whole or not at all, and print what was read and written.
 
     Raises RequestError for a target that cannot be written as asked, WeightsError or InputError for weights that are
-    not sound, do not fit, or are not what they were once they are written.
+    not sound, do not fit, or are not what they were once they are written, and NotVerifiedError where verifying fails.
     """
     request.check()
-    if request.is_checkpoint or request.verify:
-        _require_tensorflow("--verify" if request.verify else f"a TensorFlow checkpoint, {request.target.name},")
+    # Before anything is read, as reading would be in vain.
+    if request.verify:
+        _require_tensorflow("--verify")
+    if request.is_checkpoint:
+        _require_tensorflow(f"a TensorFlow checkpoint, {request.target.name},")
     with step(f"reading {request.source}"):
         source = read_weights(request.source, request.source_names)
     print(describe(source))
     weights = changed(source, request.target_names, request.classes, request.drop_aux_head)
     with staging(request.target.parent) as stage:
-        written = stage / request.target.name
-        with step(f"writing {request.target}"):
-            write(request, weights, written)
-        with step("reading it back"):
-            back = read_weights(written)
-            check_bits(back.state, weights.state)
-        if request.verify:
-            from parity.convert.verify import verify
-
-            verify(source, back)
-        place(stage, _files(stage, written), request.replaced())
+        _make_files(request, source, weights, stage)
     print(_result(request, source, weights))
 
 
+def _make_files(request: Request, source: Weights, weights: Weights, stage: Path) -> None:
+    """Write the target's files in the folder `stage`, check them there, and put them in place."""
+    written = stage / request.target.name
+    with step(f"writing {request.target}"):
+        write(request, weights, written)
+    with step("reading it back"):
+        # Under the names that fit, as whoever gets the file will read it.
+        read_back = read_weights(written)
+        check_bits(read_back.state, weights.state)
+    if request.verify:
+        # This brings TensorFlow in, too.
+        from parity.convert.verify import verify
+
+        verify(source, read_back)
+    place(stage, _in_order(stage, written), request.replaced())
+
+
 def write(request: Request, weights: Weights, path: Path) -> None:
-    """Writes the target's files, under `path` in the place of its name."""
+    """Write the target's files, under `path` in the place of the target's name.
+
+    Beside .safetensors that is a config.json, which says what the weights are and where they came from.
+    """
     arrays = store(outline(weights.config), request.target_names, weights.state)
     if request.is_checkpoint:
+        # It brings TensorFlow in, which other targets do not need.
         from tf_reference import checkpoint
 
         checkpoint.write(path, arrays, request.version or 2)
         return
     write_file(path, arrays)
     if path.suffix == HUB:
+        # By its digest the file is known again: one that was changed later is refused.
         card = Card(path.name, sha256(path), weights.image_size, weights.label_names)
         source = weights.stored
+        # Of a checkpoint V2 the index is hashed alone, which has checksums of all the rest.
         origin = {
             "name": source.path.name,
             "format": source.format,
@@ -71,34 +87,36 @@ def write(request: Request, weights: Weights, path: Path) -> None:
 
 
 def check_bits(found: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> None:
-    """Raises WeightsError, listing all, unless every tensor has the same type, shape and bits."""
-    names = [*expected, *(name for name in found if name not in expected)]
-    different = [
-        name for name in names if name not in found or name not in expected or not _same(found[name], expected[name])
-    ]
+    """Raise WeightsError, listing all, unless every tensor `found` has the type, shape and bits that are `expected`."""
+    different = []
+    for name, array in expected.items():
+        if name not in found or not _same_bits(found[name], array):
+            different.append(name)
+    different += [name for name in found if name not in expected]
     if different:
         listed = "\n  ".join(different)
         raise WeightsError(f"what was written is not what was read, and is not put in place. These differ:\n  {listed}")
 
 
-def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+def _same_bits(left: np.ndarray, right: np.ndarray) -> bool:
+    # Bytes, as -0.0 equals 0.0.
+    return left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()
 
 
-def _files(stage: Path, written: Path) -> list[str]:
-    """The names of all that was written; the one last by which the others are found."""
+def _in_order(stage: Path, written: Path) -> list[str]:
+    """Return the names of all files that were written; the one last by which the others are found."""
+    # Of a checkpoint V2 no file has the target's own name, and the index finds the others.
     last = written.name if written.exists() else f"{written.name}.index"
-    return sorted((path.name for path in stage.iterdir()), key=lambda name: (name == last, name))
+    return [*sorted(path.name for path in stage.iterdir() if path.name != last), last]
 
 
 def describe(weights: Weights) -> str:
-    """What was found, in two lines."""
-    config, types = weights.config, sorted({str(array.dtype) for array in weights.state.values()})
-    head = (
-        f"with an auxiliary head for {'x'.join(map(str, config.aux_image_size))} pixels"
-        if config.aux_image_size
-        else "no auxiliary head"
-    )
+    """Return two lines that say what the weights are, and how they are stored."""
+    config = weights.config
+    head = "no auxiliary head"
+    if config.aux_image_size:
+        head = f"with an auxiliary head for {'x'.join(map(str, config.aux_image_size))} pixels"
+    types = sorted({str(array.dtype) for array in weights.state.values()})
     return (
         f"{weights.stored.path}: PNASNet-5 {weights.variant}, {_classes(config.num_classes)}, {head}\n"
         f"  {weights.stored.format}, names {weights.names}, {len(weights.state):,} tensors of {' and '.join(types)}"
@@ -106,21 +124,27 @@ def describe(weights: Weights) -> str:
 
 
 def _classes(count: int) -> str:
-    return f"{count:,} classes" + (" (class 0 is the background)" if class_offset(count) else "")
+    text = f"{count:,} classes"
+    return f"{text} (class 0 is the background)" if class_offset(count) else text
 
 
 def _result(request: Request, source: Weights, weights: Weights) -> str:
-    """What was written, in two lines."""
-    count, before = weights.config.num_classes, source.config.num_classes
+    """Return two lines or more that say what was written, and what was left out."""
+    count = weights.config.num_classes
     lines = [f"{request.target}: names {request.target_names}, {_classes(count)}"]
-    if count != before:
+    if count != source.config.num_classes:
         lines.append("  the background's row was left out: class 0 is now the first of ImageNet's")
     if source.config.aux_image_size and not weights.config.aux_image_size:
         lines.append("  the auxiliary head was left out")
-    lines.append("  read back: the same bits" + ("; verified against the official network" if request.verify else ""))
+    read_back = "  read back: the same bits"
+    if request.verify:
+        read_back += "; verified against the official network"
+    lines.append(read_back)
     return "\n".join(lines)
 
 
 def _require_tensorflow(what: str) -> None:
-    if missing := [name for name in ("tensorflow", "tf_keras", "tf_slim") if importlib.util.find_spec(name) is None]:
+    """Raise RequestError, saying what to install, where a package is missing that the official network runs on."""
+    missing = [name for name in ("tensorflow", "tf_keras", "tf_slim") if importlib.util.find_spec(name) is None]
+    if missing:
         raise RequestError(f"{what} needs {', '.join(missing)}: {SUITE}")

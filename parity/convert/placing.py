@@ -9,7 +9,8 @@ from pathlib import Path
 
 @contextmanager
 def staging(folder: Path) -> Iterator[Path]:
-    """A new folder within `folder`, on the same disk, which is removed at the end with all that is still in it."""
+    """Give a new folder within `folder`, on the same disk, and remove it at the end with all that is still in it."""
+    # A name that no other conversion has: one that was killed leaves its folder, which must not be in the way.
     stage = folder / f".{uuid.uuid4().hex}.partial"
     stage.mkdir()
     try:
@@ -19,21 +20,26 @@ def staging(folder: Path) -> Iterator[Path]:
 
 
 def place(stage: Path, names: Sequence[str], replaced: Sequence[Path]) -> None:
-    """Moves the files `names` from `stage` to the folder that it lies in, in that order; the last makes them count.
+    """Move the files `names` from `stage` to the folder that it lies in, in that order; the last makes them count.
 
     One that takes the place of one is replaced at once. Of several, the old ones are set aside first, so that old and
     new files never lie there together; they come back if anything fails.
     """
-    folder, old = stage.parent, stage / "replaced"
+    folder = stage.parent
+    # Within the stage, so that what was replaced goes with it.
+    old = stage / "replaced"
     old.mkdir()
+    is_one_for_one = len(names) == 1 and [path.name for path in replaced] == [*names]
     try:
-        if [path.name for path in replaced] != [*names] or len(names) > 1:
+        if not is_one_for_one:
             for path in replaced:
                 path.rename(old / path.name)
         for name in names:
+            # Within one disk, so that a file is there whole or not at all.
             (stage / name).replace(folder / name)
-    except BaseException:
+    except BaseException:  # a conversion that is stopped leaves what was there, too
         moved = [name for name in names if not (stage / name).exists()]
+        # Once the last file is there, the new ones count: whatever was raised after that undoes nothing.
         if len(moved) < len(names):
             for name in moved:
                 (folder / name).unlink()

@@ -16,17 +16,20 @@ HUB = ".safetensors"
 
 
 class RequestError(InputError):
-    """The command cannot be carried out as it was given."""
+    """A command that cannot be carried out as it was given."""
 
 
 class NotVerifiedError(Exception):
-    """The converted weights make another network than the official one."""
+    """Converted weights that make another network than the official one."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A conversion. Without `names` the target has the port's own, a checkpoint TensorFlow's; without `source_names`
-    the source has those that fit. `version` is the checkpoint's format, 1 or 2."""
+    """A conversion from `source` to `target`, with what is to be changed on the way.
+
+    Without `names` the target has the port's own, a checkpoint TensorFlow's; without `source_names` the source has
+    those that fit. `version` is the checkpoint's format, 1 or 2.
+    """
 
     source: Path
     target: Path
@@ -40,25 +43,43 @@ class Request:
 
     @property
     def is_checkpoint(self) -> bool:
+        """Whether the target is a TensorFlow checkpoint."""
         return self.target.suffix == CHECKPOINT
 
     @property
     def target_names(self) -> str:
-        return self.names or (TF if self.is_checkpoint else OURS)
+        """The names that the target's tensors get."""
+        if self.names:
+            return self.names
+        return TF if self.is_checkpoint else OURS
 
     def replaced(self) -> list[Path]:
-        """The files that are there and belong to what the target's name stands for."""
-        if not self.is_checkpoint:
-            found = [self.target] if self.target.exists() else []
-            return found + ([self.target.with_name(FILE)] if self.target.suffix == HUB and self._has_card() else [])
-        parts = ((path, PART.fullmatch(path.name)) for path in self.target.parent.iterdir())
-        return [path for path, part in parts if self.target.name in (path.name, part and part[1])]
+        """Return the files that are there and belong to what the target's name stands for."""
+        if self.is_checkpoint:
+            return self._files_of_checkpoint()
+        files = []
+        if self.target.exists():
+            files.append(self.target)
+        if self._has_card():
+            files.append(self.target.with_name(FILE))
+        return files
+
+    def _files_of_checkpoint(self) -> list[Path]:
+        """Return the files of the checkpoint that the target would replace, of either format."""
+        files = []
+        for path in self.target.parent.iterdir():
+            # Not all that begins alike: model.ckpt-1 is another checkpoint, model.ckpt.index a part of this one.
+            part = PART.fullmatch(path.name)
+            if path.name == self.target.name or (part and part[1] == self.target.name):
+                files.append(path)
+        return files
 
     def _has_card(self) -> bool:
-        return self.target.with_name(FILE).exists()
+        """Return whether there is a config.json already where the target comes with one."""
+        return self.target.suffix == HUB and self.target.with_name(FILE).exists()
 
     def check(self) -> None:
-        """Raises RequestError, saying what to give instead, if the target cannot be written as asked."""
+        """Raise RequestError, saying what to give instead, if the target cannot be written as asked."""
         target = self.target
         if target.suffix not in TARGETS:
             raise RequestError(
@@ -71,17 +92,22 @@ class Request:
             raise RequestError(f"--checkpoint-version is for a target that ends in {CHECKPOINT}, not for {target.name}")
         if not target.parent.is_dir():
             raise RequestError(f"{target}: there is no folder {target.parent}: make it first")
-        if target.suffix == HUB and self._has_card():
+        # Before --force is asked for, which does not help against another network's config.json.
+        if self._has_card():
             self._check_card()
-        if (found := self.replaced()) and not self.force:
-            raise RequestError(f"{', '.join(map(str, found))}: already there; --force replaces it")
+        present = self.replaced()
+        if present and not self.force:
+            raise RequestError(f"{', '.join(map(str, present))}: already there; --force replaces it")
 
     def _check_card(self) -> None:
-        """Each network needs a folder of its own, since a hub knows config.json by that name alone."""
-        target, card = self.target, read_card(self.target.parent)
-        if card is None or card.weights != target.name:
+        """Raise RequestError where config.json is not the target's.
+
+        Each network needs a folder of its own, since a hub knows config.json by that name alone.
+        """
+        card = read_card(self.target.parent)
+        if card is None or card.weights != self.target.name:
             described = card.weights if card else "something else"
             raise RequestError(
-                f"{target.with_name(FILE)} describes {described}, and {target.name} needs a {FILE}, too: "
+                f"{self.target.with_name(FILE)} describes {described}, and {self.target.name} needs a {FILE}, too: "
                 "give each network a folder of its own"
             )

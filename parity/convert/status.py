@@ -7,12 +7,15 @@ from contextlib import contextmanager
 
 @contextmanager
 def step(description: str) -> Iterator[None]:
-    """Shows the description on the terminal; nothing where the errors' output is none."""
-    terminal = sys.stderr if sys.stderr.isatty() else None
-    if terminal:
-        print(f"{description} ...", end="", file=terminal, flush=True)
+    """Show the description on the terminal while this lasts; nothing where standard error is no terminal."""
+    terminal = sys.stderr
+    # In a file or a pipe, what clears the line would be there to be read.
+    if not terminal.isatty():
+        yield
+        return
+    print(f"{description} ...", end="", file=terminal, flush=True)
     try:
         yield
     finally:
-        if terminal:
-            print("\r\x1b[K", end="", file=terminal, flush=True)
+        # Back to the start of the line, and clear it: what is printed next takes its place.
+        print("\r\x1b[K", end="", file=terminal, flush=True)

@@ -38,20 +38,27 @@ GATES = ("structure", "float64", "float32")
 
 
 def verify(source: Weights, result: Weights, network: Network | None = None) -> None:
-    """Judges every layer of `network` (by default at the variant's own size) and prints the table of the gates.
+    """Judge every layer of `network` (by default at the variant's own size) and print the table of the gates.
 
-    Where the background was left out, the official network has 1000 classes, too. Raises WeightsError, with the
+    Where the background was left out, the official network has 1000 classes, too. Raises NotVerifiedError, with the
     verdict, if a layer fails.
     """
-    network = network or network_at(result.variant, DEFAULT_SIZES[result.variant][0])
-    candidate = Converted(result)
-    options = Options((network,), None, (), (OFFICIAL,), 0, os.cpu_count() or 1, candidate=candidate)
-    layers = frozenset(port_layers(network.variant))
-    selection = {(gate, network): layers for gate in GATES}
+    if network is None:
+        network = network_at(result.variant, DEFAULT_SIZES[result.variant][0])
     classes = result.config.num_classes
-    session = ParitySession(
-        options, selection, SourceWeights(options, official_variables(source, classes), classes), step
+    # The source's weights take the place of a checkpoint's and of synthetic ones, so that the seed does not matter.
+    options = Options(
+        networks=(network,),
+        checkpoint=None,
+        images=(),
+        references=(OFFICIAL,),
+        seed=0,
+        threads=os.cpu_count() or 1,
+        candidate=Converted(result),
     )
+    reference = SourceWeights(options, official_variables(source, classes), classes)
+    layers = frozenset(port_layers(network.variant))
+    session = ParitySession(options, {(gate, network): layers for gate in GATES}, reference, step)
     results = [session.result(gate, network, layer) for gate in GATES for layer in layers]
     session.close()
     print(*table(session.tallies()), sep="\n")
@@ -60,17 +67,21 @@ def verify(source: Weights, result: Weights, network: Network | None = None) -> 
 
 
 def _verdict(session: ParitySession) -> str:
+    """Return the verdict as text: the first culprits with all that is known of them, the others in a line each."""
     lines = []
     for verdict in session.verdicts:
-        lines += [verdict.head, *map(str, verdict.culprits[:DETAILED])]
+        lines.append(verdict.head)
+        lines += map(str, verdict.culprits[:DETAILED])
         lines += [culprit.line for culprit in verdict.culprits[DETAILED:]]
+    # Indented, as a culprit takes several lines, too.
     return "\n".join(lines).replace("\n", "\n  ")
 
 
 def official_variables(source: Weights, classes: int) -> dict[str, np.ndarray]:
-    """The source's weights as the official network of so many classes takes them in evaluation.
+    """Return the source's weights as the official network of so many classes takes them in evaluation.
 
-    Those of a TensorFlow checkpoint are read by TensorFlow itself, not by the port.
+    Those of a TensorFlow checkpoint are read by TensorFlow itself, not by the port: what the port's reader gets wrong
+    would be the same on both sides.
     """
     if source.stored.path.suffix in FORMATS:
         variables = store(outline(source.config), TF, source.state)
@@ -78,23 +89,27 @@ def official_variables(source: Weights, classes: int) -> dict[str, np.ndarray]:
         with unpacked(source.stored.path) as prefix:
             variables = checkpoint.read(prefix)
     left_out = source.config.num_classes - classes
-    return {
-        name: array[..., left_out:] if "/FC/" in name else array
-        for name, array in variables.items()
-        if not name.startswith(AUX_HEAD)
-    }
+    official = {}
+    for name, array in variables.items():
+        # The official network has the auxiliary head in training alone.
+        if name.startswith(AUX_HEAD):
+            continue
+        # In TensorFlow's layouts classes are the last axis; the background is their first.
+        official[name] = array[..., left_out:] if "/FC/" in name else array
+    return official
 
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
-    """The prefix of the checkpoint at `path`; that of an archive in a folder for as long as this lasts."""
+    """Give the prefix of the checkpoint at `path`; that of an archive in a folder for as long as this lasts."""
     if not is_archive(path):
         yield path
         return
-    opened, prefix = open_checkpoint(path)
+    archive, prefix = open_checkpoint(path)
     with TemporaryDirectory() as folder:
-        for name in files_of(opened.names, prefix):
-            (Path(folder) / Path(name).name).write_bytes(opened.read(name))
+        for name in files_of(archive.names, prefix):
+            # By its last part alone: whatever path an archive gives a file, it is written in this folder.
+            (Path(folder) / Path(name).name).write_bytes(archive.read(name))
         yield Path(folder) / Path(prefix).name
 
 
@@ -107,12 +122,14 @@ class SourceWeights(LiveReference):
         self._classes = classes
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
+        """Return the official graph of the network in `dtype`, with the number of classes."""
         spec = GraphSpec(network.variant, network.height, network.width, dtype, num_classes=self._classes)
         return reference_graph(self.official_sources[network.reference], spec)
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
-        expected = {name: variable.shape for name, variable in graph.variables.items()}
-        checkpoint.check("the source", self._variables, expected)
+        """Return the source's weights. Raises InputError, listing all, where they do not fit the graph."""
+        expected_shapes = {name: variable.shape for name, variable in graph.variables.items()}
+        checkpoint.check("the source", self._variables, expected_shapes)
         return self._variables
 
 
@@ -129,26 +146,30 @@ class Converted:
         self._state = weights.state
 
     def refuses(self, _network: Network) -> str:
+        """Return why there is no such network: never, as the weights are judged as their own variant alone."""
         return ""
 
     def unobservable(self, _network: Network) -> frozenset[str]:
+        """Return the layers that cannot be observed in the port: none, as each is a module."""
         return frozenset()
 
     def make(self, _network: Network, dtype: str) -> PNASNet:
-        """The port, filled."""
+        """Return the port in `dtype`, filled with the converted weights."""
         model = empty_network(self._config, getattr(torch, dtype))
         fill(model, self._state)
         return model
 
     def open(self, network: Network, dtype: str) -> CandidateRun:
+        """Return one network of the port in one dtype, filled with the converted weights."""
         return ConvertedPort(network, dtype, self.make)
 
     def parts(self, network: Network) -> CandidateParts:
+        """Return the layers and variables that the port has, with their shapes and dtypes."""
         return candidate_parts(network, self.make)
 
 
 class ConvertedPort(Port):
-    """One network of it in one dtype."""
+    """One network of the port in one dtype, with the weights that a conversion wrote."""
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
-        """Leaves the weights as they were written: whether they are the official ones is the question."""
+        """Leave the weights as they were written: whether they are the official ones is the question."""

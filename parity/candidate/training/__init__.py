@@ -1,1 +1,1 @@
-"""The port in training, observed."""
+"""The port in training: its values, gradients and steps, observed."""

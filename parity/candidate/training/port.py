@@ -1,4 +1,4 @@
-"""The port's forward and backward on a batch, reported as they are computed."""
+"""The port's forward and backward on a batch, reported as they are computed, and whole steps of training."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,8 +27,10 @@ SLOTS = {"rms": "mean_square", "momentum": "momentum"}
 
 
 def make_model(network: Network, training: bool = True, dtype: str = "float64") -> PNASNet:
-    """The port, in training with its auxiliary head for the network's image size; weights are to be
-    loaded."""
+    """Return the port in `dtype`, whose weights are to be loaded; for training, with its auxiliary head.
+
+    The head is that for the network's image size.
+    """
     config = variant(network.variant).config
     if training:
         config = replace(config, aux_image_size=(network.height, network.width))
@@ -36,7 +38,7 @@ def make_model(network: Network, training: bool = True, dtype: str = "float64") 
 
 
 class TrainingPort:
-    """A port that trains. Raises CandidateError for whatever the port raises."""
+    """A port that trains, filled with official variables. Its methods raise CandidateError for whatever it raises."""
 
     def __init__(self, model: PNASNet, variables: Mapping[str, np.ndarray]) -> None:
         self.model = model
@@ -45,38 +47,49 @@ class TrainingPort:
 
     @property
     def layers(self) -> Mapping[str, nn.Module]:
+        """The modules that give official layers, by the layer's name."""
         return layer_modules(self.model)
 
     @property
     def max_pools(self) -> dict[str, tuple[int, int]]:
-        """Kernel and stride of each max-pool."""
-        layers = self.layers.items()
-        return {name: (module.kernel, module.stride) for name, module in layers if isinstance(module, SameMaxPool2d)}
+        """Kernel and stride (pixels) of each max-pool, by the layer's name."""
+        pools = {}
+        for name, module in self.layers.items():
+            if isinstance(module, SameMaxPool2d):
+                pools[name] = (module.kernel, module.stride)
+        return pools
 
     def regularized(self) -> set[str]:
-        """The variables, by TensorFlow's names, whose L2 norm is part of the loss."""
-        names = {target.parameter: name for name, target in variable_targets(self.model).items()}
-        return {names[parameter] for parameter, _ in regularized(self.model)}
+        """Return the variables, by TensorFlow's names, whose L2 norm is part of the loss."""
+        variable_of = {target.parameter: name for name, target in variable_targets(self.model).items()}
+        return {variable_of[parameter] for parameter, _ in regularized(self.model)}
 
     def forward(self, batch: Batch, report: Report) -> None:
-        """One forward: calls `report` with each layer's output (NHWC) as it is computed, and holds none of them."""
+        """Run one forward and call `report` with each layer's output (NHWC) as it is computed, holding none of them."""
 
         def after(name: str, output: Tensor) -> None:
             asked(report, name, to_nhwc(output))
 
+        # No backward follows, for which PyTorch would hold the outputs.
         with self._hooked(after), torch.no_grad():
             self._forward(batch)
 
     def backward(
         self, batch: Batch, report: ReportGradient, value: Callable[[str], np.ndarray | None] = lambda _name: None
     ) -> Losses:
-        """One forward and backward: calls `report` with the total loss's gradient at each layer (NHWC) as it is
-        computed, then with that of each variable (by TensorFlow's name and in its layout). What `report` returns for a
-        layer, if anything, the gradient goes on from, and the forward from what `value` returns (NHWC)."""
+        """Run one forward and backward, call `report` with each gradient, and return the losses.
+
+        The gradients are the total loss's: that at each layer (NHWC) as it is computed, then that of each variable (by
+        TensorFlow's name and in its layout). What `report` returns for a layer, if anything, the backward goes on from,
+        and the forward from what `value` returns for it (NHWC).
+        """
 
         def after(name: str, output: Tensor) -> Tensor | None:
-            if (other := value(name)) is not None:
-                output = Given.apply(output, to_nchw(other, output.dtype))  # type: ignore[no-untyped-call]
+            """Return the value (NCHW) to go on from, at which the gradient is reported."""
+            replacement_nhwc = value(name)
+            if replacement_nhwc is not None:
+                replacement = to_nchw(replacement_nhwc, output.dtype)
+                output = Given.apply(output, replacement)  # type: ignore[no-untyped-call]
             report_gradient(report, name, output)
             return output
 
@@ -89,43 +102,52 @@ class TrainingPort:
     def backward_from(
         self, layer: str, images_nhwc: np.ndarray, given_nhwc: np.ndarray, values: Report, gradients: ReportGradient
     ) -> None:
-        """One forward, of which `values` is called with each layer's output (NHWC), and a backward like the other, from
-        a gradient that is given at `layer` (NHWC)."""
-        found: dict[str, Tensor] = {}
+        """Run one forward, and a backward from the gradient `given_nhwc` at `layer`, in float64.
+
+        `values` is called with each layer's output (NHWC), and `gradients` as `report` is in `backward`.
+        """
+        start: dict[str, Tensor] = {}
 
         def after(name: str, output: Tensor) -> None:
+            """Report the output, have its gradient reported, and keep it if the backward begins there."""
             asked(values, name, to_nhwc(output))
             report_gradient(gradients, name, output)
             if name == layer:
-                found[name] = output
+                start[name] = output
 
         with self._hooked(after):
             self.model(to_nchw(images_nhwc, torch.float64))
-            found[layer].backward(to_nchw(given_nhwc, torch.float64))  # type: ignore[no-untyped-call]
+            # A port that never runs the layer raises KeyError: within the hooks, it becomes an error of the port's.
+            start[layer].backward(to_nchw(given_nhwc, torch.float64))  # type: ignore[no-untyped-call]
         self._report_variables(gradients)
 
     def _report_variables(self, report: ReportGradient) -> None:
-        parameters = self.model.named_parameters()
-        found = {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
-        for name, gradient in self._by_variable(found).items():
-            report(name, gradient)
+        """Call `report` with the gradient of each variable that has one, by TensorFlow's name and in its layout."""
+        gradients = {}
+        for name, parameter in self.model.named_parameters():
+            if parameter.grad is not None:
+                gradients[name] = parameter.grad
+        for variable, gradient in self._by_variable(gradients).items():
+            report(variable, gradient)
 
     @contextmanager
     def _hooked(self, after: Callable[[str, Tensor], Tensor | None]) -> Iterator[None]:
-        """Calls `after` with each layer's name and output, and goes on from what it returns, if anything. An error, but
-        for one in what is called, is a CandidateError with the name of the last one."""
+        """Call `after` with each layer's name and output while this lasts, and go on from what it returns, if anything.
+
+        Raises CandidateError, with the name of the last layer that ran, for any error but one of a report.
+        """
         running = ""
 
-        def called(name: str, output: Tensor) -> Tensor | None:
+        def call(name: str, output: Tensor) -> Tensor | None:
+            """Call `after`, and remember the layer in case of an error."""
             nonlocal running
             running = name
             return after(name, output)
 
-        modules = self.layers.items()
-        handles = [
-            module.register_forward_hook(lambda _module, _inputs, output, name=name: called(name, output))
-            for name, module in modules
-        ]
+        handles = []
+        for name, module in self.layers.items():
+            # The name is a default, so that each hook has its own, and not that of the loop's last layer.
+            handles.append(module.register_forward_hook(lambda _module, _inputs, output, name=name: call(name, output)))
         try:
             yield
         except ReportError as error:
@@ -137,13 +159,17 @@ class TrainingPort:
                 handle.remove()
 
     def update(self, batches: Iterable[Batch], rate: float) -> dict[str, np.ndarray]:
-        """Whole steps, one for each batch. Returns all variables, and what the optimiser and the averages keep, by
-        TensorFlow's names and in its layout."""
+        """Train whole steps, one for each batch, with the learning rate `rate`, and return all that they changed.
+
+        That is all variables, and what the optimiser and the averages keep, by TensorFlow's names and in its layout.
+        """
         model = self.model
-        optimizer, averages = RMSProp(model.parameters(), rate), Averages(model)
+        optimizer = RMSProp(model.parameters(), rate)
+        averages = Averages(model)
         try:
             for batch in batches:
                 model.zero_grad()
+                # Whole steps are in float64, where the official batch norm is not the fused one that the port copies.
                 with unfused_statistics(model):
                     self._forward(batch).total.backward()  # type: ignore[no-untyped-call]
                 clip_by_global_norm(model.parameters())
@@ -151,37 +177,38 @@ class TrainingPort:
                 averages.update(model, batch.step)
         except Exception as error:
             raise CandidateError("", error) from error
-        state = {name: optimizer.state[parameter] for name, parameter in model.named_parameters()}
-        kept = {f"/{slot}": {name: row[ours] for name, row in state.items()} for slot, ours in SLOTS.items()}
-        kept |= {f"/{AVERAGE}": averages.values}
-        found = self.variables()
-        for slot, values in kept.items():
-            found |= {name + slot: value for name, value in self._by_variable(values).items()}
-        return found
+        variables = self.variables()
+        for slot, own_name in SLOTS.items():
+            values = {name: optimizer.state[parameter][own_name] for name, parameter in model.named_parameters()}
+            variables |= self._by_variable(values, f"/{slot}")
+        return variables | self._by_variable(averages.values, f"/{AVERAGE}")
 
     def variables(self) -> dict[str, np.ndarray]:
-        """All of them as they are, by TensorFlow's names and in its layout."""
+        """Return all variables as they are, by TensorFlow's names and in its layout."""
         return self._by_variable(self.model.state_dict())
 
-    def _by_variable(self, values: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-        """Tensors by parameter's name."""
-        return {name: value.numpy() for name, value in views(values, variable_targets(self.model)).items()}
+    def _by_variable(self, values: Mapping[str, Tensor], suffix: str = "") -> dict[str, np.ndarray]:
+        """Return tensors by parameter's name as arrays by TensorFlow's, with a suffix, and in its layout."""
+        tensors = views(values, variable_targets(self.model))
+        return {f"{variable}{suffix}": tensor.numpy() for variable, tensor in tensors.items()}
 
     def _forward(self, batch: Batch) -> Losses:
+        """Run one forward on the batch, with its draws, and return the losses."""
         self._share(batch.draws)
         dtype = next(self.model.parameters()).dtype
         outputs = self.model(to_nchw(batch.images_nhwc, dtype), batch.step)
+        # The probabilities are a layer, too, which training does not run, since no loss depends on it.
         with torch.no_grad():
             self.model.final_layer.predict(outputs.logits)
         return training_loss(self.model, outputs, torch.from_numpy(batch.labels))
 
     @property
     def random_operations(self) -> Mapping[str, RandomOperation]:
-        """Those that do draw: drop path does not where everything is kept."""
+        """The modules that draw in training, by name: drop path does not where everything is kept."""
         modules = self.model.named_modules()
         return {name: module for name, module in modules if isinstance(module, RandomOperation) and module.draws_any}
 
     def _share(self, draws: Mapping[str, np.ndarray]) -> None:
-        """Gives each random operation its draws; one that the official network lacks draws its own, which shows."""
+        """Give each random operation its draws; one that the official network lacks draws its own, which shows."""
         for name, module in self.random_operations.items():
             module.draws = torch.from_numpy(draws[name]) if name in draws else None

@@ -18,7 +18,7 @@ from pnasnet_torch.weights import empty_network
 from tf_reference.errors import InputError
 
 LARGE = Network("large", 331, 331)
-CLASSES = (("num_classes", 10),)
+TEN_CLASSES = (("num_classes", 10),)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def model(cv: Implementation) -> AdaptedModel:
 
 @pytest.fixture(scope="module")
 def variables() -> dict[str, np.ndarray]:
-    """Random ones for each of the official network."""
+    """Random values for each variable of the official network."""
     rng = np.random.default_rng(0)
     with torch.device("meta"):
         shapes = PortModel(empty_network(variant("large").config)).variables()
@@ -42,16 +42,19 @@ def variables() -> dict[str, np.ndarray]:
 
 def test_official_variables_are_loaded_bit_for_bit(model: AdaptedModel, variables: dict[str, np.ndarray]) -> None:
     model.load(variables)
-    found = model.variables()
-    assert found.keys() == variables.keys()
-    assert all(np.array_equal(found[name].numpy(), array) for name, array in variables.items())
+    loaded = model.variables()
+    assert loaded.keys() == variables.keys()
+    for name, array in variables.items():
+        assert np.array_equal(loaded[name].numpy(), array), name
 
 
 def test_what_it_shows_and_what_it_does_not(cv: Implementation, model: AdaptedModel) -> None:
-    layers = port_layers("large")
-    assert model.layers.keys() | cv.unobservable(LARGE) == set(layers)
-    assert not model.layers.keys() & cv.unobservable(LARGE)
-    assert {"cell_0.cell_output.concat", "cell_stem_1.avg_pool_1"} <= model.layers.keys() - model.replayable
+    """Each official layer is either shown or unobservable; some that are shown cannot be run alone."""
+    unobservable = cv.unobservable(LARGE)
+    assert model.layers.keys() | unobservable == set(port_layers("large"))
+    assert not model.layers.keys() & unobservable
+    not_replayable = model.layers.keys() - model.replayable
+    assert {"cell_0.cell_output.concat", "cell_stem_1.avg_pool_1"} <= not_replayable
 
 
 def test_maps_of_one_pixel_are_vectors_where_the_adapter_says_so(model: AdaptedModel) -> None:
@@ -68,18 +71,18 @@ def test_networks_that_it_does_not_have(cv: Implementation) -> None:
 
 
 def test_weights_of_another_shape_are_named(cv: Implementation, variables: dict[str, np.ndarray]) -> None:
-    other = Implementation("ten", replace(cv.adapter, arguments=CLASSES)).make(LARGE, "float32")
+    of_ten_classes = Implementation("ten", replace(cv.adapter, arguments=TEN_CLASSES)).make(LARGE, "float32")
     with pytest.raises(NamingError, match=r"wrong shape: output\.fc\.weight: expected \(10, 4320\), found \(1001, 432"):
-        other.load(variables)
+        of_ten_classes.load(variables)
 
 
 def test_weights_on_one_side_alone_are_named(cv: Implementation, variables: dict[str, np.ndarray]) -> None:
-    other = cv.make(LARGE, "float32")
-    other.module.add_module("more", torch.nn.Linear(1, 1))
-    delattr(other.module.output, "fc")
+    changed = cv.make(LARGE, "float32")
+    changed.module.add_module("more", torch.nn.Linear(1, 1))
+    delattr(changed.module.output, "fc")
     with pytest.raises(NamingError, match=r"left over: more\.bias\n  .*\n  missing: output\.fc\.bias"):
-        other.load(variables)
-    assert {"more.bias", "more.weight"} <= other.variables().keys()
+        changed.load(variables)
+    assert {"more.bias", "more.weight"} <= changed.variables().keys()
 
 
 def test_what_gives_no_model_is_an_error(cv: Implementation) -> None:
@@ -90,21 +93,22 @@ def test_what_gives_no_model_is_an_error(cv: Implementation) -> None:
 def test_its_structure_is_that_of_what_it_shows(cv: Implementation) -> None:
     parts = cv.parts(LARGE)
     assert parts.failure is None
-    assert {name for kind, name in parts.found if kind == "layer"} == parts.layers
+    reached = {name for kind, name in parts.found if kind == "layer"}
+    assert reached == parts.layers
     assert parts.unobservable == cv.unobservable(LARGE)
     assert parts.found["layer", "final_layer.mean"] == "(4320,) float32"
 
 
-def test_layers_that_are_unseen_are_no_difference(cv: Implementation) -> None:
-    """And one that it should show and does not is one."""
+def test_layers_that_are_unobservable_are_no_difference(cv: Implementation) -> None:
+    """And a layer that the candidate should show and does not is one."""
     from tf_reference.graph import GraphSpec, ReferenceGraph
     from tf_reference.layers import Layer
 
-    row = Layer("", "Relu", "", (None, 4320), "float32", ())
-    graph = ReferenceGraph(GraphSpec("large", 331, 331), None, {"final_layer.mean": row, "cell_0.concat": row}, {})
-    parts = CandidateParts(
-        {("layer", "final_layer.mean"): "(4320,) float32"}, frozenset(), None, cv.unobservable(LARGE)
-    )
+    layer = Layer("", "Relu", "", (None, 4320), "float32", ())
+    layers = {"final_layer.mean": layer, "cell_0.concat": layer}
+    graph = ReferenceGraph(GraphSpec("large", 331, 331), None, layers, {})
+    shown = {("layer", "final_layer.mean"): "(4320,) float32"}
+    parts = CandidateParts(shown, frozenset(), None, cv.unobservable(LARGE))
     names = ["final_layer.mean", "whole"]
     assert all(compare_parts(LARGE, graph, names, parts).values())
     assert not compare_parts(LARGE, graph, names, parts._replace(unobservable=frozenset()))["whole"]

@@ -14,7 +14,7 @@ from pnasnet_torch import PNASNet
 
 
 def runs(model: PNASNet) -> Counter[str]:
-    """Counts how often each layer runs, by hooks of its own."""
+    """Return a count of how often each layer runs, kept by hooks."""
     counts: Counter[str] = Counter()
     for name, module in layer_modules(model).items():
         module.register_forward_pre_hook(lambda _module, _inputs, name=name: counts.update([name]))
@@ -22,13 +22,19 @@ def runs(model: PNASNet) -> Counter[str]:
 
 
 def hooks(model: PNASNet) -> int:
+    """Return how many hooks there are on all modules of the model."""
     return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
 
 
 def collect(model: PNASNet, images_nhwc: np.ndarray, layers: list[str]) -> dict[str, np.ndarray]:
-    found: dict[str, np.ndarray] = {}
-    capture(model, images_nhwc, layers, lambda name, array: found.update({name: array.copy()}))
-    return found
+    """Return copies of the outputs (NHWC) of `layers`, as far as they are reported."""
+    outputs: dict[str, np.ndarray] = {}
+
+    def report(name: str, array: np.ndarray) -> None:
+        outputs[name] = array.copy()
+
+    capture(model, images_nhwc, layers, report)
+    return outputs
 
 
 def test_every_layer_is_reported_once(tiny: PNASNet, images_nhwc: np.ndarray) -> None:
@@ -39,23 +45,24 @@ def test_every_layer_is_reported_once(tiny: PNASNet, images_nhwc: np.ndarray) ->
 
 def test_maps_arrive_in_nhwc(tiny: PNASNet, images_nhwc: np.ndarray) -> None:
     """Contiguous, in the model's dtype: (N, H, W, C), and (N, C) where there is no map."""
-    found: dict[str, np.ndarray] = {}
-    capture(tiny, images_nhwc, ["conv0", "final_layer.FC"], lambda name, array: found.update({name: array}))
-    assert found["conv0"].shape == (2, 11, 15, 96)
-    assert found["final_layer.FC"].shape == (2, 7)
-    for array in found.values():
+    outputs: dict[str, np.ndarray] = {}
+    # Not copies, which would be contiguous whatever arrives.
+    capture(tiny, images_nhwc, ["conv0", "final_layer.FC"], outputs.__setitem__)
+    assert outputs["conv0"].shape == (2, 11, 15, 96)
+    assert outputs["final_layer.FC"].shape == (2, 7)
+    for array in outputs.values():
         assert array.flags.c_contiguous
         assert array.dtype == np.float32
 
 
 def test_values_are_those_of_the_layers(tiny: PNASNet, images_nhwc: np.ndarray) -> None:
     """The very bits that the port computes when nobody looks."""
-    found = collect(tiny, images_nhwc, ["conv0", "final_layer.FC", "final_layer.predictions"])
+    outputs = collect(tiny, images_nhwc, ["conv0", "final_layer.FC", "final_layer.predictions"])
     images = torch.from_numpy(images_nhwc.transpose(0, 3, 1, 2).copy())
     with torch.no_grad():
-        assert np.array_equal(found["conv0"], tiny.conv0(images).numpy().transpose(0, 2, 3, 1))
-        assert np.array_equal(found["final_layer.FC"], tiny(images).numpy())
-        assert np.array_equal(found["final_layer.predictions"], tiny.predict(images).numpy())
+        assert np.array_equal(outputs["conv0"], tiny.conv0(images).numpy().transpose(0, 2, 3, 1))
+        assert np.array_equal(outputs["final_layer.FC"], tiny(images).numpy())
+        assert np.array_equal(outputs["final_layer.predictions"], tiny.predict(images).numpy())
 
 
 def test_images_take_the_dtype_of_the_model(tiny: PNASNet, images_nhwc: np.ndarray) -> None:
@@ -89,7 +96,7 @@ def test_a_layer_that_is_not_reached_is_not_reported(tiny: PNASNet, images_nhwc:
 
 @pytest.mark.parametrize("fails", [False, True], ids=["well", "by an error"])
 def test_no_hook_is_left(tiny: PNASNet, images_nhwc: np.ndarray, fails: bool) -> None:
-    """However the run ends; an error of the one who listens is the cause of what is raised."""
+    """However the run ends; an error of a report is the cause of what is raised."""
 
     def report(_name: str, _array: np.ndarray) -> None:
         if fails:
@@ -110,7 +117,8 @@ def test_no_layer_is_held(tiny: PNASNet, images_nhwc: np.ndarray) -> None:
     alive: list[int] = []
 
     def report(_name: str, array: np.ndarray) -> None:
-        alive.append(sum(reference() is not None for reference in seen))
+        held = [reference for reference in seen if reference() is not None]
+        alive.append(len(held))
         seen.append(weakref.ref(array))
 
     capture(tiny, images_nhwc, layer_modules(tiny), report)
@@ -155,18 +163,21 @@ def test_an_error_tells_the_layer_that_was_running(tiny: PNASNet, images_nhwc: n
 
 def test_each_layer_is_told_its_inputs_and_then_its_output(tiny: PNASNet, images_nhwc: np.ndarray) -> None:
     """One layer after the other, and the very tensors that go in and come out."""
-    told: list[tuple[str, str]] = []
+    calls: list[tuple[str, str]] = []
     images = to_nchw(images_nhwc, torch.float32)
-    given: dict[str, Tensor] = {}
+    first_inputs: dict[str, Tensor] = {}
 
     def before(name: str, inputs: tuple[Tensor, ...]) -> None:
-        told.append(("before", name))
-        given[name] = inputs[0]
+        calls.append(("before", name))
+        first_inputs[name] = inputs[0]
 
-    run(tiny, images, before, lambda name, _: told.append(("after", name)))
-    assert told[::2] == [("before", name) for _, name in told[1::2]]
-    assert {name for _, name in told} == layer_modules(tiny).keys()
-    assert given["conv0"] is images
+    run(tiny, images, before, lambda name, _: calls.append(("after", name)))
+    order = [name for when, name in calls if when == "after"]
+    for number, name in enumerate(order):
+        assert calls[2 * number : 2 * number + 2] == [("before", name), ("after", name)]
+    assert len(calls) == 2 * len(order)
+    assert set(order) == layer_modules(tiny).keys()
+    assert first_inputs["conv0"] is images
 
 
 def test_no_gradient_is_recorded(tiny: PNASNet, images_nhwc: np.ndarray) -> None:

@@ -11,7 +11,6 @@ from parity.core.layers import Network, port_layers
 from tf_reference.errors import InputError
 
 MOBILE = Network("mobile", 65, 65)
-HERE = "tests.parity.candidate.test_find"
 MODULE = """
 import torch
 from torch import nn
@@ -43,17 +42,18 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_model_whose_names_are_known_needs_no_adapter(module: str) -> None:
-    found = find_candidate(f"{module}:same", None, 1)
-    assert isinstance(found, Implementation)
-    assert found.refuses(Network("large", 331, 331)) == "it has PNASNet-5 mobile alone"
-    assert found.make(MOBILE, "float32").layers.keys() == set(port_layers("mobile"))
+    candidate = find_candidate(f"{module}:same", None, 1)
+    assert isinstance(candidate, Implementation)
+    assert candidate.refuses(Network("large", 331, 331)) == "it has PNASNet-5 mobile alone"
+    assert candidate.make(MOBILE, "float32").layers.keys() == set(port_layers("mobile"))
 
 
 def test_a_model_with_other_names_is_read_by_its_adapter(module: str, tmp_path: Path) -> None:
-    (path := tmp_path / "mine.toml").write_text(ADAPTER)
-    found = find_candidate(f"{module}:other", path, 1)
-    assert isinstance(found, Implementation)
-    model = found.make(MOBILE, "float64")
+    path = tmp_path / "mine.toml"
+    path.write_text(ADAPTER)
+    candidate = find_candidate(f"{module}:other", path, 1)
+    assert isinstance(candidate, Implementation)
+    model = candidate.make(MOBILE, "float64")
     assert model.layers.keys() == set(port_layers("mobile"))
     assert next(model.module.parameters()).dtype == torch.float64
 
@@ -66,7 +66,7 @@ def test_names_that_nobody_knows_are_an_error_that_says_what_helps(module: str) 
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("timmm", "unknown candidate 'timmm': expected channels_last, "),
         ("pnasnet-pytorch", "expected pnasnet-pytorch:PATH with a checkout"),
@@ -76,8 +76,8 @@ def test_names_that_nobody_knows_are_an_error_that_says_what_helps(module: str) 
         ("users_models:nothing", r"users_models:nothing\(\) gives int: expected a torch"),
     ],
 )
-def test_what_is_no_candidate(name: str, said: str, module: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_what_is_no_candidate(name: str, message: str, module: str) -> None:
+    with pytest.raises(InputError, match=message):
         find_candidate(name, None, 1)
 
 

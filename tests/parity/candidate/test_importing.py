@@ -35,7 +35,7 @@ def test_what_raises_leaves_nothing_either(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         ("math", "'math' names no object: expected MODULE:NAME"),
         (":sqrt", "names no object"),
@@ -43,8 +43,8 @@ def test_what_raises_leaves_nothing_either(checkout: Path) -> None:
         ("math:no", "AttributeError.*has no attribute 'no'"),
     ],
 )
-def test_an_object_that_is_not_there(spec: str, said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_an_object_that_is_not_there(spec: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         find_object(spec)
 
 

@@ -24,6 +24,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """The command's exit code, and what it wrote to both outputs."""
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:
+        """Run the command with these arguments."""
         code = command.run(main, PROG, [*map(str, arguments)])
         return (code, *capsys.readouterr())
 
@@ -32,4 +33,5 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture(scope="session")
 def bits() -> Callable[[Mapping[str, np.ndarray]], dict[str, tuple[str, tuple[int, ...], bytes]]]:
+    """What has to be the same of each array: its dtype, its shape and its bytes, in which -0.0 is not 0.0."""
     return lambda state: {name: (str(array.dtype), array.shape, array.tobytes()) for name, array in state.items()}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from parity.convert.change import changed
-from pnasnet_torch import Config, PNASNet, variant
+from pnasnet_torch import Config, variant
 from pnasnet_torch.classes import NAMES
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.source import Stored, Weights
@@ -15,12 +15,13 @@ from pnasnet_torch.weights import OURS, TF, outline
 
 
 def weights_of(config: Config, name: str = "mobile") -> Weights:
-    """Weights that count their rows."""
-    shapes = {key: tuple(tensor.shape) for key, tensor in outline(config).state_dict().items()}
-    state = {
-        key: np.broadcast_to(np.arange(shape[0], dtype=np.float32).reshape(-1, *[1] * (len(shape) - 1)), shape)
-        for key, shape in shapes.items()
-    }
+    """Return weights of which each element is the number of its row, so that a row that is missing shows."""
+    state = {}
+    for key, tensor in outline(config).state_dict().items():
+        numbers = np.arange(tensor.shape[0], dtype=np.float32)
+        column = numbers.reshape(-1, *[1] * (tensor.ndim - 1))
+        # A view: the values of Large would take 345 MB.
+        state[key] = np.broadcast_to(column, tuple(tensor.shape))
     return Weights(state, name, config, (224, 224), Stored(Path("some.h5"), state, ".h5"), OURS)
 
 
@@ -36,34 +37,35 @@ def test_without_changes_the_weights_are_the_same(headed: Weights) -> None:
 
 
 def test_the_background_s_row_alone_is_left_out(headed: Weights) -> None:
-    found = changed(replace(headed, label_names=("nothing", *NAMES)), OURS, 1000, False)
-    assert found.config == replace(headed.config, num_classes=1000)
-    assert found.label_names == NAMES
-    for name, array in found.state.items():
+    result = changed(replace(headed, label_names=("nothing", *NAMES)), OURS, 1000, False)
+    assert result.config == replace(headed.config, num_classes=1000)
+    assert result.label_names == NAMES
+    for name, array in result.state.items():
         by_class = name.endswith((".FC.weight", ".FC.bias"))
+        # The first row is row 1 where row 0 was left out.
         assert array.ravel()[0] == by_class
         assert array.shape[0] == headed.state[name].shape[0] - by_class
-    shapes = {name: array.shape for name, array in found.state.items()}
-    assert shapes == {name: tuple(tensor.shape) for name, tensor in outline(found.config).state_dict().items()}
+    shapes = {name: array.shape for name, array in result.state.items()}
+    assert shapes == {name: tuple(tensor.shape) for name, tensor in outline(result.config).state_dict().items()}
 
 
 def test_the_auxiliary_head_is_left_out(headed: Weights) -> None:
-    found = changed(headed, OURS, None, True)
-    assert found.config == variant("mobile").config
-    assert found.state.keys() == PNASNet(found.config).state_dict().keys()
+    result = changed(headed, OURS, None, True)
+    assert result.config == variant("mobile").config
+    assert result.state.keys() == outline(result.config).state_dict().keys()
 
 
 @pytest.mark.parametrize(
-    ("classes", "asked", "said"),
+    ("classes", "asked", "message"),
     [
         (1000, 1001, r"some\.h5 has 1000 classes: the background's row is not there"),
         (7, 1000, r"--classes 1000: some\.h5 has 7 classes$"),
         (7, 1001, r"--classes 1001: some\.h5 has 7 classes$"),
     ],
 )
-def test_classes_that_are_not_there(classes: int, asked: int, said: str) -> None:
+def test_classes_that_are_not_there(classes: int, asked: int, message: str) -> None:
     weights = weights_of(replace(variant("mobile").config, num_classes=classes))
-    with pytest.raises(WeightsError, match=said):
+    with pytest.raises(WeightsError, match=message):
         changed(weights, OURS, asked, False)
 
 

@@ -24,6 +24,7 @@ from tests import waiting
 from tf_reference import checkpoint
 
 Run = Callable[..., tuple[int, str, str]]
+FileOf = Callable[[str], Path]
 State = dict[str, np.ndarray]
 Bits = Callable[[Mapping[str, np.ndarray]], object]
 LARGE = variant("large").config
@@ -45,8 +46,8 @@ CIRCLE = ("h5", "v1", "safetensors-tf", "pth", "v2", "h5-tf", "safetensors", "pt
 
 
 @pytest.fixture(scope="module")
-def made(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Give a file of a kind, made from one of the kind before it in the circle; the first, from a checkpoint."""
+def file_of(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> FileOf:
+    """A function that gives a file of a kind, made from that of the kind before it; the first, from a checkpoint."""
 
     @cache
     def make(kind: str) -> Path:
@@ -61,10 +62,8 @@ def made(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[
 
 
 @pytest.mark.parametrize("kind", CIRCLE)
-def test_from_one_kind_of_file_to_the_next(
-    kind: str, made: Callable[[str], Path], weights: Weights, bits: Bits
-) -> None:
-    path = made(kind)
+def test_from_one_kind_of_file_to_the_next(kind: str, file_of: FileOf, weights: Weights, bits: Bits) -> None:
+    path = file_of(kind)
     assert bits(read_weights(path).state) == bits(weights.state)
     assert not list(path.parent.glob(".*"))
 
@@ -73,28 +72,31 @@ def test_from_one_kind_of_file_to_the_next(
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("kind", TARGETS)
 def test_from_every_kind_of_file_to_every_other(
-    kind: str, target: str, made: Callable[[str], Path], weights: Weights, bits: Bits, run: Run, tmp_path: Path
+    kind: str, target: str, file_of: FileOf, weights: Weights, bits: Bits, run: Run, tmp_path: Path
 ) -> None:
     name, *options = TARGETS[target]
-    assert run(made(kind), tmp_path / name, *options)[0] == 0
+    assert run(file_of(kind), tmp_path / name, *options)[0] == 0
     assert bits(read_weights(tmp_path / name).state) == bits(weights.state)
     assert not list(tmp_path.glob(".*"))
 
 
 def strange_state() -> State:
-    """Large's parameters with random bits, whatever numbers they are, but infinite ones and none."""
-    rng, state = np.random.default_rng(0), {}
+    """Return Large's parameters with random bits, whatever finite numbers they are."""
+    rng = np.random.default_rng(0)
+    state = {}
     for name, tensor in outline(LARGE).state_dict().items():
-        found = rng.integers(0, 2**32, tuple(tensor.shape), np.uint32)
-        found[found & 0x7F800000 == 0x7F800000] = 0x80000000
-        state[name] = found.view(np.float32)
+        bits = rng.integers(0, 2**32, tuple(tensor.shape), np.uint32)
+        # Infinite or no number where all bits of the exponent are 1: these become -0.0.
+        bits[bits & 0x7F800000 == 0x7F800000] = 0x80000000
+        state[name] = bits.view(np.float32)
     return state
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, State]:
     """A file of Large's parameters, which are random bits, and what is in it."""
-    path, state = tmp_path_factory.mktemp("large") / "source.h5", strange_state()
+    path = tmp_path_factory.mktemp("large") / "source.h5"
+    state = strange_state()
     formats.write_file(path, store(outline(LARGE), OURS, state))
     return path, state
 
@@ -109,16 +111,17 @@ def test_there_and_back_by_every_scheme(
     """Random bits: among them are negative zeros, and numbers below the normal ones."""
     source, state = large
     (tmp_path / "hub").mkdir()
-    there, back = tmp_path / "hub/model.safetensors", tmp_path / "back.pth"
+    there = tmp_path / "hub/model.safetensors"
+    back = tmp_path / "back.pth"
     assert run(source, there, "--names", names)[0] == 0
     assert run(there, back)[0] == 0
     assert bits(formats.read_file(back)) == bits(state)
 
 
 @pytest.mark.parametrize("kind", ["v1", "v2"])
-def test_tensorflow_reads_what_was_written(kind: str, made: Callable[[str], Path], synthetic: Path, bits: Bits) -> None:
+def test_tensorflow_reads_what_was_written(kind: str, file_of: FileOf, synthetic: Path, bits: Bits) -> None:
     """By its own reader, of a checkpoint that came from a file in others' layouts."""
-    assert bits(checkpoint.read(made(kind))) == bits(checkpoint.read(synthetic))
+    assert bits(checkpoint.read(file_of(kind))) == bits(checkpoint.read(synthetic))
 
 
 def test_what_is_said(synthetic: Path, run: Run, tmp_path: Path) -> None:
@@ -167,19 +170,22 @@ def test_an_existing_target_is_replaced_by_force_alone(synthetic: Path, run: Run
 
 
 def fails(run: Run, code: int, source: Path, target: Path, *options: str) -> str:
-    """What is said, where the old target stays and nothing else is left."""
+    """Run the command, which fails with the exit code and leaves the old target alone, and return its message."""
     target.write_text("precious")
-    found, _, err = run(source, target, "--force", *options)
-    assert found == code
-    assert {path.name: path.read_text() for path in target.parent.iterdir()} == {target.name: "precious"}
+    actual_code, _, err = run(source, target, "--force", *options)
+    assert actual_code == code
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+    assert target.read_text() == "precious"
     assert err.startswith("pnasnet-convert: ")
     return err
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    (tmp_path / "targets").mkdir()
-    return tmp_path / "targets"
+    """A folder for targets alone."""
+    folder = tmp_path / "targets"
+    folder.mkdir()
+    return folder
 
 
 def test_no_checkpoint(place: Path, run: Run) -> None:
@@ -193,14 +199,11 @@ def test_a_checkpoint_that_does_not_fit(synthetic: Path, place: Path, run: Run) 
     broken["cell_5/1x1/biases"] = np.ones(3, np.float32)
     broken["conv0_bn/beta"] = np.full_like(variables["conv0_bn/beta"], np.nan)
     checkpoint.write(place.parent / "broken.ckpt", broken)
-    said = fails(run, USAGE_ERROR, place.parent / "broken.ckpt", place / "broken.pth")
-    expected = (
-        "missing: cell_5/1x1/weights",
-        "left over: cell_5/1x1/biases",
-        "not finite: conv0_bn/beta",
-        "3 problems",
-    )
-    assert all(part in said for part in expected)
+    message = fails(run, USAGE_ERROR, place.parent / "broken.ckpt", place / "broken.pth")
+    assert "3 problems" in message
+    assert "missing: cell_5/1x1/weights" in message
+    assert "left over: cell_5/1x1/biases" in message
+    assert "not finite: conv0_bn/beta" in message
 
 
 def test_names_that_the_source_does_not_have(synthetic: Path, place: Path, run: Run) -> None:
@@ -213,10 +216,11 @@ def write_a_half(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def swap_axes(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    swapped = {
-        name: np.ascontiguousarray(array.swapaxes(-1, -2)) if array.shape[-2:] == (7, 7) else array
-        for name, array in arrays.items()
-    }
+    """Write kernels of 7x7 with rows and columns exchanged, which no shape shows."""
+    swapped = dict(arrays)
+    for name, array in arrays.items():
+        if array.shape[-2:] == (7, 7):
+            swapped[name] = np.ascontiguousarray(array.swapaxes(-1, -2))
     formats.FORMATS[".h5"].write(path, swapped)
 
 
@@ -231,7 +235,7 @@ def lose_one(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (write_a_half, "no space left"),
         (swap_axes, "is not what was read, and is not put in place. These differ:\n  cell_"),
@@ -240,16 +244,17 @@ def lose_one(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     ],
 )
 def test_faults_in_writing_are_found_before_anything_is_in_place(
-    fault: Any, said: str, synthetic: Path, place: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    fault: Any, message: str, synthetic: Path, place: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversion, "write_file", fault)
-    assert said in fails(run, USAGE_ERROR, synthetic, place / "a.h5")
+    assert message in fails(run, USAGE_ERROR, synthetic, place / "a.h5")
 
 
 def test_differences_are_listed_in_both_directions() -> None:
-    one, other = {"a": np.zeros(1), "b": np.zeros(1)}, {"a": -np.zeros(1), "c": np.zeros(1)}
+    found = {"a": np.zeros(1), "b": np.zeros(1)}
+    expected = {"a": -np.zeros(1), "c": np.zeros(1)}
     with pytest.raises(WeightsError, match=r"These differ:\n  a\n  c\n  b$"):
-        conversion.check_bits(one, other)
+        conversion.check_bits(found, expected)
 
 
 @pytest.mark.parametrize(
@@ -283,17 +288,18 @@ print("codes:", *codes)
 
 def test_without_tensorflow(synthetic: Path, tmp_path: Path) -> None:
     """All but checkpoints as targets, and verifying; where it is needed, what to install is said."""
-    targets = ("a.safetensors", "a.ckpt", "a.h5|--verify")
-    code, said = waiting.run(sys.executable, "-c", HIDDEN, *(f"{synthetic}|{tmp_path / target}" for target in targets))
-    assert code == 0, said
-    assert "codes: 0 4 4" in said
-    assert said.count("needs tensorflow: python -m pip install 'pnasnet-parity[parity]'") == 2
-    assert [path.suffix for path in tmp_path.iterdir() if path.name != FILE] == [".safetensors"]
+    commands = [f"{synthetic}|{tmp_path / target}" for target in ("a.safetensors", "a.ckpt", "a.h5|--verify")]
+    code, output = waiting.run(sys.executable, "-c", HIDDEN, *commands)
+    assert code == 0, output
+    assert "codes: 0 4 4" in output
+    assert output.count("needs tensorflow: python -m pip install 'pnasnet-parity[parity]'") == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"a.safetensors", FILE}
 
 
 def test_help_suffices(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == 0
-    said = capsys.readouterr().out
-    assert all(word in said for word in ("examples:", ".tar.gz", "--verify", "pnasnet-pytorch", "exit codes"))
+    output = capsys.readouterr().out
+    for word in ("examples:", ".tar.gz", "--verify", "pnasnet-pytorch", "exit codes"):
+        assert word in output

@@ -17,11 +17,12 @@ def test_the_old_file_stays_and_the_next_conversion_replaces_it(
     target.write_bytes(b"old")
     command = [sys.executable, "-m", "parity.convert", str(synthetic), str(target), "--force"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-    while not (written := list(tmp_path.glob(".*.partial/weights.h5"))) and process.poll() is None:
+    # Killed as soon as the file is there: it takes longer to be written than to be seen.
+    while not list(tmp_path.glob(".*.partial/weights.h5")):
+        assert process.poll() is None, "it ended before it wrote"
         time.sleep(0.001)
     process.kill()
     assert process.wait() < 0, "it ended before it was killed"
     assert target.read_bytes() == b"old"
-    assert written
     subprocess.run(command, stdout=subprocess.DEVNULL, cwd=ROOT, check=True)
     assert read_weights(target).state.keys() == weights.state.keys()

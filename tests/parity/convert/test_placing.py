@@ -8,10 +8,12 @@ from parity.convert.placing import place, staging
 
 
 def contents(folder: Path) -> dict[str, str]:
+    """Return what each file of the folder holds."""
     return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
 
 
 def staged(stage: Path, *names: str) -> list[str]:
+    """Write new files in the stage, and return their names."""
     for name in names:
         (stage / name).write_text(f"new {name}")
     return [*names]
