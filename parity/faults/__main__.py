@@ -7,7 +7,7 @@ and exits with 1 if a fault was missed, put at a wrong layer, or a harmless vari
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from parity.core.command import FAILED, Parser, run
@@ -22,6 +22,7 @@ PROG = "pnasnet-parity faults"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the trials that the arguments name, and write the table; return the exit code."""
     options = parser().parse_args(arguments)
     todo = [job for job in jobs() if options.only in f"{job.setting}: {job.name}"]
     if options.sample is not None:
@@ -33,21 +34,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrong = [outcome for outcome in outcomes if not outcome.right]
     for outcome in wrong:
         print(describe(outcome))
+    _write(outcomes, options.docs)
+    return FAILED if wrong else 0
+
+
+def _write(outcomes: Collection[Outcome], folder: Path) -> None:
+    """Write the table of the outcomes to a folder, and print its counts."""
     data = summary(outcomes)
-    with replacing(options.docs / "faults.json") as path:
+    with replacing(folder / "faults.json") as path:
         path.write_text(json.dumps(data, indent=1) + "\n")
-    with replacing(options.docs / "faults.md") as path:
+    with replacing(folder / "faults.md") as path:
         path.write_text(markdown(data))
     gates = data["gates"]
     print(f"{gates['trials']:,} trials: {gates['caught']:,} caught, {gates['localised']:,} localised")
     harmless = len(outcomes) - gates["trials"]
     print(f"{harmless:,} harmless variations: {gates['false alarms']:,} false alarms")
-    print(f"the table is in {options.docs / 'faults.md'}")
-    return FAILED if wrong else 0
+    print(f"the table is in {folder / 'faults.md'}")
 
 
 def complete(todo: Sequence[Job], record: Record, workers: int) -> list[Outcome]:
-    """The outcomes of all jobs; those that the record does not have are run."""
+    """Return the outcomes of all jobs; those that the record does not have are run."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     left = [job for job in todo if job.key not in record.outcomes]
@@ -57,37 +63,40 @@ def complete(todo: Sequence[Job], record: Record, workers: int) -> list[Outcome]
         for outcome in in_processes(left, workers):
             record.add(outcome)
             progress.update(task, advance=1, description=f"{outcome.setting}: {outcome.name}")
+    # Processes give outcomes as they come: the table has them in the order of the jobs.
     return [record.outcomes[job.key] for job in todo]
 
 
 def describe(outcome: Outcome) -> str:
-    """What was wrong with an outcome."""
+    """Return in words what was wrong with an outcome."""
     place = f"{outcome.name} at {outcome.site}" if outcome.site else outcome.name
+    gates = ", ".join(outcome.gates) or "no gate"
     return (
         f"{outcome.setting}: {place}: expected {outcome.expected or 'no alarm'}, found {outcome.culprits or 'nothing'} "
-        f"by {', '.join(outcome.gates) or 'no gate'}"
+        f"by {gates}"
     )
 
 
 def parser() -> Parser:
-    made = Parser(PROG, __doc__)
-    made.add_argument("--sample", type=int, metavar="N", help="only so many trials, chosen at random (default: all)")
-    made.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice (default: 0)")
-    made.add_argument(
+    """Return the command's parser."""
+    command = Parser(PROG, __doc__)
+    command.add_argument("--sample", type=int, metavar="N", help="only so many trials, chosen at random (default: all)")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice (default: 0)")
+    command.add_argument(
         "--only", default="", metavar="TEXT", help="only trials with this in them, as in `mobile-65 seed 0`, or a name"
     )
-    made.add_argument(
+    command.add_argument(
         "--workers",
         type=int,
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes of up to 8 GB (%(default)s)",
     )
-    made.add_argument(
+    command.add_argument(
         "--output", type=Path, default=Path("fault-results"), metavar="DIR", help="keeps the trials (%(default)s)"
     )
-    made.add_argument("--docs", type=Path, default=Path("docs"), metavar="DIR", help="for the table (%(default)s)")
-    return made
+    command.add_argument("--docs", type=Path, default=Path("docs"), metavar="DIR", help="for the table (%(default)s)")
+    return command
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from parity.candidate.engines import EngineCandidate
 from parity.core.layers import Network
 from parity.core.pinning import pin_torch
 from parity.core.specification import PHOTOGRAPHS
-from parity.faults.bench import Bench
+from parity.faults.bench import Bench, Trial
 from parity.faults.catalogue import FAULTS
 from parity.faults.fault import Fault
 from parity.faults.nonsquare import ROWS_AND_COLUMNS
@@ -36,18 +36,23 @@ class Setting:
         return f"{self.network} seed {self.seed} {'+'.join(self.photographs)}"
 
 
+CHELSEA = ("chelsea",)
+ALL = ("astronaut", "chelsea", "coffee", "rocket")
 # At 65 pixels all maps that are halved are even (32, 16, 8, 4), at 67 all are odd (33, 17, 9, 5).
-CHELSEA, ALL = ("chelsea",), ("astronaut", "chelsea", "coffee", "rocket")
-EVEN, ODD = (Setting(Network("mobile", side, side), 0, CHELSEA) for side in (65, 67))
-LARGE_EVEN, LARGE_ODD = (Setting(Network("large", side, side), 0, CHELSEA) for side in (65, 67))
+EVEN = Setting(Network("mobile", 65, 65), 0, CHELSEA)
+ODD = Setting(Network("mobile", 67, 67), 0, CHELSEA)
+LARGE_EVEN = Setting(Network("large", 65, 65), 0, CHELSEA)
+LARGE_ODD = Setting(Network("large", 67, 67), 0, CHELSEA)
 # At how many sites each fault is tried.
 SITES = {EVEN: 2, ODD: 2, LARGE_EVEN: 1, LARGE_ODD: 1}
 # Of every map that is halved the one side is even and the other odd, with more columns (32x33, 16x17, 8x9, 4x5) or more
 # rows (49x32, 25x16, 13x8, 7x4): so a fault of rows and columns shows wherever it can. Only these are tried here.
-WIDE, HIGH = (Setting(Network("mobile", *sides), 0, CHELSEA) for sides in ((65, 67), (99, 65)))
+WIDE = Setting(Network("mobile", 65, 67), 0, CHELSEA)
+HIGH = Setting(Network("mobile", 99, 65), 0, CHELSEA)
 LARGE_HIGH = Setting(Network("large", 67, 65), 0, CHELSEA)
 EVERY = sys.maxsize
 NONSQUARE = {WIDE: EVERY, HIGH: 1, LARGE_HIGH: 1}
+# Variations are tried with other sizes, seeds and photographs, too, and with batches of three and eight.
 VARIED = (
     *SITES,
     Setting(Network("mobile", 64, 64), 1, ("coffee",)),
@@ -70,47 +75,63 @@ class Job:
 
     @property
     def key(self) -> tuple[str, str, str]:
+        """What tells the job from all others: its setting in words, the name and the site."""
         return str(self.setting), self.name, self.site
 
 
 @cache
 def named() -> dict[str, Fault | Variation]:
-    """The faults and variations by name."""
-    rows: list[Fault | Variation] = [*FAULTS, *VARIATIONS, COMPILED]
-    return {row.name: row for row in rows}
+    """Return all faults and variations by name."""
+    everything: list[Fault | Variation] = [*FAULTS, *VARIATIONS, COMPILED]
+    return {entry.name: entry for entry in everything}
 
 
 @cache
 def jobs() -> tuple[Job, ...]:
-    """All of them, those of one setting one after the other."""
-    found: list[Job] = []
+    """Return all jobs, those of one setting one after the other."""
+    every_job: list[Job] = []
+    # A dictionary, for each setting once, in this order.
     for setting in dict.fromkeys((*VARIED, *NONSQUARE, *COMPILED_AT)):
         places = _places(setting.network)
-        faults, count = FAULTS, SITES.get(setting, 0)
-        if setting in NONSQUARE:
-            faults, count = ROWS_AND_COLUMNS, NONSQUARE[setting]
-        for turn, fault in enumerate(faults):
-            found += [Job(setting, fault.name, site) for site in spread(fault.where(places), count, turn)]
-        variations = VARIATIONS if setting in VARIED else ()
-        found += [Job(setting, row.name, "") for row in variations if row.sites(places)]
-        found += [Job(setting, COMPILED.name, "")] if setting in COMPILED_AT else []
-    return tuple(found)
+        every_job += _faults_at(setting, places)
+        if setting in VARIED:
+            # What has no site here would change nothing.
+            every_job += [Job(setting, variation.name, "") for variation in VARIATIONS if variation.sites(places)]
+        if setting in COMPILED_AT:
+            every_job.append(Job(setting, COMPILED.name, ""))
+    return tuple(every_job)
+
+
+def _faults_at(setting: Setting, places: Places) -> list[Job]:
+    """Return the jobs of all faults that are tried in a setting."""
+    if setting in NONSQUARE:
+        faults = ROWS_AND_COLUMNS
+        count = NONSQUARE[setting]
+    else:
+        faults = FAULTS
+        count = SITES.get(setting, 0)
+    fault_jobs: list[Job] = []
+    for turn, fault in enumerate(faults):
+        sites = spread(fault.where(places), count, turn)
+        fault_jobs += [Job(setting, fault.name, site) for site in sites]
+    return fault_jobs
 
 
 def _places(network: Network) -> Places:
+    """Return the layers and cells of the official network."""
     spec = GraphSpec(network.variant, network.height, network.width)
     return Places(reference_graph(official.find("official"), spec))
 
 
-def sample(found: Sequence[Job], count: int, seed: int) -> list[Job]:
-    """So many of them at random, in their order; none that has to be compiled."""
-    quick = [job for job in found if job.name != COMPILED.name]
+def sample(every_job: Sequence[Job], count: int, seed: int) -> list[Job]:
+    """Return so many of the jobs at random, in their order; none that has to be compiled."""
+    quick = [job for job in every_job if job.name != COMPILED.name]
     chosen = set(random.Random(seed).sample(range(len(quick)), min(count, len(quick))))
     return [job for number, job in enumerate(quick) if number in chosen]
 
 
 def run(todo: Iterable[Job], threads: int) -> Iterator[Outcome]:
-    """The outcomes of the jobs, one bench at a time."""
+    """Yield the outcomes of the jobs, one bench at a time."""
     pin_torch(threads)
     for setting, group in groupby(todo, key=lambda job: job.setting):
         bench = make_bench(setting, threads)
@@ -120,31 +141,38 @@ def run(todo: Iterable[Job], threads: int) -> Iterator[Outcome]:
 
 
 def make_bench(setting: Setting, threads: int) -> Bench:
+    """Return the bench of a setting, with the simpler checks."""
     images = tuple(PHOTOGRAPHS / f"{name}.jpg" for name in setting.photographs)
     return Bench(Options((setting.network,), None, images, ("official",), setting.seed, threads), checks=True)
 
 
 @cache
 def compiled() -> EngineCandidate:
-    """The port as torch.compile compiles it, once for each network and dtype."""
+    """Return the port as torch.compile compiles it, once for each network and dtype."""
     return EngineCandidate("compile", threads=1)
 
 
 def attempt(bench: Bench, job: Job) -> Outcome:
-    """Plants, runs all gates and checks, and looks at the verdict."""
+    """Plant what the job names, run all gates and checks, and return what came of it, with the verdict."""
     start = time.monotonic()
-    row = named()[job.name]
+    entry = named()[job.name]
     expected: dict[str, str] = {}
-    if isinstance(row, Fault):
-        trial = bench.trial(lambda model: row.plant(model, job.site))
-        expected = dict.fromkeys(row.at(job.site), row.kind)
+    if isinstance(entry, Fault):
+        trial = bench.trial(lambda model: entry.plant(model, job.site))
+        expected = dict.fromkeys(entry.at(job.site), entry.kind)
     else:
-        places = Places(bench.graph)
-        with row.around():
-            if row.compiled:
-                trial = bench.judge(compiled())
-            else:
-                trial = bench.trial(lambda model: row.plant(model, places), folded=row.folded(places))
-    culprits = {culprit.layer: culprit.kind for culprit in trial.verdict.culprits} if trial.verdict else {}
+        trial = _vary(bench, entry)
+    culprits: dict[str, str] = {}
+    if trial.verdict:
+        culprits = {culprit.layer: culprit.kind for culprit in trial.verdict.culprits}
     seconds = round(time.monotonic() - start, 2)
     return Outcome(*job.key, tuple(trial.gates), culprits, expected, dict(trial.alarms), seconds)
+
+
+def _vary(bench: Bench, variation: Variation) -> Trial:
+    """Judge a harmless variation."""
+    places = Places(bench.graph)
+    with variation.around():
+        if variation.compiled:
+            return bench.judge(compiled())
+        return bench.trial(lambda model: variation.plant(model, places), folded=variation.folded(places))

@@ -1,13 +1,18 @@
 """All faults, by what is at fault."""
 
+from parity.faults.branches import BRANCHES
 from parity.faults.fault import Fault
 from parity.faults.heads import HEADS, REPORTING
-from parity.faults.kernels import ACTIVATIONS, KERNELS, REDUCTION
+from parity.faults.images import INPUT
+from parity.faults.kernels import ACTIVATIONS, KERNELS
 from parity.faults.nonsquare import ROWS_AND_COLUMNS
-from parity.faults.padding import PADDING, POOLS, STRIDES
+from parity.faults.padding import PADDING
 from parity.faults.parameters import BATCH_NORM, VALUES
-from parity.faults.states import INPUT, STATES
+from parity.faults.reduction import REDUCTION
+from parity.faults.states import STATES
+from parity.faults.strides import POOLS, STRIDES
 
+# The names and their order are those of docs/faults.json.
 GROUPS: dict[str, tuple[Fault, ...]] = {
     "padding": PADDING,
     "strides": STRIDES,
@@ -17,7 +22,7 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
     "factorized reduction": REDUCTION,
     "batch norms": BATCH_NORM,
     "weights": VALUES,
-    "states and branches": STATES,
+    "states and branches": (*STATES, *BRANCHES),
     "images": INPUT,
     "heads": HEADS,
     "reporting": REPORTING,

@@ -9,7 +9,7 @@ import torch
 
 
 class Seen(NamedTuple):
-    """One layer's values: the port's and TensorFlow's in float32, and TensorFlow's in float64."""
+    """One layer's values (NHWC): the port's and TensorFlow's in float32, and TensorFlow's in float64."""
 
     layer: str
     actual: np.ndarray
@@ -17,16 +17,19 @@ class Seen(NamedTuple):
     truth: np.ndarray
 
 
+# Whether a layer passes.
 Check = Callable[[Seen], bool]
 LOGITS = "final_layer.FC"
 
 
 def _logits(seen: Seen) -> bool:
-    """The best-known port's converter: the largest difference of the logits below 1e-5."""
+    """Return whether the largest difference of the logits is below 1e-5, as the best-known port's converter asks."""
+    # Written so that not a number passes nowhere.
     return seen.layer != LOGITS or bool(np.abs(seen.actual - seen.expected).max() < 1e-5)
 
 
 def _assert_close(seen: Seen) -> bool:
+    """Return whether torch.testing.assert_close passes, with its own tolerances for float32."""
     try:
         torch.testing.assert_close(torch.from_numpy(seen.actual), torch.from_numpy(seen.expected))
     except AssertionError:
@@ -35,33 +38,44 @@ def _assert_close(seen: Seen) -> bool:
 
 
 def _allclose(seen: Seen) -> bool:
+    """Return whether numpy.allclose passes, with its own tolerances."""
     return np.allclose(seen.actual, seen.expected)
 
 
 def _largest(seen: Seen) -> bool:
-    """The practice of Hugging Face's converters."""
+    """Return whether no difference is over 1e-4, as is the practice of Hugging Face's converters."""
     return bool(np.abs(seen.actual - seen.expected).max() <= 1e-4)
 
 
 def _cosine(seen: Seen) -> bool:
-    actual, expected = (torch.from_numpy(array).double().flatten() for array in (seen.actual, seen.expected))
+    """Return whether the cosine of the whole layer is over 0.99."""
+    # In float64, so that the sum over a whole layer adds no rounding of its own.
+    actual = torch.from_numpy(seen.actual).double().flatten()
+    expected = torch.from_numpy(seen.expected).double().flatten()
     return bool(torch.nn.functional.cosine_similarity(actual, expected, dim=0) > 0.99)
 
 
 def _polygraphy(seen: Seen) -> bool:
+    """Return whether Polygraphy's comparison passes, with its own tolerances."""
     from polygraphy.comparator import IterationResult, SimpleCompareFunc
     from polygraphy.logger import G_LOGGER
 
+    # It tells of every layer that it compares.
     G_LOGGER.module_severity = G_LOGGER.CRITICAL
-    pair = (IterationResult({"layer": array}, runner_name="") for array in (seen.actual, seen.expected))
-    with np.errstate(invalid="ignore"):  # its statistics of values that are not finite
-        return bool(SimpleCompareFunc()(*pair)["layer"])
+    actual = IterationResult({"layer": seen.actual}, runner_name="")
+    expected = IterationResult({"layer": seen.expected}, runner_name="")
+    # Its statistics of values that are not finite.
+    with np.errstate(invalid="ignore"):
+        return bool(SimpleCompareFunc()(actual, expected)["layer"])
 
 
 def _dynamo(seen: Seen) -> bool:
+    """Return whether the comparison of PyTorch's compiler passes, which has the float64 values, too."""
     from torch._dynamo.utils import same
 
-    expected, actual, truth = (torch.from_numpy(array) for array in (seen.expected, seen.actual, seen.truth))
+    expected = torch.from_numpy(seen.expected)
+    actual = torch.from_numpy(seen.actual)
+    truth = torch.from_numpy(seen.truth)
     return same(expected, actual, truth, log_error=lambda *_: None)
 
 
@@ -77,7 +91,7 @@ CHECKS: Mapping[str, Check] = {
 
 
 class Panel:
-    """Runs all checks on one layer after the other; each keeps the first layer that it does not let pass.
+    """All checks, run on one layer after the other; each keeps the first layer that it does not let pass.
 
     `known` keeps what the checks said of the first values that they saw of each layer, as many trials leave most
     layers as they are.
@@ -88,22 +102,30 @@ class Panel:
         self._known = known
 
     def see(self, seen: Seen) -> None:
+        """Run the checks that have raised no alarm yet on one layer."""
         if seen.actual.shape != seen.expected.shape:
-            self.alarms |= {name: seen.layer for name in CHECKS if name not in self.alarms}
+            # No check passes another shape; some of them would broadcast it.
+            self._alarm(seen.layer)
             return
-        first, passed = self._known.setdefault(seen.layer, (seen.actual, {}))
-        if not np.array_equal(first, seen.actual):
+        first_values, passed = self._known.setdefault(seen.layer, (seen.actual, {}))
+        if not np.array_equal(first_values, seen.actual):
             passed = {}
         for name, check in CHECKS.items():
-            if name not in self.alarms:
-                if name not in passed:
-                    passed[name] = check(seen)
-                if not passed[name]:
-                    self.alarms[name] = seen.layer
+            if name in self.alarms:
+                continue
+            if name not in passed:
+                passed[name] = check(seen)
+            if not passed[name]:
+                self.alarms[name] = seen.layer
 
     def crash(self) -> None:
-        """The port failed: whoever runs it notices, but not where."""
-        self.alarms |= {name: "" for name in CHECKS if name not in self.alarms}
+        """Raise the alarm of every check: whoever runs the port notices that it failed, but not where."""
+        self._alarm("")
+
+    def _alarm(self, layer: str) -> None:
+        """Let every check that has raised no alarm yet raise one at a layer."""
+        for name in CHECKS:
+            self.alarms.setdefault(name, layer)
 
 
 logging.getLogger("torch._dynamo").setLevel(logging.CRITICAL)

@@ -17,8 +17,11 @@ PACKAGES = ("torch", "tensorflow", "numpy", "polygraphy")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job: the gates that failed, the culprits that the verdict names and those that it should (layer to
-    kind of fault), and the simpler checks that raised an alarm (with the layer)."""
+    """What came of a job.
+
+    It has the gates that failed, the culprits that the verdict names and those that it should (layer to kind of fault),
+    the simpler checks that raised an alarm (with the layer), and how long it took.
+    """
 
     setting: str
     name: str
@@ -31,45 +34,60 @@ class Outcome:
 
     @property
     def key(self) -> tuple[str, str, str]:
+        """The key of the outcome's job."""
         return self.setting, self.name, self.site
 
     @property
     def right(self) -> bool:
-        """Caught, with the verdict on just the layers at fault; or, where nothing is wrong, no alarm."""
+        """Whether it is caught, with the verdict on just the layers at fault; or, where nothing is wrong, no alarm."""
+        # The gates are asked for, too: a gate that fails without a culprit is an alarm.
         return self.culprits == self.expected and bool(self.gates) == bool(self.expected)
 
 
 def fingerprint() -> str:
-    """A digest of all that the outcomes depend on. Raises InputError where a package is missing."""
+    """Return a digest of all that the outcomes depend on. Raise InputError where a package is missing."""
     try:
         versions = [importlib.metadata.version(name) for name in PACKAGES]
     except importlib.metadata.PackageNotFoundError as error:
         what = f"the fault catalogue needs {error.name}, to compare with"
         raise InputError(f"{what}: python -m pip install 'pnasnet-parity[tests]'") from error
-    return hashlib.sha256(repr((digest_of_logic(CAMPAIGN), versions, cpu())).encode()).hexdigest()
+    # The processor chooses kernels, and so the roundings.
+    depended_on = digest_of_logic(CAMPAIGN), versions, cpu()
+    return hashlib.sha256(repr(depended_on).encode()).hexdigest()
 
 
 class Record:
-    """Outcomes in a file of JSON lines, written as each comes, so that a run that was stopped or killed goes on."""
+    """Outcomes in a file of JSON lines, written as each comes, so that a run that was stopped or killed goes on.
+
+    The first line is the fingerprint of what they depend on.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Raises InputError if the file holds outcomes of other code, versions or another processor."""
+        """Read the file, or begin it. Raise InputError if it holds outcomes of other code, versions or processor."""
         self.path = path
         self.outcomes: dict[tuple[str, str, str], Outcome] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
+        header = json.dumps({"fingerprint": fingerprint()})
         content = path.read_text() if path.exists() else ""
-        whole = content[: content.rfind("\n") + 1]  # without the line that was being written when a run was killed
-        first, *lines = whole.splitlines() or [json.dumps({"fingerprint": fingerprint()})]
-        if first != json.dumps({"fingerprint": fingerprint()}):
+        # Without the line that was being written when a run was killed.
+        whole_lines = content[: content.rfind("\n") + 1]
+        first, *lines = whole_lines.splitlines() or [header]
+        if first != header:
             raise InputError(f"{path} has outcomes of other code, versions or another processor: move or remove it")
-        if whole != content or not whole:
-            path.write_text(whole or f"{first}\n")
+        if not whole_lines:
+            path.write_text(f"{header}\n")
+        elif whole_lines != content:
+            path.write_text(whole_lines)
         for line in lines:
-            row = json.loads(line)
-            outcome = Outcome(**row | {"gates": tuple(row["gates"])})
+            fields = json.loads(line)
+            # JSON has lists alone.
+            fields["gates"] = tuple(fields["gates"])
+            outcome = Outcome(**fields)
             self.outcomes[outcome.key] = outcome
 
     def add(self, outcome: Outcome) -> None:
+        """Keep an outcome, and write it to the file."""
         self.outcomes[outcome.key] = outcome
+        # Opened each time, so that the line is written when this returns.
         with self.path.open("a") as file:
             file.write(json.dumps(asdict(outcome)) + "\n")

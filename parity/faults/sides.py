@@ -1,4 +1,7 @@
-"""Ways to take rows for columns, or a map for a square. On a square, each gives what is right."""
+"""Ways to take rows for columns, or a map for a square. On a square, each gives what is right.
+
+Tensors are (N, C, H, W), rows x columns; a side is a number of either.
+"""
 
 from collections.abc import Callable
 
@@ -10,92 +13,104 @@ from parity.faults.plant import Change
 from pnasnet_torch.padding import same_padding
 
 Pair = tuple[int, int]
-# The pixels before and after the rows, and those of the columns, from the two sides, the kernel and the stride.
+# The pixels before and behind the rows, and those of the columns, from the two sides, the kernel and the stride.
 MapPads = Callable[[Pair, int, int], tuple[Pair, Pair]]
 
 
 def same(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]:
-    """Gives the right padding."""
+    """Return the right padding."""
     return same_padding(sides[0], kernel, stride), same_padding(sides[1], kernel, stride)
 
 
 def exchanged(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]:
-    """Gives what whoever names the rows first has from F.pad, which takes the columns first."""
+    """Return what whoever names the rows first has from F.pad, which takes the columns first."""
     return same(sides[::-1], kernel, stride)
 
 
 def of_rows(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]:
+    """Return the rows' padding for both sides."""
     return same((sides[0], sides[0]), kernel, stride)
 
 
 def of_columns(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]:
+    """Return the columns' padding for both sides."""
     return same((sides[1], sides[1]), kernel, stride)
 
 
 def exchanged_before(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]:
-    """Keeps the sum of each side's pixels, so that every shape is right."""
+    """Return the padding with the pixels before rows and before columns exchanged."""
     rows, columns = same(sides, kernel, stride)
+    # Each side keeps the sum of its pixels, so that every shape is right.
     return (columns[0], sum(rows) - columns[0]), (rows[0], sum(columns) - rows[0])
 
 
 def sized_by_rows(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]:
-    """Pads both sides for as many outputs as the rows have."""
+    """Return a padding of both sides for as many outputs as the rows have."""
     outputs = -(-sides[0] // stride)
     return _for_outputs(outputs, sides[0], kernel, stride), _for_outputs(outputs, sides[1], kernel, stride)
 
 
 def sized_by_columns(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]:
+    """Return a padding of both sides for as many outputs as the columns have."""
     columns, rows = sized_by_rows(sides[::-1], kernel, stride)
     return rows, columns
 
 
 def _for_outputs(outputs: int, side: int, kernel: int, stride: int) -> Pair:
+    """Return the pixels before and behind a side for so many outputs, the odd one behind as in SAME."""
     total = max((outputs - 1) * stride + kernel - side, 0)
     return total // 2, total - total // 2
 
 
 def cropped(x: Tensor) -> Tensor:
-    """Cuts a map (N, C, H, W) down to a square as long as its shorter side."""
+    """Return the map cut down to a square as long as its shorter side."""
     side = min(x.shape[2:])
     return x[:, :, :side, :side]
 
 
 def zeroed(x: Tensor) -> Tensor:
-    """Computes no more than that square, and leaves zeros around it."""
+    """Return the map with zeros outside of the square as long as its shorter side."""
     side = min(x.shape[2:])
     return F.pad(cropped(x), (0, x.shape[3] - side, 0, x.shape[2] - side))
 
 
 def letterboxed(x: Tensor) -> Tensor:
-    """Adds zeros to a square as long as the map's longer side."""
+    """Return the map with zeros behind, up to a square as long as its longer side."""
     rows, columns = x.shape[2:]
     return F.pad(x, (0, max(rows - columns, 0), 0, max(columns - rows, 0)))
 
 
 def laid_out(x: Tensor) -> Tensor:
-    """Takes a channel's pixels, one behind the other, for columns x rows."""
+    """Return a channel's pixels, one behind the other, as columns x rows."""
     return x.reshape(*x.shape[:2], x.shape[3], x.shape[2])
 
 
 def laid_out_nhwc(x: Tensor) -> Tensor:
-    """Takes an image's pixels, one behind the other, for columns x rows."""
-    pixels = x.permute(0, 2, 3, 1)
-    return pixels.reshape(len(x), x.shape[3], x.shape[2], x.shape[1]).permute(0, 3, 1, 2)
+    """Return an image's pixels, one behind the other, as columns x rows."""
+    # A file has all channels of a pixel together.
+    image_nhwc = x.permute(0, 2, 3, 1)
+    read_nhwc = image_nhwc.reshape(len(x), x.shape[3], x.shape[2], x.shape[1])
+    return read_nhwc.permute(0, 3, 1, 2)
 
 
 def strided(x: Tensor) -> Tensor:
-    """Reads each row as many pixels behind the last as there are rows, not columns."""
+    """Return each row read as many pixels behind the last as there are rows, not columns."""
     rows, columns = x.shape[2:]
-    pixels = torch.arange(rows)[:, None] * rows + torch.arange(columns)
-    return x.flatten(2)[:, :, pixels % (rows * columns)]
+    positions = torch.arange(rows)[:, None] * rows + torch.arange(columns)
+    # With more rows than columns, the last rows would lie behind the map's end.
+    return x.flatten(2)[:, :, positions % (rows * columns)]
 
 
 def resized(x: Tensor, rows: int, columns: int) -> Tensor:
+    """Return the map resized to rows x columns."""
     return F.interpolate(x, (rows, columns), mode="bilinear")
 
 
 def windowed(x: Tensor, rows: int, columns: int) -> Tensor:
-    """Takes the mean (N, C) of the first rows x columns pixels. Raises RuntimeError where the map has not as many."""
+    """Return the mean (N, C) of the first rows x columns pixels.
+
+    Raises RuntimeError where the map has not as many.
+    """
     return F.avg_pool2d(x, (rows, columns))[:, :, 0, 0]
 
 
@@ -110,11 +125,13 @@ SIZES: dict[str, MapPads] = {
     "as many columns as rows": sized_by_rows,
     "as many rows as columns": sized_by_columns,
 }
+# Of the output of a layer.
 MAPS: dict[str, Change] = {
     "cropped to a square": cropped,
     "zero outside of a square": zeroed,
     "laid out as columns x rows": laid_out,
 }
+# Of the images on their way in.
 IMAGES: dict[str, Change] = {
     "read as columns x rows": laid_out_nhwc,
     "read with the stride of the rows": strided,
@@ -124,6 +141,7 @@ IMAGES: dict[str, Change] = {
     "cropped to a square, then resized": lambda x: resized(cropped(x), x.shape[2], x.shape[3]),
     "padded to a square": letterboxed,
 }
+# Of the last map, from (N, C, H, W) to (N, C).
 MEANS: dict[str, Change] = {
     "over the rows squared": lambda x: x.sum(dim=(2, 3)) / x.shape[2] ** 2,
     "over the columns squared": lambda x: x.sum(dim=(2, 3)) / x.shape[3] ** 2,

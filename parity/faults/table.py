@@ -22,62 +22,92 @@ GATES = (STRUCTURE, "exact-float32", "exact-float64", "float64", "float32")
 
 
 def summary(outcomes: Collection[Outcome]) -> dict[str, Any]:
-    """The table as plain data, with every outcome."""
-    faults = [row for row in outcomes if row.expected]
-    harmless = [row for row in outcomes if not row.expected]
+    """Return the table as plain data, with every outcome."""
+    fault_outcomes = [outcome for outcome in outcomes if outcome.expected]
+    harmless = [outcome for outcome in outcomes if not outcome.expected]
+    versions = {name: version(name) for name in PACKAGES}
+    versions["python"] = platform.python_version()
+    versions["cpu"] = cpu()
+    gates = counts(fault_outcomes)
+    gates["false alarms"] = sum(bool(outcome.gates) for outcome in harmless)
     return {
-        "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version(), "cpu": cpu()},
-        "gates": counts(faults) | {"false alarms": sum(bool(row.gates) for row in harmless)},
-        "checks": {name: check_counts(name, faults, harmless) for name in CHECKS},
-        "faults": {
-            fault.name: counts([row for row in faults if row.name == fault.name]) | {"group": group, "port": fault.port}
-            for group, members in GROUPS.items()
-            for fault in members
-        },
+        "versions": versions,
+        "gates": gates,
+        "checks": {name: check_counts(name, fault_outcomes, harmless) for name in CHECKS},
+        "faults": _counts_by_fault(fault_outcomes),
         "harmless variations": variation_counts(harmless),
-        "outcomes": [
-            {"setting": row.setting, "name": row.name, "site": row.site, "gates": row.gates, "culprits": row.culprits}
-            | {"expected": row.expected, "alarms": row.alarms}
-            for row in outcomes
-        ],
+        "outcomes": [_plain(outcome) for outcome in outcomes],
     }
 
 
-def counts(rows: Collection[Outcome]) -> dict[str, Any]:
-    """Of these trials: how many were caught, by which gate, and how many put at exactly the right layers."""
+def _counts_by_fault(fault_outcomes: Collection[Outcome]) -> dict[str, dict[str, Any]]:
+    """Return the counts of each fault of the catalogue, with its group and the port that has it."""
+    by_fault = {}
+    for group, faults in GROUPS.items():
+        for fault in faults:
+            fault_counts = counts([outcome for outcome in fault_outcomes if outcome.name == fault.name])
+            fault_counts["group"] = group
+            fault_counts["port"] = fault.port
+            by_fault[fault.name] = fault_counts
+    return by_fault
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as plain data, without its time, which is another one in each run."""
     return {
-        "trials": len(rows),
-        "caught": sum(bool(row.gates) for row in rows),
-        "localised": sum(row.right for row in rows),
-        "by gate": {gate: sum(gate in row.gates for row in rows) for gate in GATES},
-        "by check": {name: sum(name in row.alarms for row in rows) for name in CHECKS},
+        "setting": outcome.setting,
+        "name": outcome.name,
+        "site": outcome.site,
+        "gates": outcome.gates,
+        "culprits": outcome.culprits,
+        "expected": outcome.expected,
+        "alarms": outcome.alarms,
+    }
+
+
+def counts(outcomes: Collection[Outcome]) -> dict[str, Any]:
+    """Return how many of these trials were caught, by which gate, and how many put at exactly the right layers."""
+    return {
+        "trials": len(outcomes),
+        "caught": sum(bool(outcome.gates) for outcome in outcomes),
+        "localised": sum(outcome.right for outcome in outcomes),
+        "by gate": {gate: sum(gate in outcome.gates for outcome in outcomes) for gate in GATES},
+        "by check": {name: sum(name in outcome.alarms for outcome in outcomes) for name in CHECKS},
     }
 
 
 def check_counts(name: str, faults: Collection[Outcome], harmless: Collection[Outcome]) -> dict[str, int]:
-    """Of a simpler check: it localises a fault where the first layer that it does not let pass is one at fault."""
+    """Return how many faults a simpler check caught and localised, and how many false alarms it raised.
+
+    It localises a fault where the first layer that it does not let pass is one at fault.
+    """
     return {
-        "caught": sum(name in row.alarms for row in faults),
-        "localised": sum(row.alarms.get(name, "") in row.expected for row in faults),
-        "false alarms": sum(name in row.alarms for row in harmless),
+        "caught": sum(name in outcome.alarms for outcome in faults),
+        # No layer is called "", which stands for a crash and for no alarm at all.
+        "localised": sum(outcome.alarms.get(name, "") in outcome.expected for outcome in faults),
+        "false alarms": sum(name in outcome.alarms for outcome in harmless),
     }
 
 
-def variation_counts(rows: Iterable[Outcome]) -> dict[str, dict[str, int]]:
-    tried, alarms = Counter[str](), Counter[str]()
-    for row in rows:
-        tried[row.name] += 1
-        alarms[row.name] += bool(row.gates)
+def variation_counts(outcomes: Iterable[Outcome]) -> dict[str, dict[str, int]]:
+    """Return how often each variation was tried, and how many false alarms it raised."""
+    tried = Counter[str]()
+    alarms = Counter[str]()
+    for outcome in outcomes:
+        tried[outcome.name] += 1
+        alarms[outcome.name] += bool(outcome.gates)
     return {name: {"trials": tried[name], "false alarms": alarms[name]} for name in tried}
 
 
 def markdown(data: Mapping[str, Any]) -> str:
-    """The table for people."""
-    return "\n".join(_lines(data)) + "\n"
+    """Return the summary as a document for people."""
+    lines = [*_overview(data), "", *_fault_table(data), "", *_variation_table(data)]
+    return "\n".join(lines) + "\n"
 
 
-def _lines(data: Mapping[str, Any]) -> Iterator[str]:
-    gates, trials = data["gates"], data["gates"]["trials"]
+def _overview(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of the head: what was measured, by what, and the counts of the gates and of each check."""
+    trials = data["gates"]["trials"]
     harmless = sum(row["trials"] for row in data["harmless variations"].values())
     yield "# Which faults are caught, and where"
     yield ""
@@ -87,10 +117,20 @@ def _lines(data: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "| | caught | put at the right layers | false alarms |"
     yield "| --- | --- | --- | --- |"
-    for name, row in {"**these gates**": gates, **data["checks"]}.items():
-        shares = (f"{row[part]:,} of {trials:,} ({row[part] / max(trials, 1):.1%})" for part in ("caught", "localised"))
-        yield f"| {name} | {' | '.join(shares)} | {row['false alarms']:,} of {harmless:,} |"
-    yield ""
+    for name, row in {"**these gates**": data["gates"], **data["checks"]}.items():
+        caught = _share(row["caught"], trials)
+        localised = _share(row["localised"], trials)
+        yield f"| {name} | {caught} | {localised} | {row['false alarms']:,} of {harmless:,} |"
+
+
+def _share(count: int, trials: int) -> str:
+    """Return a count of all trials in words, with the percentage."""
+    # With --only, there may be harmless variations alone.
+    return f"{count:,} of {trials:,} ({count / max(trials, 1):.1%})"
+
+
+def _fault_table(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of the table of faults."""
     yield "## Faults"
     yield ""
     yield "How many of the trials of each were caught, at all and by each gate, and localised."
@@ -101,7 +141,10 @@ def _lines(data: Mapping[str, Any]) -> Iterator[str]:
         port = f" (in {row['port']})" if row["port"] else ""
         by_gate = " | ".join(str(row["by gate"][gate]) for gate in GATES)
         yield f"| {row['group']}: {name}{port} | {row['trials']} | {row['caught']} | {row['localised']} | {by_gate} |"
-    yield ""
+
+
+def _variation_table(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of the table of harmless variations."""
     yield "## Harmless variations"
     yield ""
     yield "| variation | trials | false alarms |"

@@ -15,36 +15,44 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 
 
 def in_processes(todo: Sequence[Job], workers: int) -> Iterator[Outcome]:
-    """The outcomes of all jobs as they come; those that take several threads last, in one process alone.
+    """Yield the outcomes of all jobs as they come; those that take several threads last, in one process alone.
 
     Raises RuntimeError if a process ends before its jobs are done.
     """
-    alone = [job for job in todo if named()[job.name].threads > 1]
-    yield from _outcomes(deal([job for job in todo if job not in alone], workers))
-    yield from _outcomes(deal(alone, 1))
+    single: list[Job] = []
+    threaded: list[Job] = []
+    for job in todo:
+        jobs = threaded if named()[job.name].threads > 1 else single
+        jobs.append(job)
+    yield from _outcomes(deal(single, workers))
+    yield from _outcomes(deal(threaded, 1))
 
 
 def _outcomes(parts: Sequence[Sequence[Job]]) -> Iterator[Outcome]:
-    """The outcomes of each process's jobs."""
+    """Yield the outcomes of the jobs of each process."""
+    # Spawned, so that each loads the frameworks anew, in the environment that is set here.
     context = multiprocessing.get_context("spawn")
     results: multiprocessing.Queue[Outcome] = context.Queue()
     processes = [context.Process(target=_work, args=(part, results), daemon=True) for part in parts if part]
     with _environment():
         for process in processes:
             process.start()
-    left = sum(map(len, parts))
+    left = sum(len(part) for part in parts)
     while left:
+        # Not for longer, so that a process that was killed is noticed: it sends nothing any more.
         try:
-            yield results.get(timeout=1)
-            left -= 1
+            outcome = results.get(timeout=1)
         except queue.Empty:
             if any(process.exitcode for process in processes):
                 raise RuntimeError("a process that runs trials has ended; what it said is above") from None
+            continue
+        yield outcome
+        left -= 1
 
 
 @contextmanager
 def _environment() -> Iterator[None]:
-    """What OpenMP reads when a process loads the frameworks, which is before it can be told anything else."""
+    """Set what OpenMP reads when a process loads the frameworks, which is before it can be told anything else."""
     usual = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ |= ENVIRONMENT
     try:
@@ -57,7 +65,8 @@ def _environment() -> Iterator[None]:
 
 
 def deal(todo: Sequence[Job], workers: int) -> list[list[Job]]:
-    """The jobs of each process: all of one setting to the same, the largest settings first to who has least."""
+    """Return the jobs of each process: all of one setting to the same, the largest settings first to who has least."""
+    # The official values of a setting are computed by each process that has a job of it.
     groups: dict[Setting, list[Job]] = {}
     for job in todo:
         groups.setdefault(job.setting, []).append(job)
@@ -68,13 +77,15 @@ def deal(todo: Sequence[Job], workers: int) -> list[list[Job]]:
 
 
 def _weight(part: Sequence[Job]) -> int:
+    """Return how long jobs take, in trials on Mobile."""
     return sum(LARGE if job.setting.network.variant == "large" else 1 for job in part)
 
 
 def _work(part: Sequence[Job], results: "multiprocessing.Queue[Outcome]") -> None:
-    """Runs in the other process; ends with the one that started it, however that ends."""
+    """Run jobs in the other process; end with the one that started it, however that ends."""
     parent = multiprocessing.parent_process()
     for outcome in run(part, threads=1):
+        # A parent that was killed stops no daemon.
         if parent is None or not parent.is_alive():
             return
         results.put(outcome)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.progress import track
 
@@ -35,33 +36,54 @@ variations change the order of roundings at most, and who has the gradient where
 """
 
 
+class FaultRow(NamedTuple):
+    """A fault's name, the gate and the places that the verdict names, and whether they are right."""
+
+    name: str
+    gate: str
+    places: tuple[str, ...]
+    right: bool
+
+
+class VariationRow(NamedTuple):
+    """A variation's name, how often it was tried, and how many false alarms it raised."""
+
+    name: str
+    tried: int
+    alarms: int
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Try every fault and variation, and write the table; return the exit code."""
     options = parser().parse_args(arguments)
     pin_torch(1)
-    faults, variations = list(_faults()), list(_variations(options.seeds))
-    right = sum(row[-1] for row in faults)
+    faults = list(_faults())
+    variations = list(_variations(options.seeds))
     with replacing(options.docs / "training-faults.md") as path:
         path.write_text("\n".join(_table(faults, variations)) + "\n")
+    right = sum(row.right for row in faults)
     print(f"{right} of {len(faults)} faults caught and put at the right places")
-    tried, alarms = sum(row[1] for row in variations), sum(row[2] for row in variations)
+    tried = sum(row.tried for row in variations)
+    alarms = sum(row.alarms for row in variations)
     print(f"{tried} harmless variations: {alarms} false alarms")
     return 0 if right == len(faults) and not alarms else 1
 
 
-def _faults() -> Iterator[tuple[str, str, tuple[str, ...], bool]]:
-    """Of each fault its name, the gate and the places that the verdict names, and whether they are right."""
+def _faults() -> Iterator[FaultRow]:
+    """Plant each fault, and yield what was found; print those that were not found as they should be."""
     bench = TrainingBench()
     for fault in track(TRAINING_FAULTS, "faults"):
+        # No gate behind the one that is to find it first is run.
         gate, places = bench.verdict(bench.judge(fault.plant, fault.around, up_to(fault.gate)))
         right = (gate, places) == (fault.gate, fault.at)
         if not right:
             print(f"{fault.name}: expected {fault.gate} at {fault.at}, found {gate or 'no gate'} at {places}")
-        yield fault.name, gate, places, right
+        yield FaultRow(fault.name, gate, places, right)
 
 
-def _variations(seeds: int) -> Iterator[tuple[str, int, int]]:
-    """Of each variation its name, how often it was tried, and how many alarms it raised."""
-    alarms = dict.fromkeys((variation.name for variation in VARIATIONS), 0)
+def _variations(seeds: int) -> Iterator[VariationRow]:
+    """Try each variation with so many seeds, and yield how many alarms it raised; print each alarm."""
+    alarms = {variation.name: 0 for variation in VARIATIONS}
     for seed in track(range(seeds), "variations"):
         bench = TrainingBench(seed)
         for variation in VARIATIONS:
@@ -70,35 +92,35 @@ def _variations(seeds: int) -> Iterator[tuple[str, int, int]]:
                 alarms[variation.name] += 1
                 print(f"{variation.name}, seed {seed}: false alarm of {gate} at {places}")
     for name, raised in alarms.items():
-        yield name, seeds, raised
+        yield VariationRow(name, seeds, raised)
 
 
-def _table(
-    faults: Sequence[tuple[str, str, tuple[str, ...], bool]], variations: Sequence[tuple[str, int, int]]
-) -> Iterator[str]:
-    versions = [f"{name} {version(name)}" for name in PACKAGES] + [
-        f"python {platform.python_version()}",
-        f"cpu {cpu()}",
-    ]
+def _table(faults: Sequence[FaultRow], variations: Sequence[VariationRow]) -> Iterator[str]:
+    """Yield the lines of the document."""
+    versions = [f"{name} {version(name)}" for name in PACKAGES]
+    versions.append(f"python {platform.python_version()}")
+    versions.append(f"cpu {cpu()}")
     yield HEAD.format(network=NETWORK, versions=", ".join(versions))
     yield "| fault | first gate that fails | what it names |"
     yield "| --- | --- | --- |"
-    for name, gate, places, right in faults:
-        yield f"| {name} | {gate or '**missed**'} | {'' if right else '**wrong**: '}{', '.join(places)} |"
+    for fault in faults:
+        wrong = "" if fault.right else "**wrong**: "
+        yield f"| {fault.name} | {fault.gate or '**missed**'} | {wrong}{', '.join(fault.places)} |"
     yield ""
     yield "| harmless variation | trials | false alarms |"
     yield "| --- | --- | --- |"
-    for name, tried, alarms in variations:
-        yield f"| {name} | {tried} | {alarms} |"
+    for variation in variations:
+        yield f"| {variation.name} | {variation.tried} | {variation.alarms} |"
 
 
 def parser() -> Parser:
-    made = Parser(PROG, __doc__)
-    made.add_argument(
+    """Return the command's parser."""
+    command = Parser(PROG, __doc__)
+    command.add_argument(
         "--seeds", type=int, default=SEEDS, metavar="N", help="with each of which variations are tried (%(default)s)"
     )
-    made.add_argument("--docs", type=Path, default=Path("docs"), metavar="DIR", help="for the table (%(default)s)")
-    return made
+    command.add_argument("--docs", type=Path, default=Path("docs"), metavar="DIR", help="for the table (%(default)s)")
+    return command
 
 
 if __name__ == "__main__":
