@@ -23,24 +23,40 @@ COMMANDS = {
 
 
 def usage() -> str:
-    """Say what there is."""
+    """Return the text of `pnasnet-parity --help`: all commands, and what each does."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {what}" for name, (_, what) in COMMANDS.items()]
-    head = f"usage: {PROG} COMMAND [ARGUMENT ...]\n\n{PROG} COMMAND --help explains a command. Layers are compared by\n"
-    return f"{head}`pytest parity`, and ImageNet evaluated by `pytest --full-imagenet`.\n\n" + "\n".join(lines)
+    lines = [
+        f"usage: {PROG} COMMAND [ARGUMENT ...]",
+        "",
+        f"{PROG} COMMAND --help explains a command. Layers are compared by",
+        "`pytest parity`, and ImageNet evaluated by `pytest --full-imagenet`.",
+        "",
+    ]
+    lines += [f"  {name:{width}}  {description}" for name, (_module, description) in COMMANDS.items()]
+    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    if given and given[0] in ("-h", "--help"):
+    """Run the command that the arguments (default: the process's) name, and return its exit code.
+
+    Where they name none, what is wrong is printed, and USAGE_ERROR returned.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words and words[0] in ("-h", "--help"):
         print(usage())
         return 0
-    if not given or given[0] not in COMMANDS:
-        said = f"there is no command {given[0]!r}" if given else "no command was given"
-        print(f"{PROG}: {said}: expected {', '.join(COMMANDS)}", file=sys.stderr)
+    problem = ""
+    if not words:
+        problem = "no command was given"
+    elif words[0] not in COMMANDS:
+        problem = f"there is no command {words[0]!r}"
+    if problem:
+        print(f"{PROG}: {problem}: expected {', '.join(COMMANDS)}", file=sys.stderr)
         return USAGE_ERROR
-    name, *rest = given
-    return run(importlib.import_module(COMMANDS[name][0]).main, f"{PROG} {name}", rest)
+    name, *command_arguments = words
+    module, _description = COMMANDS[name]
+    # Imported only now: most commands bring in a framework, which takes seconds, or is not installed.
+    return run(importlib.import_module(module).main, f"{PROG} {name}", command_arguments)
 
 
 if __name__ == "__main__":

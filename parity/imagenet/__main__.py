@@ -22,15 +22,27 @@ from parity.imagenet.summary import Summary
 from pnasnet_torch.genotype import VARIANTS
 
 PROG = "pnasnet-parity imagenet"
+# For each command, what the list of commands says of it, and what its own --help begins with.
+EVALUATE = (
+    "evaluate the models; run again, it continues",
+    "Evaluates this worker's part; a worker that is alone also reports.",
+)
+REPORT = ("merge what workers did, and judge it", "Merges the workers' files in all folders.")
+SAMPLE = (
+    "make a small set and checkpoints for it",
+    "Makes a small set of photographs in all four layouts, DIR/val among them, and DIR/VARIANT.ckpt fitted to it.",
+)
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Evaluates this worker's part; a worker that is alone also reports."""
+    """Evaluate this worker's part, and return the exit code; a worker that is alone also reports."""
     settings = parse_settings(vars(arguments).get)
     evaluation = Evaluation(settings)
     print(*evaluation.header(), sep="\n", flush=True)
+    # Several workers, which may share a terminal, log lines instead of drawing a bar each.
+    terminal = sys.stderr if evaluation.world == 1 else None
     for network in settings.networks:
-        evaluation.run(network, lambda meter: shown(meter, sys.stderr if evaluation.world == 1 else None))
+        evaluation.run(network, lambda meter: shown(meter, terminal))
     if evaluation.world > 1:
         print(f"worker {evaluation.rank} of {evaluation.world} is done; once all are, merge their files:")
         print(f"  pnasnet-parity imagenet report {settings.output}")
@@ -40,55 +52,67 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Merges the workers' files in all folders."""
-    summaries = [merge(files) for files in networks_in(arguments.folders).values()]
+    """Merge the workers' files in all folders, judge each network, and return the exit code."""
+    files_by_network = networks_in(arguments.folders)
+    summaries = [merge(files) for files in files_by_network.values()]
     return _conclude(summaries, expectation(arguments.expect), arguments.folders[0] / RESULT)
 
 
 def _conclude(summaries: Sequence[Summary], expect: Expectation | None, target: Path) -> int:
-    results = conclude(summaries, published(expect, [summary.network for summary in summaries]), target)
+    """Print the table and each network's result, write `target` as JSON, and return the exit code."""
+    networks = [summary.network for summary in summaries]
+    results = conclude(summaries, published(expect, networks), target)
     print(table(summaries), *results, f"all figures and every disagreeing image: {target}", sep="\n")
     return 0 if all(results) else FAILED
 
 
 def sample(arguments: argparse.Namespace) -> int:
-    """Makes a small set of photographs in all four layouts, DIR/val among them, and DIR/VARIANT.ckpt fitted to it."""
+    """Make a small set of photographs in all four layouts, and a checkpoint fitted to it for each variant."""
     make_sample(arguments.folder, arguments.variant or list(VARIANTS))
     return 0
 
 
 def parser() -> Parser:
-    made = Parser(PROG, __doc__)
-    commands = made.add_subparsers(required=True, metavar="COMMAND")
+    """Return the parser of all three commands; what it parses has the command's function as `run`."""
+    whole = Parser(PROG, __doc__)
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(run.__name__, help=text, description=run.__doc__)
-        added.set_defaults(run=run)
-        return added
+    def add_command(function: Callable[[argparse.Namespace], int], texts: tuple[str, str]) -> argparse.ArgumentParser:
+        command = commands.add_parser(function.__name__, help=texts[0], description=texts[1])
+        command.set_defaults(run=function)
+        return command
 
-    one = command(evaluate, "evaluate the models; run again, it continues")
-    one.add_argument("--checkpoint", metavar="PREFIX", help="the released weights in TensorFlow's format")
-    one.add_argument("--image-size", action="append", metavar="SIZE", help="as 331; repeatable (large: 331 and 323)")
-    one.add_argument(
+    _add_evaluate_options(add_command(evaluate, EVALUATE))
+    report_parser = add_command(report, REPORT)
+    report_parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="DIR", help="output folders, of one or several machines"
+    )
+    report_parser.add_argument("--expect", **OPTIONS["expect"])
+    sample_parser = add_command(sample, SAMPLE)
+    sample_parser.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
+    sample_parser.add_argument("--variant", action="append", choices=tuple(VARIANTS), help="repeatable (default: both)")
+    return whole
+
+
+def _add_evaluate_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `evaluate`: those that `pytest parity` has as well, and those of the evaluation."""
+    parser.add_argument("--checkpoint", metavar="PREFIX", help="the released weights in TensorFlow's format")
+    parser.add_argument("--image-size", action="append", metavar="SIZE", help="as 331; repeatable (large: 331 and 323)")
+    parser.add_argument(
         "--reference", default="official", metavar="SOURCE", help="official (default), slim:PATH or pnasnet-tf:PATH"
     )
-    one.add_argument("--threads", type=int, metavar="N", help="of all workers on this machine (default: all cores)")
-    add_options(one.add_argument)
-    two = command(report, "merge what workers did, and judge it")
-    two.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="output folders, of one or several machines")
-    two.add_argument("--expect", **OPTIONS["expect"])
-    three = command(sample, "make a small set and checkpoints for it")
-    three.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
-    three.add_argument("--variant", action="append", choices=tuple(VARIANTS), help="repeatable (default: both)")
-    return made
+    parser.add_argument("--threads", type=int, metavar="N", help="of all workers on this machine (default: all cores)")
+    add_options(parser.add_argument)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments (default: the process's) ask for, and return its exit code."""
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         code: int = options.run(options)
     except KeyboardInterrupt:
+        # Every batch that is done was stored as a whole, so that nothing needs to be saved here.
         print("stopped; what is done is stored, and the same command continues", file=sys.stderr)
         return STOPPED
     return code

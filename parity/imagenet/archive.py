@@ -13,27 +13,32 @@ logger = logging.getLogger(__name__)
 
 
 def list_tar(path: Path, open_kit: OpenKit) -> Listing:
-    """The images of a tar, whose classes the development kit knows; their folders in it do not matter.
+    """List the images of a tar, whose classes the development kit knows; their folders in it do not matter.
 
     Raises InputError if it is no sound, uncompressed tar, and as `Devkit.wnid_of`.
     """
-    members = [member for member in _members(path) if not member.isdir()]
+    members = _members(path)
     kit = open_kit()
     entries: list[Entry] = []
-    left: list[str] = []
+    left_aside: list[str] = []
     for member in members:
+        if member.isdir():
+            continue
         name = PurePosixPath(member.name).name
         # A sparse member's bytes do not lie in one piece.
         if is_image(name) and member.isreg() and not member.issparse():
-            entries.append(Entry(name, kit.wnid_of(name), Place(path, member.offset_data, member.size)))
+            place = Place(path, member.offset_data, member.size)
+            entries.append(Entry(name, kit.wnid_of(name), place))
         else:
-            left.append(member.name)
-    return Listing("tar", path, tuple(entries), ignored(left))
+            left_aside.append(member.name)
+    return Listing("tar", path, tuple(entries), ignored(left_aside))
 
 
 def _members(path: Path) -> list[tarfile.TarInfo]:
+    """Return all members of a tar. Raises InputError for one that is compressed, truncated or damaged."""
     logger.info("indexing %s", path)
     try:
+        # Not compressed ("r:"), so that a member's offset is its place in the file, and images are read from there.
         with tarfile.open(path, "r:") as tar, path.open("rb") as file:
             members = tar.getmembers()
             file.seek(tar.offset)

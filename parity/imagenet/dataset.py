@@ -50,22 +50,27 @@ class Dataset:
     places: tuple[Place, ...] = ()
 
     def read(self, index: int) -> bytes:
-        """The file of image `index`; many threads may read at once. Raises InputError as `Place.read`."""
+        """Return the file of image `index`; many threads may read at once. Raises InputError as `Place.read`."""
         return self.places[index].read()
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the names and classes: the same for the same images in any layout."""
-        listed = "".join(f"{image.name} {image.wnid}\n" for image in self.images)
-        return hashlib.sha256(os.fsencode(listed)).hexdigest()
+        """The SHA-256 of the names and classes: the same for the same images in any layout."""
+        lines = "".join(f"{image.name} {image.wnid}\n" for image in self.images)
+        # A file's name may have bytes that are no text; fsencode gives them back, where encode would fail.
+        return hashlib.sha256(os.fsencode(lines)).hexdigest()
 
 
 def open_dataset(path: Path, devkit: Path | None = None) -> Dataset:
-    """The images at `path`, in whichever layout; the development kit is looked for beside them unless it is given.
+    """Open the images at `path`, in whichever layout, in the order of their names.
 
-    Raises InputError if the layout is not known, or if anything in it is missing, damaged or contradictory.
+    The development kit is looked for beside them unless its place `devkit` is given. Raises InputError if the layout is
+    not known, or if anything in it is missing, damaged or contradictory.
     """
-    listing = _list(path, partial(open_devkit, devkit, _beside(path)))
+    # The kit is opened only where the layout needs it: class folders and shards tell the classes themselves.
+    open_kit = partial(open_devkit, devkit, _beside(path))
+    listing = _list(path, open_kit)
+    # By name, so that an image has the same index in every layout, and stored records hold for all of them.
     entries = sorted(listing.entries, key=lambda entry: entry.name)
     for first, second in pairwise(entries):
         if first.name == second.name:
@@ -73,42 +78,49 @@ def open_dataset(path: Path, devkit: Path | None = None) -> Dataset:
     if not entries:
         raise InputError(f"{listing.path} ({listing.layout}) holds no images. Copy them there, or give another place")
     images = tuple(Image(entry.name, entry.wnid) for entry in entries)
-    return Dataset(listing.layout, listing.path, images, listing.notes, tuple(entry.place for entry in entries))
+    places = tuple(entry.place for entry in entries)
+    return Dataset(listing.layout, listing.path, images, listing.notes, places)
 
 
 def _beside(path: Path) -> tuple[Path, ...]:
-    """Where a development kit may lie: with the images, or in the folder that they are in."""
-    whole = Path(os.path.abspath(path))  # so that `.` has a parent
-    folder = whole if whole.is_dir() else whole.parent
-    return tuple(place for place in (folder / "val", folder, folder.parent) if place.is_dir())
+    """Return where a development kit may lie: with the images, or in the folder that they are in."""
+    absolute = Path(os.path.abspath(path))  # so that `.` has a parent
+    folder = absolute if absolute.is_dir() else absolute.parent
+    folders = (folder / "val", folder, folder.parent)
+    return tuple(place for place in folders if place.is_dir())
 
 
 def _list(path: Path, open_kit: OpenKit) -> Listing:
+    """List the images at `path`, whose layout is told by what lies there. Raises InputError for no known layout."""
     if path.is_file():
         return list_tar(path, open_kit)
     if not path.exists():
         raise InputError(f"there is no {path}. {EXPECTED}")
-    found = children(path)
-    if any(map(is_shard, found)):
+    contents = children(path)
+    if any(map(is_shard, contents)):
         return list_shards(path)
-    if any(map(is_class_folder, found)):
+    if any(map(is_class_folder, contents)):
         return list_class_folders(path)
-    if any(map(is_flat_image, found)):
+    if any(map(is_flat_image, contents)):
         return list_flat_images(path, open_kit)
+    # The folder that the set is in may be named as well.
     for inner in (path / TAR_NAME, path / "val"):
         if inner.exists():
             return _list(inner, open_kit)
-    names = few([child.name for child in found]) or "nothing"
+    names = few([child.name for child in contents]) or "nothing"
     raise InputError(f"{path} is no ImageNet validation set: found {names}. {EXPECTED}")
 
 
 def deviations(dataset: Dataset) -> list[str]:
-    """In what the images differ from the full set of 50,000, 50 for each class, in sentences; nothing if in nothing."""
-    found = []
+    """Return, in sentences, how the images differ from the full set of 50,000, 50 for each class.
+
+    Empty if they do not.
+    """
+    sentences: list[str] = []
     if len(dataset.images) != FULL_SIZE:
-        found.append(f"there are {len(dataset.images):,} images, not {FULL_SIZE:,}")
+        sentences.append(f"there are {len(dataset.images):,} images, not {FULL_SIZE:,}")
     counts = Counter(image.wnid for image in dataset.images)
-    other = [f"{wnid} has {counts[wnid]:,}" for wnid in WNIDS if counts[wnid] != PER_CLASS]
-    if other:
-        found.append(f"{len(other):,} of the {len(WNIDS):,} classes have not {PER_CLASS} images: {few(other)}")
-    return found
+    uneven = [f"{wnid} has {counts[wnid]:,}" for wnid in WNIDS if counts[wnid] != PER_CLASS]
+    if uneven:
+        sentences.append(f"{len(uneven):,} of the {len(WNIDS):,} classes have not {PER_CLASS} images: {few(uneven)}")
+    return sentences

@@ -11,23 +11,24 @@ from parity.imagenet.summary import Summary
 
 
 class Evaluator:
-    """Evaluates each network when it is asked for. Raises InputError for data of no use."""
+    """An evaluation that judges each network when it is asked for. Raises InputError for data of no use."""
 
     def __init__(self, settings: Settings, watch: Watch) -> None:
         self.settings = settings
         self._watch = watch
         self._evaluation = Evaluation(settings)
         self._summaries: list[Summary] = []
-        self._expected = published(settings.expect, [str(network) for network in settings.networks])
+        self._expected = published(settings.expect, list(map(str, settings.networks)))
 
     def result(self, network: Network) -> LayerResult:
-        """The verdict on `network`, over what is stored already and what is evaluated now."""
+        """Return the result of the *imagenet* gate on `network`, over what is stored already and evaluated now."""
         self._evaluation.run(network, self._watch)
-        self._summaries.append(summary := self._evaluation.summary(network))
+        summary = self._evaluation.summary(network)
+        self._summaries.append(summary)
         return summary.result(self._expected[str(network)])
 
     def report(self) -> list[str]:
-        """The table of what was evaluated, in lines, once it is written as JSON too."""
+        """Return the table of what was evaluated, in lines, and write all figures as JSON; empty for no network."""
         if not self._summaries:
             return []
         target = self.settings.output / RESULT
@@ -35,14 +36,15 @@ class Evaluator:
         return [*self._evaluation.header(), *table(self._summaries).splitlines(), f"imagenet: all figures: {target}"]
 
     def as_dicts(self) -> list[dict[str, Any]]:
-        """All figures of each network that was evaluated, as plain data."""
+        """Return all figures of each network that was evaluated, as plain data."""
         return [summary.as_dict(self._expected[summary.network]) for summary in self._summaries]
 
     def header(self) -> list[str]:
-        """Lines that say what is evaluated, and on what."""
+        """Return the lines that say what is evaluated, and on what."""
         return self._evaluation.header()
 
     def read(self, name: str) -> bytes:
-        """The file of the image called `name`. Raises InputError as the data set does."""
+        """Return the file of the image called `name`. Raises InputError as the data set does."""
         dataset = self._evaluation.dataset
-        return dataset.read(next(number for number, image in enumerate(dataset.images) if image.name == name))
+        names = [image.name for image in dataset.images]
+        return dataset.read(names.index(name))

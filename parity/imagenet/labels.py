@@ -3,11 +3,12 @@
 from parity.core.errors import InputError
 from pnasnet_torch.classes import WNIDS
 
+# From 1 on: slim's class 0 is the background.
 LABELS = {wnid: label for label, wnid in enumerate(WNIDS, start=1)}
 
 
 def label_of(wnid: str) -> int:
-    """The class, from 1 to 1000 in the order of the sorted wnids; slim's class 0 is the background.
+    """Return the class of a WordNet id, from 1 to 1000 in the order of the sorted wnids.
 
     Raises InputError for a text that is none of the wnids.
     """

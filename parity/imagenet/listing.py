@@ -22,7 +22,10 @@ class Place:
         return str(self.path) if self.length < 0 else f"{self.path} at byte {self.offset:,}"
 
     def read(self) -> bytes:
-        """The bytes; many threads may read at once. Raises InputError if the file is gone, or shorter than it was."""
+        """Return the bytes; many threads may read at once.
+
+        Raises InputError if the file cannot be read, or is shorter than it was.
+        """
         try:
             # A file object for each read: threads share no position, and nothing is left open.
             with self.path.open("rb") as file:
@@ -30,6 +33,7 @@ class Place:
                 content = file.read(self.length)
         except OSError as error:
             raise InputError(f"{self.path} cannot be read: {error.strerror}") from error
+        # A file that is an image as a whole (length -1) may be of any length.
         if 0 <= self.length != len(content):
             raise InputError(
                 f"{self}: found {len(content):,} bytes of an image, expected {self.length:,}. "
@@ -58,25 +62,33 @@ class Listing:
 
 
 def is_hidden(name: str) -> bool:
+    """Tell whether a file of this base name is hidden, as what macOS leaves beside files is."""
     return name.startswith(".")
 
 
 def is_image(name: str) -> bool:
-    """Whether a file of this base name is taken for an image."""
+    """Tell whether a file of this base name is taken for an image."""
     return name.lower().endswith(IMAGE_SUFFIXES) and not is_hidden(name)
 
 
 def few(names: Collection[str], limit: int = 5) -> str:
-    """The first names, and how many there are besides."""
-    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
-    return ", ".join(islice(names, limit)) + more
+    """Return the first names in a phrase, and how many there are besides."""
+    phrase = ", ".join(islice(names, limit))
+    if len(names) > limit:
+        phrase += f" and {len(names) - limit:,} more"
+    return phrase
 
 
 def ignored(names: Iterable[str]) -> tuple[str, ...]:
-    """Notes that name the files, by path, that a layout has no use for; none for no files."""
-    kinds: dict[str, list[str]] = {}
+    """Return notes that name the files, by path, that a layout has no use for; none for no files."""
+    names_by_kind: dict[str, list[str]] = {}
     for name in names:
         base = name.rpartition("/")[2]
-        kind = "hidden" if is_hidden(base) else "out of place" if is_image(base) else "no image"
-        kinds.setdefault(kind, []).append(name)
-    return tuple(f"ignored as {kind}: {few(found)}" for kind, found in sorted(kinds.items()))
+        if is_hidden(base):
+            kind = "hidden"
+        elif is_image(base):  # such as a link in a tar
+            kind = "out of place"
+        else:
+            kind = "no image"
+        names_by_kind.setdefault(kind, []).append(name)
+    return tuple(f"ignored as {kind}: {few(same_kind)}" for kind, same_kind in sorted(names_by_kind.items()))

@@ -1,6 +1,6 @@
 """The two models as the evaluation runs them: pixels in, logits out."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from typing import Protocol
 
@@ -18,9 +18,13 @@ LOGITS = "final_layer.FC"
 class Side(Protocol):
     """A model: pixels (N, H, W, 3), float32 from -1 to 1, to logits (N, classes)."""
 
-    def logits(self, pixels_nhwc: np.ndarray) -> np.ndarray: ...
+    def logits(self, pixels_nhwc: np.ndarray) -> np.ndarray:
+        """Return the logits (N, classes) of the pixels (N, H, W, 3)."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free what the model takes; it cannot be run again."""
+        ...
 
 
 class OfficialSide:
@@ -39,9 +43,11 @@ class OfficialSide:
         self._reference.assign(variables)
 
     def logits(self, pixels_nhwc: np.ndarray) -> np.ndarray:
+        """Return the official logits (N, classes), in the network's dtype."""
         return self._reference.run(pixels_nhwc)[LOGITS]
 
     def close(self) -> None:
+        """Close TensorFlow's session."""
         self._reference.close()
 
 
@@ -59,15 +65,17 @@ class PortSide:
         self._device = device
 
     def logits(self, pixels_nhwc: np.ndarray) -> np.ndarray:
+        """Return the port's logits (N, classes), on the CPU."""
         import torch
 
         with torch.inference_mode():
             # NHWC with the axes renamed is what torch calls channels_last.
             images = torch.from_numpy(pixels_nhwc).to(self._device).permute(0, 3, 1, 2)
-            result: np.ndarray = self._model(images).cpu().numpy()
-        return result
+            logits: np.ndarray = self._model(images).cpu().numpy()
+        return logits
 
     def close(self) -> None:
+        """Free the model."""
         del self._model
 
 
@@ -86,20 +94,26 @@ class Models:
         threads: int,
         device: str,
     ) -> None:
-        make: dict[str, Callable[[], Side]] = {
-            "official": lambda: OfficialSide(source, network, variables, threads),
-            "port": lambda: PortSide(network, variables, device),
-        }
+        self.sides: dict[str, Side] = {}
+        self.truth: Side | None = None
+        # Where one model cannot be loaded, leaving the stack closes those that were.
         with ExitStack() as stack:
-            self.sides = {side: stack.enter_context(closing(make[side]())) for side in sides}
-            self.truth: Side | None = None
+            for name in sides:
+                side: Side
+                if name == "official":
+                    side = OfficialSide(source, network, variables, threads)
+                else:
+                    side = PortSide(network, variables, device)
+                self.sides[name] = stack.enter_context(closing(side))
             if len(self.sides) == 2:
                 self.truth = stack.enter_context(closing(OfficialSide(source, network, variables, threads, "float64")))
+            # The first forward takes longer than all others; among them it would spoil the rate that is shown.
             pixels = preprocess(np.zeros((8, 8, 3), np.uint8), network.height, network.width)
-            for model in filter(None, (*self.sides.values(), self.truth)):
-                model.logits(pixels[None])
+            self.logits(pixels[None])
+            if self.truth:
+                self.truth.logits(pixels[None])
             self.close = stack.pop_all().close
 
     def logits(self, pixels_nhwc: np.ndarray) -> dict[str, np.ndarray]:
-        """Each side's logits (N, classes)."""
-        return {side: model.logits(pixels_nhwc) for side, model in self.sides.items()}
+        """Return each side's logits (N, classes), by its name."""
+        return {name: side.logits(pixels_nhwc) for name, side in self.sides.items()}

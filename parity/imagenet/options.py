@@ -16,7 +16,9 @@ from parity.core.layers import EVALUATION_SIZES, Network, network_at
 from parity.core.pinning import choose_device
 from pnasnet_torch.genotype import VARIANTS
 
-DEFAULT_IMAGENET, DEFAULT_CHECKPOINT = Path("data/val"), Path("data/model.ckpt")
+DEFAULT_IMAGENET = Path("data/val")
+DEFAULT_CHECKPOINT = Path("data/model.ckpt")
+# The models that each choice of --sides evaluates.
 SIDES = {"both": ("official", "port"), "tf": ("official",), "torch": ("port",)}
 # The data's settings: option, environment variable, key in tox.ini.
 SETTINGS = {name: (f"PNASNET_PARITY_{name.upper()}", name) for name in ("imagenet", "devkit", "checkpoint")}
@@ -80,17 +82,18 @@ class Settings:
 
 
 def add_options(add: Callable[..., object]) -> None:
-    """Calls `add`, an argparse-like `add_argument`, for each option."""
+    """Add each option of the evaluation by `add`, an argparse-like `add_argument`."""
     for name, keywords in OPTIONS.items():
         add(f"--{name}", **keywords)
 
 
 def parse_settings(get: Callable[[str], Any], ini: Callable[[str], str | None] = lambda _name: None) -> Settings:
-    """The checked settings; `get` gives an option's value, `ini` that of a key in tox.ini. Raises InputError."""
+    """Return the checked settings; `get` gives an option's value, `ini` that of a key in tox.ini. Raises InputError."""
+    _rank, _world, local_rank, _local_world = environment_worker()
     # TensorFlow, which reads the checkpoint, hides GPUs from torch unless torch has seen them before.
-    device = choose_device(environment_worker()[2])
-    imagenet, devkit, checkpoint = (_data(name, get(name), ini) for name in SETTINGS)
-    imagenet, checkpoint = imagenet or DEFAULT_IMAGENET, checkpoint or DEFAULT_CHECKPOINT
+    device = choose_device(local_rank)
+    imagenet = _data("imagenet", get, ini) or DEFAULT_IMAGENET
+    checkpoint = _data("checkpoint", get, ini) or DEFAULT_CHECKPOINT
     if not imagenet.exists():
         raise InputError(f"there is no validation set at {imagenet}\n{HOW_TO}")
     for name in ("limit", "batch_size", "threads"):
@@ -98,21 +101,37 @@ def parse_settings(get: Callable[[str], Any], ini: Callable[[str], str | None] =
             raise InputError(f"--{name.replace('_', '-')} {get(name)}: expected at least 1")
     expect = expectation(get("expect"))
     networks = _networks(checkpoint, get("variant"), get("image_size"))
-    published(expect, [str(network) for network in networks])
+    # Here only to refuse what is ambiguous, before hours of evaluation.
+    published(expect, list(map(str, networks)))
     return Settings(
-        *(imagenet, devkit, checkpoint, networks, SIDES[get("sides")], get("limit"), get("partial"), expect),
-        *(get("batch_size"), Path(get("output")), get("threads") or os.cpu_count() or 1, get("reference"), device),
+        imagenet=imagenet,
+        devkit=_data("devkit", get, ini),
+        checkpoint=checkpoint,
+        networks=networks,
+        sides=SIDES[get("sides")],
+        limit=get("limit"),
+        partial=get("partial"),
+        expect=expect,
+        batch_size=get("batch_size"),
+        output=Path(get("output")),
+        threads=get("threads") or os.cpu_count() or 1,
+        reference=get("reference"),
+        device=device,
     )
 
 
-def _data(name: str, given: str | None, ini: Callable[[str], str | None]) -> Path | None:
+def _data(name: str, get: Callable[[str], Any], ini: Callable[[str], str | None]) -> Path | None:
+    """Return where data lies by the option, the environment or tox.ini, the first that says it; None if none does."""
     variable, key = SETTINGS[name]
-    value = given or os.environ.get(variable) or ini(key)
+    value = get(name) or os.environ.get(variable) or ini(key)
     return Path(value) if value else None
 
 
 def _networks(prefix: Path, variants: list[str] | None, sizes: list[str] | None) -> tuple[Network, ...]:
-    """The networks that the checkpoint is for, at each size; which variant that is the checkpoint says itself."""
+    """Return the networks that the checkpoint is for, at each size; which variant that is the checkpoint says itself.
+
+    Raises InputError for a checkpoint that is missing or of no variant, or of another than `variants` name.
+    """
     from pnasnet_torch.errors import WeightsError
     from pnasnet_torch.weights import variant_of
     from tf_reference import checkpoint
@@ -122,15 +141,18 @@ def _networks(prefix: Path, variants: list[str] | None, sizes: list[str] | None)
     except InputError as error:
         raise InputError(f"{error}\n{HOW_TO}") from error
     try:
-        found = variant_of(checkpoint.shapes(prefix))
+        variant = variant_of(checkpoint.shapes(prefix))
     except WeightsError as error:
         raise InputError(f"{prefix}: {error}") from error
-    if variants and set(variants) != {found}:
-        raise InputError(f"--variant {', '.join(variants)}: {prefix} holds the weights of PNASNet-5 {found}")
-    return tuple(dict.fromkeys(_network(found, size) for size in sizes or EVALUATION_SIZES[found]))
+    if variants and set(variants) != {variant}:
+        raise InputError(f"--variant {', '.join(variants)}: {prefix} holds the weights of PNASNet-5 {variant}")
+    networks = [_network(variant, size) for size in sizes or EVALUATION_SIZES[variant]]
+    # Each once: 224 and 224x224 are one network.
+    return tuple(dict.fromkeys(networks))
 
 
 def _network(variant: str, size: str) -> Network:
+    """Return the variant at a size such as 331. Raises InputError for a size that cannot be used."""
     try:
         return network_at(variant, size)
     except ValueError as error:
@@ -138,32 +160,40 @@ def _network(variant: str, size: str) -> Network:
 
 
 def expectation(text: str | None) -> Expectation | None:
+    """Return the accuracies that `--expect TOP1,TOP5` names, None without it. Raises InputError for anything else."""
     if text is None:
         return None
+    parts = text.split(",")
     try:
-        top_1, top_5 = (float(part) for part in text.split(","))
+        top_1, top_5 = (float(part) for part in parts)
     except ValueError:
+        # Neither two nor numbers: refused below, as no comparison holds for what is not a number.
         top_1 = top_5 = math.nan
     if not 0 <= top_1 <= top_5 <= 1:
         raise InputError(f"--expect {text}: expected two accuracies from 0 to 1, top-1 and top-5, as 0.829,0.962")
-    digits = [len(part.partition(".")[2].strip()) for part in text.split(",")]
+    digits = [len(part.partition(".")[2].strip()) for part in parts]
+    # What was rounded for publishing is off by up to half a unit of its last digit.
     return Expectation(text, (top_1, top_5), (0.5 * 10 ** -digits[0], 0.5 * 10 ** -digits[1]))
 
 
 def published(expect: Expectation | None, networks: Sequence[str]) -> dict[str, Expectation | None]:
-    """What each network is compared with: of several sizes, the published figures are for the variant's own.
+    """Return what each network is compared with: of several sizes, the published figures are for the variant's own.
 
     Raises InputError where it is not clear which of them that is.
     """
-    own = {f"{name}-{variant.image_size}" for name, variant in VARIANTS.items()}
-    meant = [network for network in networks if len(networks) == 1 or network in own]
-    if expect and len(meant) != 1:
+    own_sizes = {f"{name}-{variant.image_size}" for name, variant in VARIANTS.items()}
+    compared = list(networks)
+    if len(networks) > 1:
+        compared = [network for network in networks if network in own_sizes]
+    if expect and len(compared) != 1:
         raise InputError(f"--expect {expect.text}: there are {', '.join(networks)}; evaluate one size alone")
-    return {network: expect if network in meant else None for network in networks}
+    return {network: expect if network in compared else None for network in networks}
 
 
 def environment_worker(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int, int]:
-    """Rank, number of workers, and the same on this machine, as torchrun sets them; alone without it."""
-    names = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1))
-    rank, world, local_rank, local_world = (int(environment.get(name, default)) for name, default in names)
+    """Return rank and number of workers, of all and of this machine's, as torchrun sets them; 0, 1, 0, 1 without."""
+    rank = int(environment.get("RANK", 0))
+    world = int(environment.get("WORLD_SIZE", 1))
+    local_rank = int(environment.get("LOCAL_RANK", 0))
+    local_world = int(environment.get("LOCAL_WORLD_SIZE", 1))
     return rank, world, local_rank, local_world

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import IO, TYPE_CHECKING
 
-from parity.imagenet.record import RANKS, Failure, Record
+from parity.imagenet.record import RANKS, Answer, Failure, Record
 from parity.imagenet.summary import NAMES
 
 if TYPE_CHECKING:
@@ -25,45 +25,54 @@ class Meter:
 
     def __init__(self, network: str) -> None:
         self.network = network
-        self.evaluated = self.new = self.to_do = self.failed = 0
+        self.evaluated = 0  # images with a record, stored now or before
+        self.new = 0  # images that this run is done with, failed ones among them
+        self.to_do = 0  # images that this run has to do
+        self.failed = 0  # images of this run that could not be evaluated
+        # By side: how many are right by each of RANKS.
         self._correct: dict[str, list[int]] = {}
         self._start = time.monotonic()
 
     def count(self, record: Record) -> None:
-        """Takes in an image that is done, now or before."""
+        """Count an image that is done, now or before."""
         self.evaluated += 1
         for side in NAMES:
-            if found := getattr(record, side):
+            answer: Answer | None = getattr(record, side)
+            if answer:
                 counts = self._correct.setdefault(side, [0] * len(RANKS))
                 for place, rank in enumerate(RANKS):
-                    counts[place] += found.correct(record.label, rank)
+                    counts[place] += answer.correct(record.label, rank)
 
     def start(self, to_do: int) -> None:
-        """The time runs from here: `to_do` images are left for this worker."""
-        self.to_do, self._start = to_do, time.monotonic()
+        """Start the clock: `to_do` images are left for this worker."""
+        self.to_do = to_do
+        self._start = time.monotonic()
 
     def add(self, records: Sequence[Record], failures: Sequence[Failure]) -> None:
-        """Takes in a batch."""
+        """Count a batch."""
         for record in records:
             self.count(record)
         self.new += len(records) + len(failures)
         self.failed += len(failures)
 
     def __str__(self) -> str:
+        # A clock may not have ticked yet.
         rate = self.new / max(time.monotonic() - self._start, 1e-9)
         parts = [f"{self.new:,} of {self.to_do:,} images"]
         if rate:
-            parts += [f"{rate:.2f}/s", f"{timedelta(seconds=round((self.to_do - self.new) / rate))} left"]
+            time_left = timedelta(seconds=round((self.to_do - self.new) / rate))
+            parts += [f"{rate:.2f}/s", f"{time_left} left"]
         if self.failed:
             parts.append(f"{self.failed:,} failed")
         for side, counts in self._correct.items():
-            parts.append(f"{NAMES[side]} {' / '.join(f'{100 * count / self.evaluated:.2f}' for count in counts)} %")
+            accuracies = " / ".join(f"{100 * count / self.evaluated:.2f}" for count in counts)
+            parts.append(f"{NAMES[side]} {accuracies} %")
         return ", ".join(parts)
 
 
 @contextmanager
 def shown(meter: Meter, file: IO[str] | None, width: int | None = None) -> Iterator[Report]:
-    """Yields what is to be called with each batch; shows the meter on `file` or, if that is no terminal, in the log.
+    """Show the meter on `file` or, if that is no terminal, in the log; yield what is to be called with each batch.
 
     `width` is the terminal's, where it is not that of the standard streams.
     """
@@ -77,19 +86,21 @@ def shown(meter: Meter, file: IO[str] | None, width: int | None = None) -> Itera
 
             yield report
         return
-    said = time.monotonic()
+    last_line = time.monotonic()
 
     def log_now_and_then(records: Sequence[Record], failures: Sequence[Failure]) -> None:
-        nonlocal said
+        nonlocal last_line
         meter.add(records, failures)
-        if time.monotonic() - said >= INTERVAL or meter.new == meter.to_do:
-            said = time.monotonic()
+        # The last batch is told of in any case, so that a log ends with the whole.
+        if time.monotonic() - last_line >= INTERVAL or meter.new == meter.to_do:
+            last_line = time.monotonic()
             log.info("%s: %s", meter.network, meter)
 
     yield log_now_and_then
 
 
 def _bar(file: IO[str], width: int | None) -> "rich.progress.Progress":
+    """Return a bar with the network's name before it and the meter's words behind."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column

@@ -22,10 +22,11 @@ class Answer:
     margins: tuple[float, float]
 
     def correct(self, label: int, rank: int) -> bool:
-        """Whether `label` is among the first `rank` classes."""
+        """Tell whether `label` is among the first `rank` classes."""
         return label in self.classes[:rank]
 
     def margin(self, rank: int) -> float:
+        """Return by how much (in logits) the label is within the first `rank` classes; below zero if it is not."""
         return self.margins[RANKS.index(rank)]
 
 
@@ -56,12 +57,17 @@ class Failure:
 
 
 def answer(logits: np.ndarray, label: int, side: str) -> Answer:
-    """The answer in the `logits` (classes,) of one side. Raises ValueError where one is not finite."""
-    if not np.isfinite(logits).all():
-        number = int(np.argmin(np.isfinite(logits)))
+    """Return the answer in the `logits` (classes,) of one side. Raises ValueError where one is not finite."""
+    finite = np.isfinite(logits)
+    if not finite.all():
+        number = int(np.argmin(finite))
         raise ValueError(f"{side}: the logit of class {number} is {logits[number]}")
+    # One more than is kept: where the label is among the best, there still are five others to compare it with. A stable
+    # sort leaves equal logits in the order of their classes.
     order = np.argsort(-logits, kind="stable")[: TOP + 1]
     others = order[order != label]
-    margins = tuple(float(logits[label]) - float(logits[others[rank - 1]]) for rank in RANKS)
+    # As Python's floats, which are float64: the difference of two float32 logits is not rounded again.
+    label_logit = float(logits[label])
+    margins = (label_logit - float(logits[others[0]]), label_logit - float(logits[others[TOP - 1]]))
     best = order[:TOP]
-    return Answer(tuple(map(int, best)), tuple(map(float, logits[best])), (margins[0], margins[1]))
+    return Answer(tuple(map(int, best)), tuple(map(float, logits[best])), margins)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from parity.core.errors import InputError
 from parity.core.files import replacing
 from parity.core.result import LayerResult
+from parity.imagenet.figures import Proportion
 from parity.imagenet.options import Expectation
 from parity.imagenet.record import RANKS
 from parity.imagenet.store import (
@@ -19,89 +21,110 @@ from parity.imagenet.store import (
     read_run,
     worker_files,
 )
-from parity.imagenet.summary import NAMES, Proportion, Summary, summarise
+from parity.imagenet.summary import NAMES, Summary, summarise
 
 RESULT = "result.json"
 
 
 def networks_in(folders: Iterable[Path]) -> dict[str, list[Path]]:
-    """The workers' files of each network in the output folders, which may come from several machines.
+    """Return the workers' files of each network in the output folders, which may come from several machines.
 
     Raises InputError for a folder that has none.
     """
-    found: defaultdict[str, list[Path]] = defaultdict(list)
+    merged: defaultdict[str, list[Path]] = defaultdict(list)
     for folder in folders:
-        inner = {child.name: worker_files(child) for child in sorted(folder.iterdir())} if folder.is_dir() else {}
-        if not any(inner.values()):
+        children = sorted(folder.iterdir()) if folder.is_dir() else []
+        files_by_network = {child.name: worker_files(child) for child in children}
+        if not any(files_by_network.values()):
             raise InputError(
                 f"{folder} holds no results: expected NETWORK/worker-*.sqlite in it, as an evaluation writes"
             )
-        for name, files in inner.items():
-            found[name] += files
-    return {name: files for name, files in found.items() if files}
+        for name, files in files_by_network.items():
+            merged[name] += files
+    return {name: files for name, files in merged.items() if files}
 
 
 def merge(paths: Sequence[Path], count: int | None = None) -> Summary:
-    """The summary of one network over all workers' files, for `count` images (default: as many as any run was to do).
+    """Return the summary of one network over all workers' files, for `count` images.
 
-    Raises InputError where the files do not belong together.
+    By default for as many as any run was to do, so that a first run with --limit does not make a later one look
+    complete. Raises InputError where the files do not belong together.
     """
-    runs = {path: run for path in paths if (run := read_run(path))}
+    runs: dict[Path, tuple[int, str]] = {}
+    for path in paths:
+        run = read_run(path)
+        if run:  # a worker that was stopped before it wrote anything has none
+            runs[path] = run
     if not runs:
         raise InputError(f"{', '.join(map(str, paths)) or 'no file'}: no worker has written anything yet")
     fingerprint = read_fingerprint(next(iter(runs)))
     for path in runs:
         check_fingerprint(path, read_fingerprint(path), fingerprint)
-    wanted = count or max(images for images, _ in runs.values())
+    wanted = count or max(images for images, _machine in runs.values())
+    # One record at a time: the summary keeps those alone on which the sides disagree.
     records = (record for record in read_records(runs) if record.index < wanted)
     failures = [failure for failure in read_failures(runs) if failure.index < wanted]
     return summarise(fingerprint["network"], wanted, fingerprint["sides"].split(), records, failures)
 
 
 def table(summaries: Iterable[Summary]) -> str:
-    """The accuracies of all networks and sides, and below what the sides disagree on."""
+    """Return the accuracies of all networks and sides as a table, and below it what the sides disagree on."""
     from rich.console import Console
     from rich.table import Table
 
-    rows = Table("network", "model", "images", "top-1 %", "95 % interval", "top-5 %", "95 % interval")
-    for column in rows.columns[2:]:
+    accuracies = Table("network", "model", "images", "top-1 %", "95 % interval", "top-5 %", "95 % interval")
+    for column in accuracies.columns[2:]:
         column.justify = "right"
-    lines = []
+    lines: list[str] = []
     for summary in summaries:
-        for side in summary.correct if summary.evaluated else ():
-            figures = [text for rank in RANKS for text in _figures(summary.accuracy(side, rank))]
-            rows.add_row(summary.network, NAMES[side], f"{summary.evaluated:,}", *figures)
+        if not summary.evaluated:  # there is no share of no images
+            continue
+        for side in summary.correct:
+            figures: list[str] = []
+            for rank in RANKS:
+                figures += _figures(summary.accuracy(side, rank))
+            accuracies.add_row(summary.network, NAMES[side], f"{summary.evaluated:,}", *figures)
         lines += _agreement(summary)
+    # Of one width wherever it is printed: by itself, rich asks a terminal.
     text = io.StringIO()
-    Console(file=text, width=100).print(rows)
+    Console(file=text, width=100).print(accuracies)
     return text.getvalue() + "\n".join(lines)
 
 
-def _figures(found: Proportion) -> tuple[str, str]:
-    low, high = found.interval
-    return f"{100 * found.share:.3f}", f"{100 * low:.2f} to {100 * high:.2f}"
+def _figures(accuracy: Proportion) -> tuple[str, str]:
+    """Return an accuracy and its interval, in percent."""
+    low, high = accuracy.interval
+    return f"{100 * accuracy.share:.3f}", f"{100 * low:.2f} to {100 * high:.2f}"
 
 
 def _agreement(summary: Summary) -> list[str]:
-    if len(summary.correct) < 2 or not summary.evaluated:
+    """Return, in two lines, how far both sides agree; empty for one side alone."""
+    if len(summary.correct) < 2:
         return []
-    flips = "; ".join(
-        "top-{}: {} right in TensorFlow alone, {} in the port alone (McNemar p = {:.3g})".format(
-            rank, *summary.paired(rank), summary.mcnemar(rank)
+    flips: list[str] = []
+    for rank in RANKS:
+        official_only, port_only = summary.paired(rank)
+        flips.append(
+            f"top-{rank}: {official_only} right in TensorFlow alone, {port_only} in the port alone "
+            f"(McNemar p = {summary.mcnemar(rank):.3g})"
         )
-        for rank in RANKS
-    )
+    difference, _image = summary.largest
+    official_error = max(summary.official_errors, default=math.nan)
+    same = f"the same best class on {summary.same_class:,} of {summary.evaluated:,} images"
+    official = f"TensorFlow's own from float64 {official_error:.3g} on {len(summary.official_errors)} images"
     return [
-        f"{summary.network}: the same best class on {summary.same_class:,} of {summary.evaluated:,} images; {flips}",
-        f"{summary.network}: largest logit difference {summary.largest[0]:.3g}; TensorFlow's own from float64 "
-        f"{max(summary.official_errors, default=float('nan')):.3g} on {len(summary.official_errors)} images",
+        f"{summary.network}: {same}; {'; '.join(flips)}",
+        f"{summary.network}: largest logit difference {difference:.3g}; {official}",
     ]
 
 
 def conclude(
     summaries: Sequence[Summary], expected: Mapping[str, Expectation | None], target: Path
 ) -> list[LayerResult]:
-    """The verdict on each network; writes `target`, with all figures and every disagreeing image, as JSON."""
+    """Return the result of the *imagenet* gate on each network, and write all figures into `target`.
+
+    That is JSON, with every disagreeing image. `expected` has the published accuracies by network.
+    """
     content = json.dumps([summary.as_dict(expected[summary.network]) for summary in summaries], indent=1)
     with replacing(target) as temporary:
         temporary.write_text(content + "\n")

@@ -16,48 +16,63 @@ from tf_reference.compat import tensorflow
 
 SHARD = re.compile(r"validation-\d{5}-of-\d{5}")
 # A record is the length of its data (8 bytes), a checksum of that (4), the data, and a checksum of the data (4).
-HEADER, FOOTER = 12, 4
+HEADER = 12
+FOOTER = 4
 logger = logging.getLogger(__name__)
 
 
 def is_shard(child: os.DirEntry[str]) -> bool:
+    """Tell whether this is called as a shard is, such as validation-00000-of-00128."""
     return bool(SHARD.fullmatch(child.name))
 
 
 def list_shards(folder: Path) -> Listing:
-    """The images in PATH/validation-00000-of-00128 and its like.
+    """List the images in PATH/validation-00000-of-00128 and its like.
 
     Raises InputError for a shard that is missing, truncated or damaged, and for a record without an image and its
     class, or whose synset and label differ.
     """
-    found = children(folder)
-    shards = [child.name for child in found if is_shard(child)]
+    shards: list[str] = []
+    left_aside: list[str] = []
+    for child in children(folder):
+        if is_shard(child):
+            shards.append(child.name)
+        else:
+            left_aside.append(child.name)
     _check_complete(folder, shards)
-    entries = tuple(entry for shard in shards for entry in _entries(folder / shard))
-    return Listing("TFRecord shards", folder, entries, ignored(child.name for child in found if not is_shard(child)))
+    entries: list[Entry] = []
+    for shard in shards:
+        entries += _entries(folder / shard)
+    return Listing("TFRecord shards", folder, tuple(entries), ignored(left_aside))
 
 
 def _check_complete(folder: Path, shards: list[str]) -> None:
+    """Raise InputError unless these are all shards of one set, and no others."""
+    # The number of shards is the last part of each name; of two sets in one folder the larger is taken to be meant.
     total = max(name.rpartition("-")[2] for name in shards)
     expected = {f"validation-{number:05d}-of-{total}" for number in range(int(total))}
-    if missing := sorted(expected.difference(shards)):
+    missing = sorted(expected.difference(shards))
+    if missing:
         raise InputError(f"{folder} lacks {len(missing):,} of {len(expected):,} shards: {few(missing)}. Add them")
-    if strange := sorted(set(shards) - expected):
+    strange = sorted(set(shards) - expected)
+    if strange:
         raise InputError(
             f"{folder} has shards that are none of its {len(expected):,}: {few(strange)}. Move them elsewhere"
         )
 
 
 def _entries(shard: Path) -> Iterator[Entry]:
+    """Yield the image of each record of a shard."""
     logger.info("indexing %s", shard)
-    return (_entry(shard, offset, record) for offset, record in _records(shard))
+    for offset, record in _records(shard):
+        yield _entry(shard, offset, record)
 
 
 def _records(shard: Path) -> Iterator[tuple[int, bytes]]:
-    """Every record's data, and its offset."""
+    """Yield each record's data, and its offset in the file. Raises InputError for a shard that is not sound."""
     tf = tensorflow()
-    start, size = 0, shard.stat().st_size
-    damage = "{} is truncated or damaged: expected a sound record at byte {:,} of {:,}. Copy the file again"
+    size = shard.stat().st_size
+    start = 0
     try:
         # The public reader verifies both checksums of each record, which Python could not do in reasonable time, so
         # that later reads need not; the random reader, which knows offsets, is not public and nothing says that
@@ -66,32 +81,45 @@ def _records(shard: Path) -> Iterator[tuple[int, bytes]]:
             yield start + HEADER, record
             start += HEADER + len(record) + FOOTER
     except tf.errors.DataLossError as error:
-        raise InputError(damage.format(shard, start, size)) from error
+        raise _damage(shard, start, size) from error
     except tf.errors.OpError as error:
         raise InputError(f"{shard} cannot be read: {error.message}") from error
     # TensorFlow takes a part of a header for the end.
     if start != size:
-        raise InputError(damage.format(shard, start, size))
+        raise _damage(shard, start, size)
+
+
+def _damage(shard: Path, start: int, size: int) -> InputError:
+    """Return the error that says at which byte a shard is damaged."""
+    return InputError(
+        f"{shard} is truncated or damaged: expected a sound record at byte {start:,} of {size:,}. Copy the file again"
+    )
 
 
 def _entry(shard: Path, offset: int, record: bytes) -> Entry:
+    """Return the image of a record, with its place in the shard. Raises InputError for a record that is not slim's."""
     where = f"{shard}, the record at byte {offset - HEADER:,}"
     features = _features(where, record)
     encoded = _only(where, features, "image/encoded")
+    # slim writes base names; others write whole paths.
     name = PurePosixPath(_only(where, features, "image/filename").decode(errors="replace")).name
     wnid = _only(where, features, "image/class/synset").decode(errors="replace")
     if wnid not in LABELS:
         raise InputError(f"{where} ({name}): image/class/synset is {wnid!r}, which is no class of ILSVRC-2012")
     labels = list(features["image/class/label"].int64_list.value)
-    if labels not in ([], [label_of(wnid)]):
+    # The label may be absent, as the synset tells the class; where there is one, it must not contradict.
+    expected = label_of(wnid)
+    if labels not in ([], [expected]):
+        listed = few([str(label) for label in labels])
         raise InputError(
-            f"{where} ({name}): image/class/label is {few([str(label) for label in labels])}, but image/class/synset "
-            f"is {wnid}, class {label_of(wnid)} of 1 to 1000. Convert the images again, with slim's own script"
+            f"{where} ({name}): image/class/label is {listed}, but image/class/synset is {wnid}, class {expected} of "
+            "1 to 1000. Convert the images again, with slim's own script"
         )
     return Entry(name, wnid, Place(shard, offset + record.index(encoded), len(encoded)))
 
 
 def _features(where: str, record: bytes) -> Any:
+    """Return a record's features by name. Raises InputError if it is no tf.train.Example."""
     try:
         return tensorflow().train.Example.FromString(record).features.feature
     except importlib.import_module("google.protobuf.message").DecodeError as error:
@@ -101,6 +129,7 @@ def _features(where: str, record: bytes) -> Any:
 
 
 def _only(where: str, features: Any, key: str) -> bytes:
+    """Return the one value of a feature. Raises InputError if there is none, an empty one, or several."""
     values = list(features[key].bytes_list.value)
     if len(values) != 1 or not values[0]:
         raise InputError(

@@ -10,13 +10,11 @@ from typing import Any
 from parity.core.errors import InputError
 from parity.imagenet.record import Answer, Failure, Record
 
-SIDES = ("official", "port")
+# What is stored of one side's answer; a side that was not run has NULL there.
 ANSWER = ("classes", "logits", "margin_1", "margin_5")
-COLUMNS = (
-    *("image", "name", "label"),
-    *(f"{side}_{part}" for side in SIDES for part in ANSWER),
-    *("logit_difference", "official_error"),
-)
+OFFICIAL_COLUMNS = tuple(f"official_{part}" for part in ANSWER)
+PORT_COLUMNS = tuple(f"port_{part}" for part in ANSWER)
+COLUMNS = ("image", "name", "label", *OFFICIAL_COLUMNS, *PORT_COLUMNS, "logit_difference", "official_error")
 SCHEMA = (
     "CREATE TABLE fingerprint (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE run (images INTEGER NOT NULL, machine TEXT NOT NULL)",
@@ -36,8 +34,9 @@ class Store:
     def __init__(self, path: Path, fingerprint: Fingerprint, images: int, machine: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = _connect(path)
+        # Tables and fingerprint in one transaction, so that no file has the first without the second.
         with _naming(path), self._transaction():
-            if not _tables(self._connection):
+            if not _has_tables(self._connection):
                 for statement in SCHEMA:
                     self._connection.execute(statement)
                 self._connection.executemany("INSERT INTO fingerprint VALUES (?, ?)", fingerprint.items())
@@ -47,50 +46,60 @@ class Store:
             self._connection.execute("INSERT INTO run VALUES (?, ?)", (images, machine))
 
     def add(self, records: Iterable[Record], failures: Iterable[Failure]) -> None:
-        """Writes a batch, all of it or nothing; an image that failed before and has a record now has not failed."""
+        """Write a batch, all of it or nothing; an image that failed before and has a record now has not failed."""
         marks = ", ".join("?" * len(COLUMNS))
-        rows = [_row(record) for record in records]
+        record_rows = [_row(record) for record in records]
+        recorded_indices = [row[:1] for row in record_rows]
+        failure_rows = [(failure.index, failure.name, failure.problem) for failure in failures]
         with self._transaction():
-            self._connection.executemany(f"INSERT OR REPLACE INTO images VALUES ({marks})", rows)
-            self._connection.executemany("DELETE FROM failures WHERE image = ?", [row[:1] for row in rows])
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO failures VALUES (?, ?, ?)",
-                [(failure.index, failure.name, failure.problem) for failure in failures],
-            )
+            self._connection.executemany(f"INSERT OR REPLACE INTO images VALUES ({marks})", record_rows)
+            self._connection.executemany("DELETE FROM failures WHERE image = ?", recorded_indices)
+            self._connection.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?)", failure_rows)
 
     def close(self) -> None:
+        """Close the file."""
         self._connection.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        """Write all that is executed meanwhile, or nothing of it where an error is raised."""
+        # The lock is taken at once: SQLite may refuse it to a transaction that has read before it writes.
         self._connection.execute("BEGIN IMMEDIATE")
         with self._connection:
             yield
 
 
 def worker_files(folder: Path) -> list[Path]:
-    """The workers' files in `folder`, whoever wrote them."""
+    """Return the workers' files in `folder`, whoever wrote them."""
     return sorted(folder.glob("worker-*.sqlite"))
 
 
 def read_fingerprint(path: Path) -> dict[str, str]:
-    """What the file's records depend on; empty where a worker was stopped before it wrote anything."""
+    """Return what the file's records depend on; empty where a worker was stopped before it wrote anything."""
     with _reading(path) as connection:
-        return dict(connection.execute("SELECT key, value FROM fingerprint")) if _tables(connection) else {}
+        if not _has_tables(connection):
+            return {}
+        return dict(connection.execute("SELECT key, value FROM fingerprint"))
 
 
 def read_run(path: Path) -> tuple[int, str] | None:
-    """Of how many images the worker's latest run was to be, and on what machine."""
+    """Return how many images the worker's latest run was over, and on what machine; None where nothing is written."""
     with _reading(path) as connection:
-        row = connection.execute("SELECT images, machine FROM run").fetchone() if _tables(connection) else None
-        return None if row is None else (row[0], row[1])
+        if not _has_tables(connection):
+            return None
+        row = connection.execute("SELECT images, machine FROM run").fetchone()
+    return None if row is None else (row[0], row[1])
 
 
-def check_fingerprint(path: Path, found: Fingerprint, expected: Fingerprint) -> None:
-    """Raises InputError that lists what differs."""
-    keys = [key for key in {**expected, **found} if expected.get(key) != found.get(key)]
-    if keys:
-        listed = "\n  ".join(f"{key}: {found.get(key, 'none')} there, {expected.get(key, 'none')} now" for key in keys)
+def check_fingerprint(path: Path, stored: Fingerprint, expected: Fingerprint) -> None:
+    """Raise InputError, with a list of what differs, unless both fingerprints are the same."""
+    differences: list[str] = []
+    for key in {**expected, **stored}:
+        if stored.get(key) != expected.get(key):
+            difference = f"{key}: {stored.get(key, 'none')} there, {expected.get(key, 'none')} now"
+            differences.append(difference)
+    if differences:
+        listed = "\n  ".join(differences)
         raise InputError(
             f"{path} holds results of something else; they are not mixed:\n  {listed}\n"
             "Give another --output, or delete that folder to begin anew"
@@ -98,35 +107,44 @@ def check_fingerprint(path: Path, found: Fingerprint, expected: Fingerprint) -> 
 
 
 def read_records(paths: Iterable[Path]) -> Iterator[Record]:
-    """The records of all files, one at a time; an image that two files have comes once."""
+    """Yield the records of all files, one at a time; an image that two files have comes once."""
     seen: set[int] = set()
     for path in paths:
         with _reading(path) as connection:
-            for row in connection.execute("SELECT * FROM images ORDER BY image") if _tables(connection) else ():
+            if not _has_tables(connection):
+                continue
+            for row in connection.execute("SELECT * FROM images ORDER BY image"):
                 if row[0] not in seen:
                     seen.add(row[0])
                     yield _record(row)
 
 
 def read_failures(paths: Iterable[Path]) -> list[Failure]:
-    """The images that failed in some file and have a record in none."""
-    found: dict[int, Failure] = {}
-    done: set[int] = set()
+    """Return the images that failed in some file and have a record in none."""
+    failures: dict[int, Failure] = {}
+    recorded: set[int] = set()
     for path in paths:
         with _reading(path) as connection:
-            if _tables(connection):
-                found |= {row[0]: Failure(*row) for row in connection.execute("SELECT * FROM failures")}
-                done.update(row[0] for row in connection.execute("SELECT image FROM images"))
-    return [found[index] for index in sorted(found.keys() - done)]
+            if not _has_tables(connection):
+                continue
+            for row in connection.execute("SELECT * FROM failures"):
+                failure = Failure(*row)
+                failures[failure.index] = failure
+            recorded.update(row[0] for row in connection.execute("SELECT image FROM images"))
+    return [failures[index] for index in sorted(failures.keys() - recorded)]
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    """Open a file, which SQLite makes where it is missing. Raises InputError if it cannot be opened."""
     with _naming(path):
+        # For so many seconds it waits where another process writes. Transactions begin in Store alone: with another
+        # isolation level the module would begin some by itself.
         return sqlite3.connect(path, timeout=60, isolation_level=None)
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Hold a file open; raise InputError where it turns out to be no sound one."""
     connection = _connect(path)
     try:
         with _naming(path):
@@ -137,6 +155,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
+    """Raise SQLite's errors as InputError with the name of the file."""
     try:
         yield
     except sqlite3.Error as error:
@@ -145,29 +164,36 @@ def _naming(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _tables(connection: sqlite3.Connection) -> bool:
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    """Tell whether anything was written: a worker that is stopped at its very start leaves an empty file."""
     return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'fingerprint'").fetchone())
 
 
 def _row(record: Record) -> tuple[object, ...]:
-    answers = [
-        value
-        for answer in (record.official, record.port)
-        for value in (
-            (json.dumps(answer.classes), json.dumps(answer.logits), *answer.margins)
-            if answer
-            else (None,) * len(ANSWER)
-        )
-    ]
-    return record.index, record.name, record.label, *answers, record.difference, record.official_error
+    """Return a record in the order of COLUMNS."""
+    official = _answer_row(record.official)
+    port = _answer_row(record.port)
+    return record.index, record.name, record.label, *official, *port, record.difference, record.official_error
+
+
+def _answer_row(answer: Answer | None) -> tuple[object, ...]:
+    """Return one side's answer in the order of its columns."""
+    if answer is None:
+        return (None,) * len(ANSWER)
+    # JSON spells a float so that the same bits come back.
+    return json.dumps(answer.classes), json.dumps(answer.logits), *answer.margins
 
 
 def _record(row: tuple[Any, ...]) -> Record:
-    index, name, label, *values, difference, error = row
-    return Record(index, name, label, _answer(*values[:4]), _answer(*values[4:]), difference, error)
+    """Return the record of a row in the order of COLUMNS."""
+    index, name, label, *answers, difference, official_error = row
+    official = _answer(*answers[: len(ANSWER)])
+    port = _answer(*answers[len(ANSWER) :])
+    return Record(index, name, label, official, port, difference, official_error)
 
 
 def _answer(classes: str | None, logits: str, margin_1: float, margin_5: float) -> Answer | None:
+    """Return one side's answer from its columns; None where it was not run."""
     if classes is None:
         return None
     return Answer(tuple(json.loads(classes)), tuple(json.loads(logits)), (margin_1, margin_5))

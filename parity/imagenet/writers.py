@@ -23,23 +23,26 @@ SLIM_SEED = 12345
 
 
 def write_class_folders(folder: Path, images: Images) -> None:
+    """Write the images into a folder for each class."""
     for name, wnid, content in images:
         (folder / wnid).mkdir(parents=True, exist_ok=True)
         (folder / wnid / name).write_bytes(content)
 
 
 def write_flat(folder: Path, images: Images) -> None:
+    """Write the images into one folder, without their classes."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, _, content in images:
+    for name, _wnid, content in images:
         (folder / name).write_bytes(content)
 
 
 def write_tar(path: Path, images: Images, prefix: str = "") -> None:
-    """A tar of the images, not compressed; `prefix` comes before each name."""
-    _write_archive(path, "w", {prefix + name: content for name, _, content in images})
+    """Write a tar of the images, not compressed; `prefix` comes before each name."""
+    _write_archive(path, "w", {prefix + name: content for name, _wnid, content in images})
 
 
 def _write_archive(path: Path, mode: Any, files: dict[str, bytes]) -> None:
+    """Write a tar of files, contents by name, in tarfile's `mode`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, mode) as tar:
         for name, content in files.items():
@@ -49,50 +52,68 @@ def _write_archive(path: Path, mode: Any, files: dict[str, bytes]) -> None:
 
 
 def write_devkit(path: Path, images: Images, seed: int = 0) -> None:
-    """The development kit of the images, a .tar.gz; the ids of the classes are shuffled by `seed`.
+    """Write the development kit of the images, a .tar.gz; the ids of the classes are shuffled by `seed`.
 
     Raises ValueError unless the names are ILSVRC2012_val_00000001 and so on: the kit knows images by number alone.
     """
     from scipy.io import savemat
 
     ordered = sorted(images)
-    for number, (name, _, _) in enumerate(ordered, start=1):
+    for number, (name, _wnid, _content) in enumerate(ordered, start=1):
         if Path(name).stem != f"ILSVRC2012_val_{number:08d}":
             raise ValueError(f"image {number} is named {name}: expected ILSVRC2012_val_{number:08d}")
+    # The real kit's ids are not in the order of the sorted wnids either.
     leaves = random.Random(seed).sample(WNIDS, len(WNIDS))
     ids = {wnid: number for number, wnid in enumerate(leaves, start=1)}
     meta = io.BytesIO()
     savemat(meta, {"synsets": _synsets(leaves)}, do_compression=True)
-    truth = "".join(f"{ids[wnid]}\n" for _, wnid, _ in ordered).encode()
-    _write_archive(path, "w:gz", {f"{KIT}/data/{META}": meta.getvalue(), f"{KIT}/data/{GROUND_TRUTH}": truth})
+    ground_truth = "".join(f"{ids[wnid]}\n" for _name, wnid, _content in ordered)
+    files = {f"{KIT}/data/{META}": meta.getvalue(), f"{KIT}/data/{GROUND_TRUTH}": ground_truth.encode()}
+    _write_archive(path, "w:gz", files)
 
 
 def _synsets(leaves: Sequence[str]) -> np.ndarray:
-    """The struct array of meta.mat, a row a node: leaves first, then what is above them, whose ids go on from 1001."""
-    rows: list[tuple[Any, ...]] = [
-        (number, wnid, wnid, "", 0, [], 0, 1300) for number, wnid in enumerate(leaves, start=1)
-    ]
+    """Return the struct array (nodes, 1) of meta.mat with FIELDS for each node.
+
+    Leaves come first, then what is above them, whose ids go on from 1001.
+    """
+    nodes: list[tuple[Any, ...]] = []
+    for number, wnid in enumerate(leaves, start=1):
+        no_children: list[int] = []
+        nodes.append((number, wnid, wnid, "", 0, no_children, 0, 1300))
     for depth, (wnid, words) in enumerate(INNER_NODES.items(), start=1):
         number = len(leaves) + depth
-        below = list(range(1, len(leaves) + 1)) if depth == len(INNER_NODES) else [number + 1]
-        rows.append((number, wnid, words, "", len(below), below, len(INNER_NODES) - depth + 1, 0))
-    return np.array(rows, [(field, object) for field in FIELDS])[:, None]
+        height = len(INNER_NODES) - depth + 1
+        # The lowest inner node is right above all leaves, each other one above the next inner node.
+        children = [number + 1]
+        if height == 1:
+            children = list(range(1, len(leaves) + 1))
+        nodes.append((number, wnid, words, "", len(children), children, height, 0))
+    dtype = [(field, object) for field in FIELDS]
+    return np.array(nodes, dtype)[:, None]
 
 
 def write_records(folder: Path, images: Images, shards: int) -> None:
-    """The images, in slim's manner shuffled over TFRecord shards. Raises PIL.UnidentifiedImageError for no image."""
+    """Write the images, in slim's manner shuffled over TFRecord shards.
+
+    Raises PIL.UnidentifiedImageError for what is no image.
+    """
     tf = tensorflow()
     folder.mkdir(parents=True, exist_ok=True)
     shuffled = random.Random(SLIM_SEED).sample(list(images), len(images))
     cuts = np.linspace(0, len(shuffled), shards + 1).astype(int)
     for number in range(shards):
-        with tf.io.TFRecordWriter(str(folder / f"validation-{number:05d}-of-{shards:05d}")) as writer:
-            for image in shuffled[cuts[number] : cuts[number + 1]]:
-                writer.write(_example(*image).SerializeToString())
+        shard = folder / f"validation-{number:05d}-of-{shards:05d}"
+        with tf.io.TFRecordWriter(str(shard)) as writer:
+            for name, wnid, content in shuffled[cuts[number] : cuts[number + 1]]:
+                writer.write(_example(name, wnid, content).SerializeToString())
 
 
 def _example(name: str, wnid: str, content: bytes) -> Any:
-    """The features that slim's build_imagenet_data.py writes, for an image without bounding boxes."""
+    """Return a tf.train.Example with the features that slim's build_imagenet_data.py writes.
+
+    They are those of an image without bounding boxes.
+    """
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as image:
@@ -100,8 +121,12 @@ def _example(name: str, wnid: str, content: bytes) -> Any:
     texts = {"colorspace": "RGB", "class/synset": wnid, "class/text": wnid, "format": "JPEG", "filename": name}
     numbers = {"height": height, "width": width, "channels": 3, "class/label": label_of(wnid)}
     train = tensorflow().train
-    features = {key: _bytes(text.encode()) for key, text in texts.items()} | {"encoded": _bytes(content)}
-    features |= {key: train.Feature(int64_list=train.Int64List(value=[number])) for key, number in numbers.items()}
+    features: dict[str, Any] = {}
+    for key, text in texts.items():
+        features[key] = _bytes(text.encode())
+    features["encoded"] = _bytes(content)
+    for key, number in numbers.items():
+        features[key] = train.Feature(int64_list=train.Int64List(value=[number]))
     for edge in ("xmin", "xmax", "ymin", "ymax"):
         features[f"object/bbox/{edge}"] = train.Feature(float_list=train.FloatList())
     features["object/bbox/label"] = train.Feature(int64_list=train.Int64List())
@@ -110,5 +135,6 @@ def _example(name: str, wnid: str, content: bytes) -> Any:
 
 
 def _bytes(value: bytes) -> Any:
+    """Return a feature that holds these bytes."""
     train = tensorflow().train
     return train.Feature(bytes_list=train.BytesList(value=[value]))

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def candidate_of(config: pytest.Config) -> "Candidate | None":
-    """The candidate that is asked for, if one is."""
-    name, adapter = given(config, "candidate"), given(config, "adapter")
+    """Return the candidate that is asked for; None for the port. Raises pytest.UsageError where it cannot be found."""
+    name = given(config, "candidate")
+    adapter = given(config, "adapter")
     if not name:
         if adapter:
             raise pytest.UsageError("--adapter says how --candidate MODULE:CALLABLE is built, which is not given")
@@ -27,25 +28,30 @@ def candidate_of(config: pytest.Config) -> "Candidate | None":
         raise pytest.UsageError(f"--candidate {name} cannot go with --full-imagenet, which evaluates the port")
     from parity.candidate.find import find_candidate
 
+    adapter_file = Path(adapter) if adapter else None
     try:
-        return find_candidate(name, Path(adapter) if adapter else None, given(config, "threads"))
+        return find_candidate(name, adapter_file, given(config, "threads"))
     except InputError as error:
         raise pytest.UsageError(f"--candidate: {error}") from error
 
 
 def admitted(
-    config: pytest.Config, networks: tuple[Network, ...], candidate: "Candidate"
+    config: pytest.Config, networks: tuple[Network, ...], candidate: "Candidate | None"
 ) -> tuple[tuple[Network, ...], tuple[str, ...]]:
-    """The networks that the candidate has, and why it is not judged on the others.
+    """Return the networks that the candidate has, and why it is not judged on the others; the port has them all.
 
-    One that was asked for and that it has not is an error. A variant is asked for by its name, a size by `--image-size`
-    for the variants that the candidate has at any of the sizes.
+    Raises pytest.UsageError for one that was asked for and that it has not. A variant is asked for by its name, a size
+    by `--image-size` for the variants that the candidate has at any of the sizes.
     """
-    refused = {network: candidate.refuses(network) for network in networks if candidate.refuses(network)}
+    if candidate is None:
+        return networks, ()
+    reasons = {network: candidate.refuses(network) for network in networks}
+    refused = {network: reason for network, reason in reasons.items() if reason}
     having = tuple(network for network in networks if network not in refused)
     variants = {network.variant for network in having}
     named = set(given(config, "variant") or ())
     sizes_are_asked = bool(given(config, "image-size"))
+    # What was not asked for by name is left out and said; where nothing would be left, a run would judge nothing.
     for network, reason in refused.items():
         variant_is_asked = network.variant in named and network.variant not in variants
         size_is_asked = sizes_are_asked and network.variant in (named or variants)
@@ -55,13 +61,13 @@ def admitted(
 
 
 def training_of(config: pytest.Config, networks: Sequence[Network]) -> bool:
-    """Whether training is judged. Raises pytest.UsageError where it cannot be."""
+    """Tell whether training is judged. Raises pytest.UsageError where it is asked for and cannot be."""
     if not given(config, "training"):
         return False
-    reference, *more = references_of(config)
-    if more:
-        raise pytest.UsageError(f"--training takes one --reference, and not {', '.join((reference, *more))}")
-    if reference == GOLDEN:
+    references = references_of(config)
+    if len(references) > 1:
+        raise pytest.UsageError(f"--training takes one --reference, and not {', '.join(references)}")
+    if references[0] == GOLDEN:
         raise pytest.UsageError("--training cannot go with --reference golden, which holds nothing of it")
     for option in ("candidate", "full-imagenet"):
         if given(config, option):

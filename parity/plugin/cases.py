@@ -1,7 +1,7 @@
 """The cases: what each test item judges, which are there, in which order, and which a run has selected."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +13,7 @@ from parity.reference.requirements import require_tensorflow
 from parity.session.options import Options
 
 if TYPE_CHECKING:
+    from parity.reference.interface import StoredReference
     from parity.session.session import Selection
 
 OPTIONS = pytest.StashKey[Options]()
@@ -24,68 +25,100 @@ TAKEN = pytest.StashKey[frozenset[str]]()
 
 
 def generate_cases(metafunc: pytest.Metafunc) -> None:
-    """Gives a test with the marker `gate` one item for each network and layer (block, image), and each of its gates."""
+    """Give a test with the marker `gate` one item for each network and layer (block, image), and each of its gates."""
     marker = metafunc.definition.get_closest_marker("gate")
     if marker is None:
         return
-    found: dict[str, Case] = {}
     options = metafunc.config.stash[OPTIONS]
+    of = marker.kwargs.get("of", "layers")
+    cases_by_id: dict[str, Case] = {}
     for gate in marker.args:
         if gate not in options.gates or (options.candidate and gate not in options.candidate.gates):
             continue
+        # test_exact has two gates: what follows "exact-", their dtype, tells their items apart.
+        kind = ""
+        if gate.startswith("exact"):
+            kind = f"{gate.removeprefix('exact-')}-"
         for network in options.networks:
-            names = _names(gate, network, marker.kwargs.get("of", "layers"), options)
-            prefix = f"{network}-{gate.removeprefix('exact-')}-" if gate.startswith("exact") else f"{network}-"
-            found |= {prefix + name: Case(gate, network, name) for name in names}
-    metafunc.parametrize("case", found.values(), ids=found.keys())
+            for name in _names(gate, network, of, options):
+                cases_by_id[f"{network}-{kind}{name}"] = Case(gate, network, name)
+    metafunc.parametrize("case", cases_by_id.values(), ids=cases_by_id.keys())
 
 
 def _names(gate: str, network: Network, of: str, options: Options) -> Iterable[str]:
+    """Return what a gate judges of a network: its layers, or what the marker says instead (`of`)."""
+    stored = options.stored
     if options.training:
         from parity.core.training_names import names
 
-        held = set(options.stored.names(gate, network)) if options.stored else None
-        return [name for name in names(gate, network) if held is None or name in held]
-    stored = options.stored
+        all_names = names(gate, network)
+        if stored is None:
+            return all_names
+        held = set(stored.names(gate, network))
+        return [name for name in all_names if name in held]
     if of == "images":
         return options.image_names(network)
     if of == "validation":
-        return () if stored else [of]
-    own = port_layers(network.variant)
-    if stored is None:
-        return _of(own, of)
-    # It tells which layers there are; what it holds is judged, and what only the port has.
-    known, held = stored.layers(network), set(stored.names(gate, network))
+        # The evaluation runs the official network on images that nobody has stored.
+        return [] if stored else [of]
+    layers = port_layers(network.variant)
+    if stored:
+        return _stored_names(gate, network, of, stored, layers)
+    return _layers_or_blocks(layers, of)
+
+
+def _stored_names(
+    gate: str, network: Network, of: str, stored: "StoredReference", layers_of_port: Sequence[str]
+) -> Iterable[str]:
+    """Return what a gate judges of a network by a stored reference.
+
+    The reference tells which layers there are; what it holds is judged, and what only the port has.
+    """
+    held = set(stored.names(gate, network))
+    if not held:
+        return []
+    known = stored.layers(network)
     official = {*known, *_blocks(known)}
-    return [name for name in _of([*known, *own], of) if held and (name in held or name not in official)]
+    names = _layers_or_blocks([*known, *layers_of_port], of)
+    return [name for name in names if name in held or name not in official]
 
 
-def _of(layers: Iterable[str], of: str) -> Iterable[str]:
+def _layers_or_blocks(layers: Iterable[str], of: str) -> Iterable[str]:
+    """Return the layers, each once, or where these are asked for the blocks that they lie in."""
     return _blocks(layers) if of == "blocks" else dict.fromkeys(layers)
 
 
-def _blocks(layers: Iterable[str]) -> Iterable[str]:
-    return [*dict.fromkeys(map(block, layers)), WHOLE]
+def _blocks(layers: Iterable[str]) -> list[str]:
+    """Return the blocks that the layers lie in, each once, and the network as a whole."""
+    blocks = dict.fromkeys(block(layer) for layer in layers)
+    return [*blocks, WHOLE]
 
 
 def describe_item(item: pytest.Item) -> None:
     """Let `-k` find an item by the name that the verdict gives its gate; and let no warning of others fail it."""
     places = item.config.stash[PLACES]
     places[item] = len(places)
-    found = cases([item])
-    if found:
-        item.extra_keyword_matches.add(found[0].gate)
+    own_cases = cases([item])
+    if own_cases:
+        item.extra_keyword_matches.add(own_cases[0].gate)
         item.add_marker(pytest.mark.filterwarnings("default"))
 
 
 def cases(items: Iterable[pytest.Item]) -> list[Case]:
-    """The cases of those of `items` that have one."""
-    specs = (item.callspec.params for item in items if hasattr(item, "callspec"))
-    return [params["case"] for params in specs if isinstance(params.get("case"), Case)]
+    """Return the cases of those of `items` that have one."""
+    item_cases: list[Case] = []
+    for item in items:
+        if not hasattr(item, "callspec"):  # an item without parameters
+            continue
+        case = item.callspec.params.get("case")
+        if isinstance(case, Case):  # others' tests may have a parameter of that name
+            item_cases.append(case)
+    return item_cases
 
 
 def drop_other_gates(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Deselects what stands for a test whose gates the reference knows nothing for, and which so has no case."""
+    """Deselect what stands for a test whose gates the reference knows nothing for, and which so has no case."""
+    # pytest makes one item of a test without cases, and would skip it.
     dropped = [item for item in items if item.get_closest_marker("gate") and not cases([item])]
     if dropped:
         items[:] = [item for item in items if item not in dropped]
@@ -93,57 +126,71 @@ def drop_other_gates(items: list[pytest.Item], config: pytest.Config) -> None:
 
 
 def sort_items(items: list[pytest.Item], options: Options, places: dict[pytest.Item, int]) -> None:
-    """One network after the other, as each takes much memory, and in each the strongest gate first, whatever order
-    other plugins gave them. So a network's first failure is its most telling one.
+    """Sort the items: one network after the other, as each takes much memory, and in each the strongest gate first.
 
-    Other tests come first, in the order that they have.
+    So a network's first failure is its most telling one. Orders that other plugins gave them are undone. Tests without
+    a case come first, in the order that they have.
     """
 
     def key(item: pytest.Item) -> tuple[int, int, int]:
-        found = cases([item])
-        if not found:
-            return -1, -1, 0
-        return options.networks.index(found[0].network), options.gates.index(found[0].gate), places[item]
+        own_cases = cases([item])
+        if not own_cases:
+            return -1, -1, 0  # all alike: a sort leaves them in their order
+        case = own_cases[0]
+        return options.networks.index(case.network), options.gates.index(case.gate), places[item]
 
     items.sort(key=key)
 
 
 def check_selection(session: pytest.Session) -> None:
-    """Raises pytest.UsageError where `-k` or `-m` leaves nothing of parity, or where what is left cannot be judged."""
-    deselected = session.config.stash[DESELECTED]
+    """Raise pytest.UsageError where `-k` or `-m` leaves nothing of parity, or where what is left cannot be judged."""
     options = session.config.stash[OPTIONS]
-    holds = f"--reference {options.references[0]} holds {', '.join(_held(options))}" if options.stored else ""
+    deselected = session.config.stash[DESELECTED]
+    selected = cases(session.items)
+    holds = ""
+    if options.stored:
+        holds = f"--reference {options.references[0]} holds {', '.join(_held(options.stored, options.networks))}"
     if deselected and not session.items:
-        example = deselected[len(deselected) // 2].name
-        raise pytest.UsageError(
-            f"none of {len(deselected):,} cases is selected: -k takes a part of a test's name, such as cell_5, "
-            f"{example} or float32; pytest parity --collect-only -q lists all" + (f"; {holds}" if holds else "")
-        )
-    if (chosen := cases(session.items)) and all(is_unobservable(case, options) for case in chosen):
+        raise pytest.UsageError(_nothing_selected(deselected, holds))
+    if selected and all(is_unobservable(case, options) for case in selected):
         raise pytest.UsageError(f"nothing can be judged: {options.judged} shows none of the layers that are selected")
     if options.stored and not session.items:
         raise pytest.UsageError(f"nothing can be judged: {holds}")
-    if cases(session.items) and not options.stored and not session.config.option.collectonly:
+    # Listing the items computes nothing, and so needs no TensorFlow.
+    if selected and not options.stored and not session.config.option.collectonly:
         try:
             require_tensorflow()
         except InputError as error:
             raise pytest.UsageError(str(error)) from error
 
 
+def _nothing_selected(deselected: Sequence[Case], holds: str) -> str:
+    """Return the message that no case is selected, with what would select some, and what a stored reference holds."""
+    example = deselected[len(deselected) // 2].name
+    message = (
+        f"none of {len(deselected):,} cases is selected: -k takes a part of a test's name, such as cell_5, "
+        f"{example} or float32; pytest parity --collect-only -q lists all"
+    )
+    return f"{message}; {holds}" if holds else message
+
+
 def is_unobservable(case: Case, options: Options) -> bool:
-    """Whether what is judged does not show the case's layer."""
+    """Tell whether the case's layer is unobservable in the candidate."""
     return case.name in options.unobservable[case.network]
 
 
-def _held(options: Options) -> Iterable[str]:
-    """The gates that what is stored has something for."""
-    stored = options.stored
-    gates = (*GATES, *TRAINING_GATES)
-    return [gate for gate in gates if stored and any(stored.names(gate, network) for network in options.networks)]
+def _held(stored: "StoredReference", networks: Iterable[Network]) -> list[str]:
+    """Return the gates that the stored reference has something for, in any of the networks."""
+    gates: list[str] = []
+    for gate in (*GATES, *TRAINING_GATES):
+        names = [stored.names(gate, network) for network in networks]
+        if any(names):
+            gates.append(gate)
+    return gates
 
 
 def selection(items: Iterable[pytest.Item], options: Options) -> "Selection":
-    """The names that the items ask for and that can be judged, by gate and network."""
+    """Return the names that the items ask for and that can be judged, by gate and network."""
     names: defaultdict[tuple[str, Network], set[str]] = defaultdict(set)
     for case in cases(items):
         if not is_unobservable(case, options):

@@ -1,4 +1,7 @@
-"""pytest's entry point: brings the suite in where a run asks for it. Any other run gets no option and no import."""
+"""pytest's entry point: brings the suite in where a run asks for it. Any other run gets no option and no import.
+
+It is imported in every run of pytest of its environment, so it imports nothing but pytest itself.
+"""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -14,6 +17,7 @@ EVALUATION = ("--full-imagenet", "--parity-full-imagenet")
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Generator[None]:
+    """Load the suite around the reading of the conftest.py files, where the run asks for it."""
     if not is_asked_for(early_config, parser, args):
         return (yield)
     from parity.plugin import loading
@@ -25,7 +29,7 @@ def pytest_load_initial_conftests(
 
 
 def is_asked_for(config: pytest.Config, parser: pytest.Parser, arguments: list[str]) -> bool:
-    """Whether the arguments name the suite, by a path to it or into it, as a module, or ask for the evaluation.
+    """Tell whether the arguments name the suite, by a path to it or into it, as a module, or ask for the evaluation.
 
     Raises pytest.UsageError where they name that of another checkout.
     """
@@ -33,27 +37,36 @@ def is_asked_for(config: pytest.Config, parser: pytest.Parser, arguments: list[s
         return True
     # The values of pytest's own options are no places of tests; those of options that are unknown so far may be.
     known, unknown = parser.parse_known_and_unknown_args(arguments)
+    # A file may be named with one of its tests behind "::".
     places = [place.partition("::")[0] for place in [*known.file_or_dir, *unknown] if not place.startswith("-")]
     if known.pyargs and any(place.partition(".")[0] == "parity" for place in places):
         return True
-    suites = [suite for place in places if (suite := suite_of(config.invocation_params.dir / place))]
-    for suite in suites:
+    named = False
+    for place in places:
+        suite = suite_of(config.invocation_params.dir / place)
+        if suite is None:
+            continue
         if suite != SUITE.resolve():
             raise pytest.UsageError(other_checkout(suite, SUITE))
-    return bool(suites)
+        named = True
+    return named
 
 
 def suite_of(path: Path) -> Path | None:
-    """The folder of the suite that a path leads to: it is that folder, lies in it, or is the checkout that holds it."""
+    """Return the folder of the suite that a path leads to, or None.
+
+    The path is that folder, lies in it, or is the checkout that holds it.
+    """
     path = path.resolve()
     for folder in (path / "parity", path, *path.parents):
+        # Any folder may be called parity; the suite is known by this file.
         if folder.name == "parity" and (folder / "plugin/entry.py").is_file():
             return folder
     return None
 
 
 def other_checkout(here: Path, imported: Path) -> str:
-    """Say that what lies here is not what Python imports, and what to do."""
+    """Return the message that what lies here is not what Python imports, and what to do."""
     return (
         f"{here} is not what would be judged: Python imports {imported}. Install the checkout that is meant "
         f"(python -m pip install -e {here.parent}), or run its own tests with python -m pytest from {here.parent}"

@@ -9,7 +9,7 @@ import pytest
 
 from parity.core.layers import Case
 from parity.core.result import LayerResult
-from parity.plugin import cases, header, running, terminal
+from parity.plugin import cases, configuring, header, running, terminal
 
 
 @contextmanager
@@ -21,43 +21,53 @@ def shown_at_most() -> Iterator[None]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    return running.ignored(collection_path, config)
+    """Leave files of the suite aside whose tests the run does not ask for."""
+    return configuring.ignored(collection_path, config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    running.configure(config)
+    """Check the options."""
+    configuring.configure(config)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say above the tests what is compared."""
     return header.header(config.stash[cases.OPTIONS], config.stash[cases.TAKEN])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make an item of each case of a test."""
+    # The port's layers are read off a model: that brings in PyTorch, which may warn.
     with shown_at_most():
         cases.generate_cases(metafunc)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let `-k` find the item by its gate."""
     cases.describe_item(item)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    """Deselect tests that have no case."""
     cases.drop_other_gates(items, config)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Keep the cases that are not selected, of which one serves as an example where none is."""
     if items:
         items[0].config.stash[cases.DESELECTED] += cases.cases(items)
 
 
 @pytest.hookimpl(tryfirst=True)  # before the terminal lists them, and behind every plugin that gives them an order
 def pytest_collection_finish(session: pytest.Session) -> None:
+    """Sort the selected items, and refuse a selection of nothing."""
     stash = session.config.stash
     cases.sort_items(session.items, stash[cases.OPTIONS], stash[cases.PLACES])
     cases.check_selection(session)
 
 
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+    """Count apart what is unobservable, and failures that others explain."""
     return terminal.status(report)
 
 
@@ -65,6 +75,7 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
     wrapper=True, trylast=True
 )  # within pytest's own, which turns warnings into errors where it is told to
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[None]:
+    """Write the report."""
     with shown_at_most():  # pytest warns where it can keep no cache
         yield
         # Behind the fixtures' end, which gives the last verdict.
@@ -73,6 +84,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[N
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
+    """Write the verdict above all that pytest says at the end, and the table of gates below."""
     terminal.write_verdict(terminalreporter, config)
     yield
     terminal.write_summary(terminalreporter, config)
@@ -82,11 +94,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def parity_session(request: pytest.FixtureRequest) -> Iterator[object]:
+    """Return the session that computes what the run's items ask for."""
     with running.running(request.session) as session:
         yield session
 
 
 @pytest.fixture
 def verdict(request: pytest.FixtureRequest, case: Case) -> LayerResult:
+    """Return the layer result of the test's case."""
+    # First, as what is skipped needs no session: that would be opened for nothing.
     running.skip_unobservable(case, request.node)
     return running.judge(request.getfixturevalue("parity_session"), case, request.session)

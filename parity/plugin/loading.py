@@ -16,7 +16,7 @@ from parity.plugin.options import add_options, options_with_values
 
 
 def prepare(config: pytest.Config) -> None:
-    """What has to be done before any conftest.py is read.
+    """Do what has to be done before any conftest.py is read.
 
     Raises pytest.UsageError where pytest was started in a checkout that is not the one that Python imports.
     """
@@ -31,13 +31,15 @@ def prepare(config: pytest.Config) -> None:
 def check_checkout(folder: Path) -> None:
     """Raise pytest.UsageError where `folder` lies in a checkout of the suite, and Python imports another one's code."""
     for top in (folder, *folder.parents):
-        if (top / "parity/plugin/entry.py").is_file():
-            for name in PACKAGES:
-                spec = importlib.util.find_spec(name)
-                imported = Path(spec.origin).parent if spec and spec.origin else None
-                if imported is None or imported.resolve() != (top / name).resolve():
-                    raise pytest.UsageError(other_checkout(top / name, imported or Path(name)))
-            return
+        if not (top / "parity/plugin/entry.py").is_file():
+            continue
+        # The suite may be this checkout's, and the port or the official network another one's.
+        for name in PACKAGES:
+            spec = importlib.util.find_spec(name)
+            imported = Path(spec.origin).parent if spec and spec.origin else None
+            if imported is None or imported.resolve() != (top / name).resolve():
+                raise pytest.UsageError(other_checkout(top / name, imported or Path(name)))
+        return
 
 
 def start_with_joined_values(config: pytest.Config) -> None:
@@ -47,16 +49,17 @@ def start_with_joined_values(config: pytest.Config) -> None:
     It would take PATH, an option's value, for a place of tests, and its folder for the project: no settings, and a
     cache in somebody's data. `--imagenet=PATH` is not mistaken. Where a program calls pytest, there is no command line.
     """
-    given = list(map(str, config.invocation_params.args))
-    joined = join_values(given, options_with_values())
-    if given == sys.argv[1:] and joined != given:
+    arguments = [str(argument) for argument in config.invocation_params.args]
+    joined = join_values(arguments, options_with_values())
+    if arguments == sys.argv[1:] and joined != arguments:
         raise SystemExit(pytest.main(joined))
 
 
 def join_values(arguments: Sequence[str], options: Collection[str]) -> list[str]:
-    """The arguments with each of the `options` and its value in one."""
+    """Return the arguments with each of the `options` and its value in one."""
     joined: list[str] = []
     for argument in arguments:
+        # What begins with a dash is the next option and no value.
         if joined and joined[-1] in options and not argument.startswith("-"):
             joined[-1] += f"={argument}"
         else:

@@ -101,7 +101,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "evaluate both models on the validation set; continues where an earlier run was stopped",
     },
 }
-# What changes what is compared, so that a command that repeats a run has to repeat it; with one value or several.
+# What changes what is compared, so that a command that repeats a run has to repeat it; with one value or several. The
+# threads are among them, as PyTorch's convolutions change bits with their number.
 SINGLE = ("candidate", "adapter", "checkpoint", "seed", "threads")
 REPEATABLE = ("variant", "image-size", "images", "reference")
 
@@ -115,8 +116,12 @@ def add_options(parser: pytest.Parser) -> frozenset[str]:
     )
     imagenet = parser.getgroup("imagenet", "evaluation of both models on ImageNet (pytest --full-imagenet)")
     for name, keywords in everything.items():
-        group = imagenet if name in EVALUATION or name == "full-imagenet" else parity
-        names = [f"--parity-{name}"] if name in taken else [f"--{name}", f"--parity-{name}"]
+        group = parity
+        if name in EVALUATION or name == "full-imagenet":
+            group = imagenet
+        names = [f"--parity-{name}"]
+        if name not in taken:
+            names.insert(0, f"--{name}")
         group.addoption(*names, dest=_destination(name), **keywords)
     for name in SETTINGS:
         parser.addini(name, f"default of --{name} with --full-imagenet, relative to this file")
@@ -124,15 +129,17 @@ def add_options(parser: pytest.Parser) -> frozenset[str]:
 
 
 def _is_taken(parser: pytest.Parser, option: str) -> bool:
+    """Tell whether another plugin has an option of this name, which pytest's parser can only be asked by trying it."""
     try:
+        # With a value, which most options take; what nobody knows comes back as it is.
         _, unknown = parser.parse_known_and_unknown_args([f"{option}=1"])
-    except pytest.UsageError:  # another plugin's, which takes no value, or another one
+    except pytest.UsageError:  # there is one, which takes no value, or no such value
         return True
     return f"{option}=1" not in unknown
 
 
 def _destination(name: str) -> str:
-    """Where the value lies; other plugins have names of their own."""
+    """Return the name under which the value lies; other plugins have names of their own."""
     return f"parity_{name.replace('-', '_')}"
 
 
@@ -144,10 +151,15 @@ def given(config: pytest.Config, name: str) -> Any:
 def default(name: str) -> Any:
     """Return the value of an option that is not given."""
     keywords = (OPTIONS | EVALUATION)[name]
-    return keywords.get("default", False if "action" in keywords else None)
+    if keywords.get("action") == "store_true":
+        return False
+    return keywords.get("default")
 
 
 def options_with_values() -> set[str]:
     """Return all options that take a value, by both names."""
-    with_value = [name for name, keywords in (OPTIONS | EVALUATION).items() if keywords.get("action") != "store_true"]
-    return {option for name in with_value for option in (f"--{name}", f"--parity-{name}")}
+    options: set[str] = set()
+    for name, keywords in (OPTIONS | EVALUATION).items():
+        if keywords.get("action") != "store_true":
+            options |= {f"--{name}", f"--parity-{name}"}
+    return options

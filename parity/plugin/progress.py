@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def columns_of(terminal: IO[str]) -> int:
-    """How wide it is, whatever the standard streams are meanwhile."""
+    """Return how many columns a terminal has, whatever the standard streams are meanwhile."""
+    # One that does not tell says 0.
     return os.get_terminal_size(terminal.fileno()).columns or 80
 
 
@@ -28,6 +29,7 @@ class Progress:
 
     @contextmanager
     def __call__(self, description: str) -> Iterator[None]:
+        """Show the description of a step while it lasts."""
         with self._terminal() as terminal, ExitStack() as stack:
             if terminal:
                 from rich.live import Live
@@ -42,21 +44,26 @@ class Progress:
 
     @contextmanager
     def watch(self, meter: "Meter") -> Iterator["Report"]:
-        """The bar of an evaluation, which stays."""
+        """Show the bar of an evaluation, which stays; yield what is to be called with each batch."""
         from parity.imagenet.progress import shown
 
-        with self._terminal() as terminal:
-            below = self._line_below(terminal, stays=True) if terminal else nullcontext()
-            with below, shown(meter, terminal, columns_of(terminal) if terminal else None) as report:
-                yield report
+        with self._terminal() as terminal, ExitStack() as stack:
+            width = None
+            if terminal:
+                stack.enter_context(self._line_below(terminal, stays=True))
+                width = columns_of(terminal)
+            yield stack.enter_context(shown(meter, terminal, width))
 
     @contextmanager
     def _terminal(self) -> Iterator[IO[str] | None]:
-        """The terminal, if pytest writes to one. While tests run, all output but pytest's own is redirected."""
-        with self._capture.global_and_fixture_disabled() if self._capture else nullcontext():
+        """Open the terminal, if pytest writes to one. While tests run, all output but pytest's own is redirected."""
+        capture_off = self._capture.global_and_fixture_disabled() if self._capture else nullcontext()
+        copy = None
+        with capture_off:
             file = self._writer._file if self._writer else None
-            found = file is not None and file.isatty() and os.environ.get("TERM") != "dumb"
-            copy = os.dup(file.fileno()) if file and found else None
+            if file is not None and file.isatty() and os.environ.get("TERM") != "dumb":
+                # A descriptor of its own still leads to the terminal when pytest captures again.
+                copy = os.dup(file.fileno())
         if file is None or copy is None:
             yield None
             return
@@ -65,12 +72,16 @@ class Progress:
 
     @contextmanager
     def _line_below(self, terminal: IO[str], stays: bool = False) -> Iterator["Console"]:
-        """A line to write to, left empty unless what is written `stays`; the cursor is in its column again then."""
+        """Yield a line to write to, below pytest's own.
+
+        At the end it is left empty unless what is written `stays`, and the cursor is in its column again.
+        """
         from rich.console import Console
         from rich.control import Control
 
-        assert self._writer
+        assert self._writer  # without one there is no terminal
         console = Console(file=terminal, width=columns_of(terminal), no_color=not self._writer.hasmarkup)
+        # pytest goes on where it stopped, behind its dots.
         column = self._writer.width_of_current_line % console.width
         if column:
             console.line()

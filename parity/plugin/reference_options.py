@@ -15,42 +15,53 @@ if TYPE_CHECKING:
 
 
 def references_of(config: pytest.Config) -> tuple[str, ...]:
-    """The references that are asked for, each once."""
-    asked = tuple(dict.fromkeys(given(config, "reference") or [official.OFFICIAL]))
-    for reference in asked:
-        if is_stored(reference) and len(asked) > 1:
-            raise pytest.UsageError(f"--reference {reference} holds weights and images of its own: give it alone")
+    """Return the references that are asked for, each once; by default the official one.
+
+    Raises pytest.UsageError for one that cannot be used, or that is stored and not alone.
+    """
+    asked = given(config, "reference") or [official.OFFICIAL]
+    references = tuple(dict.fromkeys(asked))
+    for reference in references:
         if not is_stored(reference):
             _check(reference)
-    return asked
+        elif len(references) > 1:
+            raise pytest.UsageError(f"--reference {reference} holds weights and images of its own: give it alone")
+    return references
 
 
 def _check(reference: str) -> None:
+    """Raise pytest.UsageError for a reference that is of no known kind, or not in its place."""
     try:
         official.kind_of(reference)
     except InputError as error:
         raise pytest.UsageError(f"--reference: {error}, golden, or a trace, FILE.h5") from error
+    if reference == official.OFFICIAL:  # which is fetched when it is used
+        return
     try:
-        if reference != official.OFFICIAL:  # which is fetched when it is used
-            official.find(reference)
+        official.find(reference)
     except InputError as error:
         raise pytest.UsageError(f"--reference: {error}") from error
 
 
 def one_running(config: pytest.Config, option: str) -> str:
-    """The reference that `option` runs, and of which it takes one."""
-    reference, *more = references_of(config)
-    if more:
-        raise pytest.UsageError(f"{option} takes one --reference, and not {', '.join((reference, *more))}")
+    """Return the reference that `option` runs. Raises pytest.UsageError for several, or one that is stored."""
+    references = references_of(config)
+    if len(references) > 1:
+        raise pytest.UsageError(f"{option} takes one --reference, and not {', '.join(references)}")
+    reference = references[0]
     if is_stored(reference):
         raise pytest.UsageError(f"{option} cannot go with --reference {reference}: it runs the official network")
     return reference
 
 
 def stored_reference(config: pytest.Config, reference: str) -> "StoredReference":
-    """What is stored of the official network, which holds weights and images of its own."""
+    """Open what is stored of the official network, which holds weights and images of its own.
+
+    Raises pytest.UsageError where others are asked for, or where it cannot be read.
+    """
     for name in ("checkpoint", "images", "seed"):
         value = given(config, name)
+        # An option's default is nobody's wish: what the reference holds takes its place.
         if value and value != default(name):
             raise pytest.UsageError(f"--{name} cannot go with --reference {reference}, which holds weights and images")
     from parity.reference.opening import stored
@@ -62,7 +73,7 @@ def stored_reference(config: pytest.Config, reference: str) -> "StoredReference"
 
 
 def record_of(config: pytest.Config) -> Path | None:
-    """The trace that is to be written, if any."""
+    """Return the trace that is to be written, if any. Raises pytest.UsageError where it cannot be."""
     path = given(config, "record")
     if not path:
         if given(config, "record-compression") != "none":
@@ -78,11 +89,15 @@ def record_of(config: pytest.Config) -> Path | None:
 
 
 def _refuse_other_file(path: Path) -> None:
-    """Weights of the port may be called .h5, too: only a trace is replaced by a new one."""
+    """Raise pytest.UsageError where there is a file that is no trace.
+
+    Weights of the port may be called .h5, too: only a trace is replaced by a new one.
+    """
+    if not path.exists():
+        return
     from parity.reference.trace.store import Reader
 
     try:
-        if path.exists():
-            Reader(path).close()
+        Reader(path).close()
     except InputError as error:
         raise pytest.UsageError(f"--record {path}: this file is no trace, and is not replaced: {error}") from error

@@ -17,32 +17,41 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 # Layers have the longest names, so they stand last, or below their row.
-*SHORT, LAYER = COLUMNS = ("network", "gate", "compared", "failed", "time", "worst margin", "its layer")
+SHORT = ("network", "gate", "compared", "failed", "time", "worst margin")
+LAYER = "its layer"
+COLUMNS = (*SHORT, LAYER)
 NUMBERS = SHORT[2:]
 INDENT = "    "
 # One of rich's boxes, row by row: a rule below the head, in ASCII, and no other line.
-BOX = "\n".join(["    ", "    ", " -- ", *["    "] * 5])
+NO_LINE = "    "
+BOX = "\n".join([NO_LINE, NO_LINE, " -- ", NO_LINE, NO_LINE, NO_LINE, NO_LINE, NO_LINE])
 # More than any table takes.
 WIDE = 10_000
 
 
 def status(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
-    """What is unobservable, and failures that others explain, are counted apart, so that pytest lists none of them."""
+    """Return category, letter and word for what is unobservable, and for failures that others explain.
+
+    They are counted apart, so that pytest lists none of them. All else, which pytest counts itself, gives None.
+    """
     if not isinstance(report, pytest.TestReport) or report.passed:
         return None
     reason = str(dict(report.user_properties).get(PROPERTY, ""))
-    return (reason, reason[0], reason.upper()) if reason else None
+    if not reason:
+        return None
+    return reason, reason[0], reason.upper()
 
 
 def write_verdict(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The verdict on each network that failed, and the commands for a closer look."""
+    """Write the verdict on each network that failed, and the commands for a closer look."""
     session = config.stash.get(SESSION, None)
-    verdicts = session.verdicts if session else []
-    if verdicts:
-        reporter.write_sep("=", "verdict")
-    for verdict in verdicts:
+    if session is None or not session.verdicts:
+        return
+    reporter.write_sep("=", "verdict")
+    for verdict in session.verdicts:
         reporter.write_line(verdict.head, bold=True)
         for culprit in verdict.culprits[:DETAILED]:
+            # A part of the culprit's name: `-k` then takes its neighbours as well.
             scope = culprit.layer.rpartition(".")[0] or culprit.layer
             command = config.stash[OPTIONS].command("-k", f"{verdict.network} and {scope}")
             reporter.write_line(f"  {culprit}\n  a closer look: {command}".replace("\n", "\n  "))
@@ -51,20 +60,28 @@ def write_verdict(reporter: pytest.TerminalReporter, config: pytest.Config) -> N
 
 
 def write_summary(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """What each gate made of each network, as a table, and what else there is to say."""
+    """Write what each gate made of each network, as a table, and what else there is to say."""
     session = config.stash.get(SESSION, None)
     if session is None:
         return
-    width = config.get_terminal_writer().fullwidth if reporter.isatty else WIDE
-    if lines := table(session.tallies(), width, reporter.hasmarkup):
+    width = WIDE  # what is no terminal, such as a file, takes rows of any length
+    if reporter.isatty:
+        width = config.get_terminal_writer().fullwidth
+    lines = table(session.tallies(), width, reporter.hasmarkup)
+    if lines:
         reporter.write_sep("=", "gates")
-    for line in (*lines, *(f"parity: {line}" for line in config.stash[OPTIONS].shown), *session.said_at_end):
+    lines += [f"parity: {line}" for line in config.stash[OPTIONS].shown]
+    lines += session.said_at_end
+    for line in lines:
         reporter.write_line(line)
 
 
 def table(tallies: Sequence[Tally], width: int = WIDE, colour: bool = False) -> list[str]:
-    """The table in lines. Where it is wider than `width`, each layer has a line of its own below its row: no name is
-    ever cut. Colour says nothing that the words do not."""
+    """Return the table of tallies in lines; none for no tallies.
+
+    Where it is wider than `width`, each layer has a line of its own below its row: no name is ever cut. Colour says
+    nothing that the words do not.
+    """
     if not tallies:
         return []
     from rich.text import Text
@@ -73,15 +90,20 @@ def table(tallies: Sequence[Tally], width: int = WIDE, colour: bool = False) -> 
     whole = _grid(COLUMNS, tallies)
     if console.measure(whole).maximum <= width:
         return _lines(console, whole)
+    # One line for each: nothing is wider than the console, and so nothing is wrapped.
     head, rule, *rows = _lines(console, _grid(SHORT, tallies))
-    lines = [head, *_lines(console, Text(INDENT + LAYER, "bold")), rule]
+    layer_head = Text(INDENT + LAYER, "bold")
+    lines = [head, *_lines(console, layer_head), rule]
     for row, tally in zip(rows, tallies, strict=True):
+        lines.append(row)
         layer = _cells(tally)[LAYER]
-        lines += [row, *(_lines(console, Text(INDENT + layer, _style(tally))) if layer else [])]
+        if layer:
+            lines += _lines(console, Text(INDENT + layer, _style(tally)))
     return lines
 
 
 def _cells(tally: Tally) -> dict[str, str]:
+    """Return what a tally's row says, by column."""
     margin = tally.worst.margin
     return {
         "network": tally.network,
@@ -90,29 +112,35 @@ def _cells(tally: Tally) -> dict[str, str]:
         "failed": f"FAILED {tally.failed:,}" if tally.failed else "0",
         "time": "" if tally.seconds is None else f"{tally.seconds:,.1f} s",
         "worst margin": f"{margin:.3g}",
+        # Where all is exact, no layer is worse than the others.
         LAYER: tally.worst.layer if margin else "",
     }
 
 
 def _style(tally: Tally) -> str:
+    """Return the style in which rich shows a tally's row."""
     return "bold red" if tally.failed else ""
 
 
 def _grid(columns: Sequence[str], tallies: Sequence[Tally]) -> "Table":
+    """Return the table with these columns and a row for each tally."""
     from rich.box import Box
     from rich.table import Table
 
-    made = Table(box=Box(BOX, ascii=True), show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    grid = Table(box=Box(BOX, ascii=True), show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column, justify="right" if column in NUMBERS else "left")
+        grid.add_column(column, justify="right" if column in NUMBERS else "left")
     for tally in tallies:
         cells = _cells(tally)
-        made.add_row(*(cells[column] for column in columns), style=_style(tally))
-    return made
+        grid.add_row(*(cells[column] for column in columns), style=_style(tally))
+    return grid
 
 
 def _console(colour: bool) -> "Console":
-    """Prints as pytest decided, which knows the terminal and its options; rich is not to decide again."""
+    """Return a console that prints as pytest decided, which knows the terminal and its options.
+
+    rich is not to decide again: neither by the environment, nor by what a name looks like.
+    """
     from rich.console import Console
 
     return Console(
@@ -128,7 +156,8 @@ def _console(colour: bool) -> "Console":
     )
 
 
-def _lines(console: "Console", what: "Table | Text") -> list[str]:
-    with console.capture() as said:
-        console.print(what)
-    return [line.rstrip() for line in said.get().splitlines()]
+def _lines(console: "Console", content: "Table | Text") -> list[str]:
+    """Return what rich makes of the content, in lines without blanks at their ends."""
+    with console.capture() as capture:
+        console.print(content)
+    return [line.rstrip() for line in capture.get().splitlines()]

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import pytest
 
+from parity.imagenet.figures import Proportion
 from parity.imagenet.options import expectation
 from parity.imagenet.record import Answer, Failure, Record
-from parity.imagenet.summary import Proportion, Summary, summarise
+from parity.imagenet.summary import Summary, summarise
 
 SIDES = ("official", "port")
 RIGHT = Answer((7, 1, 2, 3, 4), (5.0, 4.0, 3.0, 2.0, 1.0), (1.0, 4.5))
