@@ -27,9 +27,9 @@ from pnasnet_torch import variant
 from pnasnet_torch.weights import empty_network, variable_shapes
 from tf_reference import checkpoint, official
 
-# What the records depend on, with all that these import: preprocessing; the models, and what is kept of their answers.
+# What the records depend on, with all that these import: preprocessing; and from the pixels on to the records.
 PREPROCESSING = ("pnasnet_torch.decode", "pnasnet_torch.preprocess")
-CODE = ("parity.imagenet.models", "parity.imagenet.pipeline", "parity.imagenet.record")
+CODE = ("parity.imagenet.answers",)
 VERSIONS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy", "numba", "simplejpeg", "pillow")
 
 Watch = Callable[[Meter], AbstractContextManager[Report]]
