@@ -103,12 +103,6 @@ def _inference_form(folder: Path) -> Any:
     return inference_form(_port(folder))
 
 
-def _traced(folder: Path) -> Any:
-    from pnasnet_torch import Traced
-
-    return Traced(_inference_form(folder), _image(folder, channels_last=True))
-
-
 def _filled(model: Any, folder: Path) -> Any:
     """`model` with the port's weights: all known ports register their modules in the port's order."""
     import torch
@@ -222,7 +216,7 @@ def product(_folder: Path) -> Forward:
     return multiply
 
 
-PORT, FORM, TRACED = "port", "inference form", "inference form, traced"
+PORT, FORM = "port", "inference form"
 LIMIT = f"matrix product {PRODUCT}^3"
 EAGER: dict[str, Callable[[Path], Forward]] = {
     PORT: partial(_by_torch, _port),
@@ -248,6 +242,5 @@ CONTENDERS: dict[str, Callable[[Path], Forward]] = {
     LIMIT: product,
     **EAGER,
     FORM: partial(_by_torch, _inference_form, channels_last=True),
-    TRACED: partial(_by_torch, _traced, channels_last=True),
     **COMPILED,
 }

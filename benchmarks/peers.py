@@ -30,7 +30,6 @@ CANDIDATES = {
     "pnasnet-tf:PNASNet.TF": LARGE,
     "channels_last": EACH,
     "inference": EACH,
-    "traced": EACH,
     "export": EACH,
     "compile": EACH,
     "onnxruntime": EACH,

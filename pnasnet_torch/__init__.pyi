@@ -4,14 +4,12 @@ from .inference import inference_form
 from .model import PNASNet, TrainingOutputs, pnasnet_large, pnasnet_mobile
 from .pretrained import Pretrained, from_pretrained
 from .source import load_weights, save_weights
-from .traced import Traced
 
 __all__ = [
     "VARIANTS",
     "Config",
     "PNASNet",
     "Pretrained",
-    "Traced",
     "TrainingOutputs",
     "Variant",
     "WeightsError",

@@ -22,17 +22,25 @@ PROG = "python -m pnasnet_torch"
 
 
 def classify(pretrained: Pretrained, names: Sequence[str], image: Path, top: int) -> list[str]:
-    """The file's name and a line for each of its most probable classes. Raises ImageError for a bad image."""
+    """Return the file's name and a line for each of its most probable classes, `top` at most, the first one first.
+
+    Raise ImageError for an image that is not sound.
+    """
     model, preprocess = pretrained
     with torch.inference_mode():
         probabilities = model.predict(preprocess(image))[0]
     best = torch.topk(probabilities, min(top, len(names)))
-    pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
-    return [str(image), *(f"  {probability:7.2%}  {names[number]}" for probability, number in pairs)]
+    lines = [str(image)]
+    for probability, number in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        lines.append(f"  {probability:7.2%}  {names[number]}")
+    return lines
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints each image's classes; 1 if one could not be classified."""
+    """Print each image's classes, and return the exit code: 1 if an image could not be classified, else 0.
+
+    Raise WeightsError for weights that cannot be used, or an image size that is too small for their network.
+    """
     pretrained, names = load(options.weights)
     if options.image_size:
         least = max(minimum_size(pretrained.model.config))
@@ -43,7 +51,9 @@ def run(options: argparse.Namespace) -> int:
     failed = 0
     for image in options.images:
         try:
-            print(*classify(pretrained, names, image, options.top), sep="\n", flush=True)
+            lines = classify(pretrained, names, image, options.top)
+            print("\n".join(lines), flush=True)
+        # The other images are classified all the same.
         except ImageError as error:
             print(f"{PROG}: {error}", file=sys.stderr)
             failed = 1
@@ -51,24 +61,29 @@ def run(options: argparse.Namespace) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog=PROG, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = made.add_subparsers(required=True, metavar="COMMAND")
-    one = commands.add_parser(
+    """Return the parser of the command's arguments."""
+    program = argparse.ArgumentParser(
+        prog=PROG, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = program.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser(
         "classify",
         help="print the most probable classes of images",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    one.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a JPEG or PNG file")
-    one.add_argument("--weights", type=Path, metavar="PATH", help="an archive, a checkpoint, a file, or a folder")
-    one.add_argument("--top", type=_positive, default=5, metavar="N", help="how many classes (default: 5)")
-    one.add_argument(
+    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a JPEG or PNG file")
+    # Not required here, so that `main` can say where Google's are.
+    command.add_argument("--weights", type=Path, metavar="PATH", help="an archive, a checkpoint, a file, or a folder")
+    command.add_argument("--top", type=_positive, default=5, metavar="N", help="how many classes (default: 5)")
+    command.add_argument(
         "--image-size", type=_positive, metavar="N", help="pixels (default: what the network had in training)"
     )
-    return made
+    return program
 
 
 def _positive(text: str) -> int:
+    """Return the number in an argument. Raise ValueError, which argparse explains, unless it is at least 1."""
     number = int(text)
     if number < 1:
         raise ValueError
@@ -76,12 +91,15 @@ def _positive(text: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0, 1 for weights or images that cannot be used, 2 for a command that is none."""
-    made = parser()
-    options = made.parse_args(arguments)
+    """Run the command, and return the exit code: 0, or 1 for weights or images that cannot be used.
+
+    A command that is none ends the program with 2.
+    """
+    program = parser()
+    options = program.parse_args(arguments)
     if options.weights is None:
         released = "\n".join(line.strip() for line in (__doc__ or "").splitlines() if "https://" in line)
-        made.error(f"--weights PATH is needed. Google's released weights are at\n{released}")
+        program.error(f"--weights PATH is needed. Google's released weights are at\n{released}")
     try:
         return run(options)
     except WeightsError as error:

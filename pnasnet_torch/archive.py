@@ -13,13 +13,16 @@ LIMIT = 2**31
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the file's name is that of an archive."""
+    """Return whether the file's name is that of an archive."""
     return path.name.endswith(SUFFIXES)
 
 
 def open_archive(path: Path) -> Files:
-    """The archive's files. Raises WeightsError if it is damaged, or holds what no archive of weights needs: links,
-    devices, names that lead out of it, two files of one name."""
+    """Return the archive's files, which are read at once.
+
+    Raise WeightsError if it is damaged, or holds what no archive of weights needs: links, devices, names that lead out
+    of it, two files of one name.
+    """
     contents: dict[str, memoryview] = {}
     size = 0
     try:
@@ -27,7 +30,8 @@ def open_archive(path: Path) -> Files:
             for member in archive:
                 size += member.size
                 _check(path, member, contents, size)
-                if member.isfile() and (file := archive.extractfile(member)):
+                file = archive.extractfile(member)
+                if file is not None:  # else it is a folder
                     contents[_name(member)] = memoryview(file.read())
             # The checksum of a compressed archive stands behind all that a reader of its members needs.
             while archive.fileobj and archive.fileobj.read(2**20):
@@ -38,13 +42,16 @@ def open_archive(path: Path) -> Files:
 
 
 def _name(member: tarfile.TarInfo) -> str:
+    """Return the member's name without what two spellings of one name differ in, such as `./` at its beginning."""
     return str(PurePosixPath(member.name))
 
 
 def _check(path: Path, member: tarfile.TarInfo, contents: dict[str, memoryview], size: int) -> None:
+    """Raise WeightsError for a member that no archive of weights needs; `size` is that of all members so far, bytes."""
     name = PurePosixPath(member.name)
     if not member.isfile() and not member.isdir():
         problem = "is a link or a device, not a file"
+    # A backslash leads out as well where it parts folders.
     elif name.is_absolute() or ".." in name.parts or "\\" in member.name:
         problem = "lies outside of the archive"
     elif member.isfile() and _name(member) in contents:

@@ -4,12 +4,17 @@ from pathlib import Path
 
 # Ids: research/slim/datasets/imagenet_lsvrc_2015_synsets.txt in tensorflow/models; names: the lemmas of WordNet.
 FILE = Path(__file__).with_name("imagenet_classes.txt")
-WNIDS, NAMES = zip(*(line.split("\t") for line in FILE.read_text(encoding="ascii").splitlines()), strict=True)
+_ROWS = [line.split("\t") for line in FILE.read_text(encoding="ascii").splitlines()]
+WNIDS = tuple(wnid for wnid, _ in _ROWS)
+NAMES = tuple(name for _, name in _ROWS)
 BACKGROUND = "background"
 
 
 def class_names(classes: int) -> tuple[str, ...]:
-    """A name for each class of a network: those of ImageNet, behind the background where it has 1001; else numbers."""
+    """Return a name for each class of a network that has so many: ImageNet's for 1000 classes, numbers for another.
+
+    A network of 1001 classes has the background before those of ImageNet.
+    """
     if classes == len(NAMES):
         return NAMES
     if classes == len(NAMES) + 1:

@@ -13,22 +13,30 @@ ALL = slice(None)
 
 
 def _weights(conv: nn.Conv2d, bn: BatchNorm, channels: slice = ALL) -> tuple[Tensor, Tensor]:
-    """Weight and bias of `conv` with `channels` of `bn` behind it, computed in float64 and rounded once."""
-    state = bn.state_dict()
-    mean, var, gamma, beta = (
-        state[name].double()[channels] for name in ("running_mean", "running_var", "weight", "bias")
+    """Return weight and bias of `conv` with `channels` of `bn` behind it, computed in float64 and rounded once."""
+    state = {name: tensor.double()[channels] for name, tensor in bn.state_dict().items()}
+    weight, bias = fuse_conv_bn_weights(
+        conv.weight.double(),
+        None,  # no convolution of the network has a bias
+        state["running_mean"],
+        state["running_var"],
+        bn.eps,
+        state["weight"],
+        state["bias"],
     )
-    weight, bias = fuse_conv_bn_weights(conv.weight.double(), None, mean, var, bn.eps, gamma, beta)
     return weight.to(conv.weight.dtype), bias.to(conv.weight.dtype)
 
 
 def fused(conv: nn.Conv2d, bn: BatchNorm, channels: slice = ALL) -> PackedConv2d:
-    """`conv` with `channels` of `bn` behind it."""
+    """Return `conv` with `channels` of `bn` behind it as one convolution, whose weights can be packed."""
     return PackedConv2d(conv, *_weights(conv, bn, channels))
 
 
 def first(conv: nn.Conv2d, bn: BatchNorm) -> nn.Conv2d:
-    """The first convolution; its output, and so every map, lies in channels_last."""
+    """Return the first convolution with `bn` behind it; its output, and so every map, lies in channels_last."""
+    # A copy, not a PackedConv2d, which pads SAME: this one has padding VALID.
     folded = deepcopy(conv)
-    folded.weight, folded.bias = (nn.Parameter(tensor) for tensor in _weights(conv, bn))
+    weight, bias = _weights(conv, bn)
+    folded.weight = nn.Parameter(weight)
+    folded.bias = nn.Parameter(bias)
     return folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 
 class Operand(NamedTuple):
-    """One side of a combination: `operation` (`separable`, `max_pool` or `none`) applied to hidden state `state`."""
+    """One side of a combination: `operation` (`separable`, `max_pool` or `none`) applied to hidden state `state`.
+
+    `kernel` is the side of the operation's window in pixels.
+    """
 
     operation: str
     kernel: int
@@ -17,7 +20,10 @@ class Operand(NamedTuple):
 
 @dataclass(frozen=True)
 class Genotype:
-    """Pairs of operands that are added; states 0 and 1 are the cell's inputs, each sum is the next state."""
+    """Pairs of operands that are added; states 0 and 1 are the cell's inputs, each sum is the next state.
+
+    `outputs` are the states that the cell's output concatenates.
+    """
 
     combinations: tuple[tuple[Operand, Operand], ...]
     outputs: tuple[int, ...]
@@ -73,7 +79,7 @@ VARIANTS = {
 
 
 def variant(name: str) -> Variant:
-    """The official network called `name`. Raises ValueError for an unknown one."""
+    """Return the official network called `name`. Raise ValueError for an unknown one."""
     if name not in VARIANTS:
         raise ValueError(f"unknown variant {name!r}: expected one of {', '.join(VARIANTS)}")
     return VARIANTS[name]
@@ -107,28 +113,36 @@ class CellPlan:
 
     @property
     def out(self) -> Features:
-        return Features(len(PNASNET_5.outputs) * self.filters, self.net.halvings + (self.stride == 2))
+        """The features of the cell's output."""
+        halvings = self.net.halvings + (self.stride == 2)
+        return Features(len(PNASNET_5.outputs) * self.filters, halvings)
 
 
 def stem_filters(config: Config) -> int:
-    """Filters of the first convolution."""
+    """Return the number of filters of the first convolution."""
     return int(32 * config.stem_multiplier)
 
 
 def reduction_cells(config: Config) -> tuple[int, ...]:
-    """The numbers of the cells with stride 2, as the official `calc_reduction_layers` spaces them."""
+    """Return the numbers of the cells with stride 2, as the official `calc_reduction_layers` spaces them."""
     parts = config.num_reduction_layers + 1
+    # Divided before it is multiplied, and rounded down, as there: in another order some numbers differ by one.
     return tuple(int(float(part) / parts * config.num_cells) for part in range(1, parts))
 
 
 def aux_cell(config: Config) -> int | None:
-    """The number of the cell behind which the auxiliary head sits; None where the official network has no place."""
+    """Return the number of the cell behind which the auxiliary head sits.
+
+    It is the one before the second reduction; None where the official network has no place for a head.
+    """
     reductions = reduction_cells(config)
-    return reductions[1] - 1 if len(reductions) > 1 and reductions[1] > 0 else None
+    if len(reductions) > 1 and reductions[1] > 0:
+        return reductions[1] - 1
+    return None
 
 
 def _check(config: Config) -> None:
-    """Raises ValueError, naming the hyper-parameter and what it may be, for one outside its range."""
+    """Raise ValueError, naming the hyper-parameter and what it may be, for one outside its range."""
     at_least = {"num_cells": 1, "num_classes": 0, "num_reduction_layers": 0, "total_training_steps": 1}
     for name, least in at_least.items():
         if getattr(config, name) < least:
@@ -141,43 +155,56 @@ def _check(config: Config) -> None:
 
 
 def plan_cells(config: Config) -> tuple[tuple[CellPlan, int | None], ...]:
-    """All cells in order, each with the index of the output that is its `prev`.
+    """Return all cells in order, each with the index of the output that is its `prev`; None for the first cell.
 
-    Outputs are counted from 0, the first convolution's. Raises ValueError for a configuration that the official code
+    Outputs are counted from 0, the first convolution's. Raise ValueError for a configuration that the official code
     cannot build either.
     """
     _check(config)
     reductions = reduction_cells(config)
     outputs = [Features(stem_filters(config), 0)]
     plans: list[tuple[CellPlan, int | None]] = []
+    # The two cells of the stem come up to the scaling of the cells behind them.
     scaling = 1.0 / config.filter_scaling_rate**2
     for depth in range(config.num_cells + 2):
         number = depth - 2
-        stride = 2 if number < 0 or number in reductions else 1
+        is_stem = number < 0
+        stride = 2 if is_stem or number in reductions else 1
         if number == 0:
+            # Exactly, as in the official code: the products of the stem are rounded.
             scaling = 1.0
         if number in reductions:
             scaling *= config.filter_scaling_rate
-        if number < 0 or config.skip_reduction_layer_input or stride == 1:
+        # Otherwise `prev` stays that of the cell before, as the official variable does.
+        if is_stem or config.skip_reduction_layer_input or stride == 1:
             prev = depth - 1 if depth else None
         elif number == 0:
             raise ValueError("skip_reduction_layer_input=False needs a first cell that is no reduction: add cells")
-        scope = f"cell_stem_{depth}" if number < 0 else f"cell_{number}"
-        features = None if prev is None else outputs[prev]
-        plan = CellPlan(scope, outputs[-1], features, int(config.num_conv_filters * scaling), stride, depth)
-        if plan.filters < 1 + plan.reduces_prev or outputs[0].channels < 1:
-            raise ValueError(f"{scope}: too few filters ({plan.filters}): raise num_conv_filters or stem_multiplier")
-        if features is not None and plan.net.halvings - features.halvings > 1:
-            raise ValueError(f"{scope}: its two inputs differ by more than one reduction; the official code fails too")
+        scope = f"cell_stem_{depth}" if is_stem else f"cell_{number}"
+        prev_features = None if prev is None else outputs[prev]
+        filters = int(config.num_conv_filters * scaling)
+        plan = CellPlan(scope, outputs[-1], prev_features, filters, stride, depth)
+        _check_plan(plan, outputs[0].channels)
         plans.append((plan, prev))
         outputs.append(plan.out)
-        if number < 0:
+        if is_stem:
             scaling *= config.filter_scaling_rate
     return tuple(plans)
 
 
+def _check_plan(plan: CellPlan, stem_channels: int) -> None:
+    """Raise ValueError for a cell that cannot be built, behind a first convolution of so many channels."""
+    # A factorized reduction has two convolutions, each of which needs a filter.
+    if plan.filters < 1 + plan.reduces_prev or stem_channels < 1:
+        raise ValueError(f"{plan.scope}: too few filters ({plan.filters}): raise num_conv_filters or stem_multiplier")
+    # Such a reduction halves a map once.
+    if plan.prev is not None and plan.net.halvings - plan.prev.halvings > 1:
+        raise ValueError(f"{plan.scope}: its two inputs differ by more than one reduction; the official code fails too")
+
+
 def map_side(pixels: int, halvings: int) -> int:
-    """A side of the map that was halved so many times since the first convolution, for images with `pixels` there."""
+    """Return a side of the map that was halved so many times since the first convolution, for images with `pixels`."""
+    # The first convolution has padding VALID, kernel 3 and stride 2; SAME, behind it, rounds up.
     side = (pixels - 3) // 2 + 1
     for _ in range(halvings):
         side = -(-side // 2)
@@ -185,7 +212,7 @@ def map_side(pixels: int, halvings: int) -> int:
 
 
 def minimum_size(config: Config) -> tuple[int, int]:
-    """The least image height and width (pixels).
+    """Return the least image height and width (pixels).
 
     The official code finds out by the width alone whether a map was halved, so the width has to be more than one pixel
     before each reduction that another cell follows; for the height, the first convolution's 3 pixels are enough.

@@ -6,9 +6,11 @@ import numpy as np
 Axis = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+# Neither function has numba's `fastmath`, by which the order of the operations, and so the bits, would be the
+# compiler's choice. `nogil` lets the threads of an evaluation prepare images side by side.
 @numba.njit(nogil=True, cache=True)
 def _interpolate_row(line: np.ndarray, columns: Axis, scale: np.float32, row: np.ndarray) -> None:
-    """One source row (W, 3), uint8, scaled to 0..1 and interpolated to (width * 3,)."""
+    """Fill `row` (width * 3,) from one source row (W, 3) of uint8, scaled to 0..1 and interpolated to `columns`."""
     lower, upper, weight = columns
     for j in range(lower.size):
         left, right = lower[j], upper[j]
@@ -20,16 +22,18 @@ def _interpolate_row(line: np.ndarray, columns: Axis, scale: np.float32, row: np
 
 @numba.njit(nogil=True, cache=True)
 def resize(image: np.ndarray, rows: Axis, columns: Axis, scale: np.float32, output: np.ndarray) -> None:
-    """Fills `output` (height, width, 3) from `image` (H, W, 3): each source row that is needed once, then between two.
+    """Fill `output` (height, width, 3) from `image` (H, W, 3): each source row that is needed once, then between two.
 
     As TensorFlow's legacy resize_bilinear: along a row first, then between the rows; then from 0..1 to -1..1.
     """
     lower, upper, weight = rows
+    # A literal would be float64, and so would all that is computed with it.
     half, two = np.float32(0.5), np.float32(2)
     count = columns[0].size * 3
     top, bottom = np.empty(count, np.float32), np.empty(count, np.float32)
     top_index = bottom_index = -1
     for i in range(lower.size):
+        # What was the lower of two source rows is often the upper one of the next two: it is not computed again.
         if lower[i] == bottom_index:
             top, bottom, top_index, bottom_index = bottom, top, bottom_index, top_index
         if lower[i] != top_index:

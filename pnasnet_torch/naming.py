@@ -1,7 +1,7 @@
-"""How other implementations name the layers and the weights of PNASNet-5: a rule for each, kept as data in `names/`.
+"""Names that other implementations give the layers and the weights of PNASNet-5: rules, kept as data in `names/`.
 
 A scheme translates the port's module paths, which are the official scopes. A parameter is called as its module is, and
-within it as PyTorch does.
+within the module as PyTorch calls it (`weight`, `running_mean`).
 """
 
 import re
@@ -27,9 +27,10 @@ class NamingError(WeightsError):
 
 @dataclass(frozen=True)
 class Scheme:
-    """All `parts` that match within a path of the port are replaced, then the first of `modules` that matches all.
+    """The rules by which one implementation names its modules, and the `variants` of the network that it has.
 
-    `variants` are the networks that the implementation has.
+    All `parts` that match within a path of the port are replaced, then the first of `modules` that matches all of the
+    path.
     """
 
     name: str
@@ -38,61 +39,73 @@ class Scheme:
     modules: Rules
 
     def module(self, path: str) -> str:
-        """The module that the port's `path` is there; empty if it is none."""
+        """Return the implementation's name of the module at the port's `path`; empty if it has no such module."""
         for pattern, replacement in self.parts:
             path = pattern.sub(replacement, path)
         for pattern, replacement in self.modules:
-            if match := pattern.fullmatch(path):
+            match = pattern.fullmatch(path)
+            if match:
                 return match.expand(replacement)
         return ""
 
     def parameter(self, name: str) -> str:
-        """The parameter or buffer that the port's is there; empty if it has no place."""
+        """Return the implementation's name of the port's parameter or buffer `name`; empty if it has no place there."""
         path, _, last = name.rpartition(".")
         module = self.module(path)
-        return f"{module}.{last}" if module else ""
+        if not module:
+            return ""
+        return f"{module}.{last}"
 
     def rename(self, state: Mapping[str, Value]) -> dict[str, Value]:
-        """The port's state under the scheme's names. Raises NamingError unless each has a name of its own."""
-        names = {name: self.parameter(name) for name in state}
-        homeless = [name for name, there in names.items() if not there]
-        if homeless or len(set(names.values())) != len(names):
-            listed = "\n  ".join(homeless or names)
-            raise NamingError(f"{self.name} has no place for {len(homeless or names)} weights:\n  {listed}")
-        return {names[name]: value for name, value in state.items()}
+        """Return the port's state under the scheme's names. Raise NamingError unless each has a name of its own."""
+        new_names = {name: self.parameter(name) for name in state}
+        unplaced = [name for name, new_name in new_names.items() if not new_name]
+        # Two weights under one name would overwrite each other. Which of them is right cannot be told: all are listed.
+        collides = len(set(new_names.values())) != len(new_names)
+        if unplaced or collides:
+            listed_names = unplaced or list(new_names)
+            listed = "\n  ".join(listed_names)
+            raise NamingError(f"{self.name} has no place for {len(listed_names)} weights:\n  {listed}")
+        return {new_names[name]: value for name, value in state.items()}
 
     def restore(self, state: Mapping[str, Value], ours: Iterable[str]) -> dict[str, Value]:
-        """A state under the scheme's names as the port's, whose names are `ours`; counts of batches apart.
+        """Return a state under the scheme's names as the port's, whose names are `ours`; counts of batches left aside.
 
-        Raises NamingError, listing both, if one has no counterpart.
+        Raise NamingError, listing both, if a name on one side has no counterpart on the other.
         """
-        names = {self.parameter(name): name for name in ours}
-        found = {name: value for name, value in state.items() if name.rpartition(".")[2] != BATCHES}
-        missing, extra = names.keys() - found.keys(), found.keys() - names.keys()
-        if missing or extra:
-            lists = [f"missing: {name}" for name in sorted(missing)] + [f"left over: {name}" for name in sorted(extra)]
-            raise NamingError(f"the names are not those of {self.name}:\n  " + "\n  ".join(lists))
-        return {names[name]: value for name, value in found.items()}
+        our_names = {self.parameter(name): name for name in ours}
+        # The port's batch norms have no such count, so that it would be left over.
+        weights = {name: value for name, value in state.items() if name.rpartition(".")[2] != BATCHES}
+        missing = our_names.keys() - weights.keys()
+        left_over = weights.keys() - our_names.keys()
+        if missing or left_over:
+            lines = [f"missing: {name}" for name in sorted(missing)]
+            lines += [f"left over: {name}" for name in sorted(left_over)]
+            raise NamingError(f"the names are not those of {self.name}:\n  " + "\n  ".join(lines))
+        return {our_names[name]: value for name, value in weights.items()}
 
 
 OURS = Scheme("ours", (), (), ((re.compile(".*"), r"\g<0>"),))
 
 
 def parse_scheme(name: str, content: Mapping[str, Any]) -> Scheme:
-    """A scheme from its file's content. Raises NamingError for a rule that is none."""
+    """Return the scheme that a file's `content` describes. Raise NamingError for a rule that is none."""
     try:
-        parts, modules = (
-            tuple((re.compile(pattern), replacement) for pattern, replacement in content.get(part, {}).items())
-            for part in ("parts", "modules")
-        )
+        parts = _rules(content.get("parts", {}))
+        modules = _rules(content.get("modules", {}))
     except (re.error, AttributeError, TypeError) as error:
         raise NamingError(f"{name}: a rule is no regular expression and its replacement: {error}") from error
     return Scheme(name, tuple(content.get("variants", ())), parts, modules)
 
 
+def _rules(table: Mapping[str, str]) -> Rules:
+    """Return a table of patterns and their replacements as rules, in its order."""
+    return tuple((re.compile(pattern), replacement) for pattern, replacement in table.items())
+
+
 @cache
 def scheme(name: str) -> Scheme:
-    """The scheme called `name`. Raises NamingError for an unknown one."""
+    """Return the scheme called `name`. Raise NamingError for an unknown one."""
     if name not in schemes():
         raise NamingError(f"unknown names {name!r}: expected one of {', '.join(schemes())}")
     return parse_scheme(name, tomllib.loads((FOLDER / f"{name}.toml").read_text()))
@@ -100,5 +113,5 @@ def scheme(name: str) -> Scheme:
 
 @cache
 def schemes() -> tuple[str, ...]:
-    """The names of all schemes."""
+    """Return the names of all schemes, sorted."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))

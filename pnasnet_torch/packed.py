@@ -12,8 +12,11 @@ _pointwise = torch.ops.mkldnn._convolution_pointwise  # a convolution with eleme
 
 
 class Packed(NamedTuple):
-    """Reordered weights and the operation's geometry, whether x has to be padded beforehand, and the input's shape and
-    the weights that they were made for."""
+    """Reordered weights, and what goes with them.
+
+    `geometry` is the operation's (padding, stride, dilation, groups), `pads` whether x has to be padded beforehand, and
+    `made_for` the input's shape and the weights (address and version) that the reordered ones were made for.
+    """
 
     weight: Tensor
     geometry: tuple[Any, ...]
@@ -31,7 +34,9 @@ class PackedConv2d(nn.Conv2d):
     """
 
     def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor | None, relu: bool = False) -> None:
-        (kernel, _), (stride, _) = conv.kernel_size, conv.stride
+        kernel, _ = conv.kernel_size
+        stride, _ = conv.stride
+        # On the meta device no random weights are made only to be replaced.
         super().__init__(conv.in_channels, conv.out_channels, kernel, stride, groups=conv.groups, device="meta")
         self.weight = nn.Parameter(weight)
         self.bias = None if bias is None else nn.Parameter(bias)
@@ -39,14 +44,16 @@ class PackedConv2d(nn.Conv2d):
         self._packed: Packed | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles, which reordered weights do not allow."""
+        """Return the state for copies and pickles, which reordered weights do not allow: a copy packs its own."""
         return {**self.__dict__, "_packed": None}
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        """Return the convolution of x (N, C, H, W), plus `added` where that is given, behind the ReLU if it has one."""
         if not _packs(x):
             return self._plain(x, added)
         weight, bias, packed = self.weight, self.bias, self._packed
-        # For the large network these lines run 360 times, on caches that convolutions have just filled.
+        # For the large network these lines run 360 times, on caches that convolutions have just filled. A change in
+        # place gives the weights another version, a replacement another address.
         if packed is None or packed.made_for != (x.shape, weight.data_ptr(), weight._version):
             packed = self._packed = self._pack(x)
         if packed.pads:
@@ -57,21 +64,26 @@ class PackedConv2d(nn.Conv2d):
         return _pointwise.binary(x, added, *ready, "add", None, "relu" if self.relu else None, [], None)
 
     def _plain(self, x: Tensor, added: Tensor | None) -> Tensor:
+        """Return what `forward` does, by PyTorch's own convolution."""
         x, padding = pad_same(x, self.kernel_size[0], self.stride[0])
         output = F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
-        output = output if added is None else output + added
+        if added is not None:
+            output = output + added
         return F.relu(output) if self.relu else output
 
     def _pack(self, x: Tensor) -> Packed:
-        """The weights for an input like `x`."""
+        """Return the weights reordered for an input like `x`."""
         padded, padding = pad_same(x, self.kernel_size[0], self.stride[0])
-        weight, geometry = self.weight.detach(), (padding, self.stride, self.dilation, self.groups)
+        weight = self.weight.detach()
+        geometry = (padding, self.stride, self.dilation, self.groups)
+        # oneDNN chooses the order by the size of the input, too.
         reordered = torch.ops.mkldnn._reorder_convolution_weight(weight, *geometry, list(padded.shape))
-        made_for = x.shape, weight.data_ptr(), weight._version
+        made_for = (x.shape, weight.data_ptr(), weight._version)
         return Packed(reordered, geometry, padded is not x, made_for)
 
 
 def _packs(x: Tensor) -> bool:
+    """Return whether a convolution of `x` is computed by oneDNN, with no gradient to be asked for."""
     return (
         x.is_cpu
         and x.dtype == torch.float32

@@ -16,19 +16,22 @@ from pnasnet_torch.weights import empty_network, fill
 
 @dataclass(frozen=True)
 class Preprocess:
-    """From image files to a network's input; `image_size` is (height, width) in pixels, and may be any other."""
+    """The way from image files to a network's input; `image_size` is (height, width) in pixels, and may be any other.
+
+    `dtype` is that of the input.
+    """
 
     image_size: tuple[int, int]
     dtype: torch.dtype = torch.float32
 
     def __call__(self, images: str | Path | Sequence[str | Path]) -> torch.Tensor:
-        """One file or several as (N, 3, height, width), RGB from -1 to 1, the official evaluation's bits.
+        """Return one file or several as (N, 3, height, width), RGB from -1 to 1, the official evaluation's bits.
 
-        Raises ImageError, naming the file, for one that is no sound JPEG or PNG.
+        Raise ImageError, naming the file, for one that is no sound JPEG or PNG.
         """
         paths = [images] if isinstance(images, (str, Path)) else images
-        loaded = [torch.from_numpy(load_image(path, *self.image_size)) for path in paths]
-        return torch.stack(loaded).permute(0, 3, 1, 2).to(self.dtype)
+        pixels_hwc = [torch.from_numpy(load_image(path, *self.image_size)) for path in paths]
+        return torch.stack(pixels_hwc).permute(0, 3, 1, 2).to(self.dtype)
 
 
 class Pretrained(NamedTuple):
@@ -39,8 +42,10 @@ class Pretrained(NamedTuple):
 
 
 def load(path: str | Path, dtype: torch.dtype = torch.float32) -> tuple[Pretrained, Sequence[str]]:
-    """What `from_pretrained` gives, and the names of the classes: those that config.json beside the weights has, or
-    ImageNet's, or numbers."""
+    """Return what `from_pretrained` gives for `path`, and the names of the network's classes.
+
+    The names are those that config.json beside the weights has, or ImageNet's, or numbers.
+    """
     weights = read_weights(path)
     model = empty_network(weights.config, dtype)
     fill(model, weights.state)
@@ -49,10 +54,10 @@ def load(path: str | Path, dtype: torch.dtype = torch.float32) -> tuple[Pretrain
 
 
 def from_pretrained(path: str | Path, dtype: torch.dtype = torch.float32) -> Pretrained:
-    """The network whose weights lie at `path`: variant, classes and auxiliary head follow from them.
+    """Return the network whose weights lie at `path`: variant, classes and auxiliary head follow from them.
 
     `path` is a released archive (.tar.gz), a TensorFlow checkpoint (the prefix of a V2 one, or a V1 file), a file that
     ends in .h5, .safetensors or .pth, under any known names, or a folder with one of these. Weights are converted to
-    `dtype`. Raises WeightsError if they are not sound, or do not fit exactly. Never unpickles code.
+    `dtype`. Raise WeightsError if they are not sound, or do not fit exactly. Never unpickle code.
     """
     return load(path, dtype)[0]

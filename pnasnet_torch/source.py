@@ -34,15 +34,15 @@ from pnasnet_torch.weights import (
 
 log = logging.getLogger(__name__)
 
-# Before each name where the network was wrapped for several GPUs.
+# What stands before each name where the network was wrapped for several GPUs.
 PARALLEL = "module."
-# Up to which side (pixels) an auxiliary head's image size is looked for.
+# The side (pixels) up to which an auxiliary head's image size is looked for.
 LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Tensors as they are stored: where, by name, and in which format."""
+    """Tensors as they are stored: where they lie, by name, and in which format."""
 
     path: Path
     arrays: Mapping[str, np.ndarray]
@@ -52,7 +52,9 @@ class Stored:
 @dataclass(frozen=True)
 class Weights:
     """Weights by the port's parameters, what they are of, and how they were stored; sizes (height, width) in pixels.
-    `label_names` are those of classes that are not ImageNet's, where they are known."""
+
+    `label_names` are those of classes that are not ImageNet's, where they are known.
+    """
 
     state: Mapping[str, np.ndarray]
     variant: str
@@ -64,20 +66,24 @@ class Weights:
 
 
 def all_names() -> tuple[str, ...]:
-    """The names that weights may have, of two that fit alike the more usual first."""
+    """Return the names that weights may have, of two that fit alike the more usual first."""
+    # Sorted, timm's come last, and they are the more usual ones.
     return OURS, TF, *reversed(schemes())
 
 
 def read_weights(path: str | Path, names: str | None = None) -> Weights:
-    """The weights at `path`, under `names` or those that fit.
+    """Return the weights at `path`, under `names` or those that fit.
 
-    Raises WeightsError if there are none, if they are not sound, or not those of PNASNet-5, each once.
+    Raise WeightsError if there are none, if they are not sound, or not those of PNASNet-5, each once.
     """
     stored = read_stored(Path(path))
-    names = names or detect(stored.arrays, (outline(variant.config) for variant in VARIANTS.values()))
+    if not names:
+        models = [outline(variant.config) for variant in VARIANTS.values()]
+        names = detect(stored.arrays, models)
     variant, config = identify(stored.arrays, names)
     state = restore(outline(config), names, stored.arrays, f"weights in {stored.path}, under the names {names},")
     card = read_card(stored.path.parent)
+    # Of several files in a folder, config.json speaks of one.
     if not card or card.weights != stored.path.name:
         return Weights(state, variant, config, default_size(variant), stored, names)
     if card.label_names and len(card.label_names) != config.num_classes:
@@ -89,7 +95,7 @@ def read_weights(path: str | Path, names: str | None = None) -> Weights:
 
 
 def read_stored(path: Path) -> Stored:
-    """What is stored at `path`. Raises WeightsError if it cannot be read."""
+    """Return what is stored at `path`. Raise WeightsError if it cannot be read, or is not what config.json says."""
     path = locate(path)
     card = read_card(path.parent)
     if card and card.weights == path.name and path.is_file() and sha256(path) != card.sha256:
@@ -98,12 +104,12 @@ def read_stored(path: Path) -> Stored:
         stored = Stored(path, read_file(path), path.suffix)
     else:
         try:
-            found = read_checkpoint(*open_checkpoint(path))
+            checkpoint = read_checkpoint(*open_checkpoint(path))
         except WeightsError as error:
             raise WeightsError(
                 f"{error}. Files that are no checkpoint end in {', '.join((*FORMATS, *SUFFIXES))}"
             ) from error
-        stored = Stored(path, found.variables, f"TensorFlow checkpoint {found.version}")
+        stored = Stored(path, checkpoint.variables, f"TensorFlow checkpoint {checkpoint.version}")
     if stored.arrays and all(name.startswith(PARALLEL) for name in stored.arrays):
         log.info("%s: its names are taken without %r, which a network for several GPUs has", path, PARALLEL)
         arrays = {name.removeprefix(PARALLEL): array for name, array in stored.arrays.items()}
@@ -112,103 +118,132 @@ def read_stored(path: Path) -> Stored:
 
 
 def locate(path: Path) -> Path:
-    """The path itself, or what the folder there holds. Raises WeightsError unless that is one file of weights."""
+    """Return the path itself, or that of what the folder there holds.
+
+    Raise WeightsError unless the folder holds one file of weights, or says which one it is in config.json.
+    """
     if not path.is_dir():
         return path
-    if card := read_card(path):
+    card = read_card(path)
+    if card:
         return path / card.weights
-    names = [file.name for file in path.iterdir()]
-    found = prefixes(names) + [name for name in sorted(names) if name.endswith((*FORMATS, *SUFFIXES))]
-    if len(found) != 1:
-        held = f"several: {', '.join(found)}" if found else "none"
+    names = sorted(file.name for file in path.iterdir())
+    files_and_archives = [name for name in names if name.endswith((*FORMATS, *SUFFIXES))]
+    weights = prefixes(names) + files_and_archives
+    if len(weights) != 1:
+        held = f"several: {', '.join(weights)}" if weights else "none"
         raise WeightsError(f"the folder {path} should hold weights, and holds {held}. Give the path of one")
-    return path / found[0]
+    return path / weights[0]
 
 
 def open_checkpoint(path: Path) -> tuple[Files, str]:
-    """The files among which a checkpoint lies, in an archive or a folder, and its prefix there."""
+    """Return the files among which a checkpoint lies, in an archive or a folder, and its prefix there.
+
+    Raise WeightsError for an archive that is not there, is not sound, or does not hold one checkpoint.
+    """
     if not is_archive(path):
         folder = path.parent
-        names = [file.name for file in folder.iterdir()] if folder.is_dir() else []
+        # A folder that is not there is one without the checkpoint, which its reader says.
+        names = []
+        if folder.is_dir():
+            names = [file.name for file in folder.iterdir()]
         return Files(str(folder), names, lambda name: memoryview((folder / name).read_bytes())), path.name
     if not path.is_file():
         raise WeightsError(f"{path}: there is no such file")
-    opened = open_archive(path)
-    if len(found := prefixes(opened.names)) != 1:
-        held = f"several: {', '.join(found)}. Unpack it and give one" if found else "none"
+    archive = open_archive(path)
+    checkpoints = prefixes(archive.names)
+    if len(checkpoints) != 1:
+        held = f"several: {', '.join(checkpoints)}. Unpack it and give one" if checkpoints else "none"
         raise WeightsError(f"{path} should hold a TensorFlow checkpoint, and holds {held}")
-    return opened, found[0]
+    return archive, checkpoints[0]
 
 
 def files(path: Path) -> list[Path]:
-    """The files whose content stands for what is at `path`: of a checkpoint V2 the index, which has checksums of all
-    the rest."""
+    """Return the files whose content stands for what is at `path`."""
     if path.is_file():
         return [path]
-    opened, prefix = open_checkpoint(path)
-    found = files_of(opened.names, prefix)
-    return [path.parent / name for name in (found[:1] if f"{prefix}.index" in found else found)]
+    folder, prefix = open_checkpoint(path)
+    names = files_of(folder.names, prefix)
+    # Of a checkpoint V2 the index, which comes first, is enough: it has checksums of all the rest.
+    if f"{prefix}.index" in names:
+        names = names[:1]
+    return [path.parent / name for name in names]
 
 
 def detect(arrays: Iterable[str], models: Iterable[nn.Module]) -> str:
-    """The names that most of the stored tensors have, if they are of one of the models."""
-    found, most, best = set(arrays), 0, OURS
+    """Return the names that most of the tensors stored as `arrays` have, if they are of one of the models."""
+    stored_names = set(arrays)
+    most = 0
+    best = OURS
     for names, model in product(all_names(), models):
         try:
             known = targets(model, names).keys()
         except WeightsError:  # a scheme that has no place for this model
             continue
-        if len(known & found) == len(known):
+        matches = len(known & stored_names)
+        if matches == len(known):
             return names
-        if len(known & found) > most:
-            most, best = len(known & found), names
+        # The nearest names are returned in the end, so that a message can list what is missing and what is left over.
+        if matches > most:
+            most = matches
+            best = names
     return best
 
 
 def identify(arrays: Mapping[str, np.ndarray], names: str) -> tuple[str, Config]:
-    """The variant and its configuration, told by the shapes of the tensors that are stored under `names`.
+    """Return the variant and its configuration, told by the shapes of the tensors that are stored under `names`.
 
-    Raises WeightsError where they are of no variant.
+    Raise WeightsError where they are of no variant.
     """
     shapes = {name: array.shape for name, array in arrays.items() if not is_count(name)}
     try:
         variant = variant_of(shapes, names)
     except WeightsError as error:
-        some = ", ".join([*shapes][:3])
+        some = ", ".join(list(shapes)[:3])
         raise WeightsError(f"{error}; {len(shapes):,} tensors are there: {some}...") from error
     config = VARIANTS[variant].config
     classes = _shape(shapes, config, names, CLASSES)
-    config = replace(config, num_classes=classes[0] if classes else config.num_classes)
-    if names not in (OURS, TF):
-        return variant, config
-    headed = replace(config, aux_image_size=default_size(variant))
-    head = _shape(shapes, headed, names, f"aux_{aux_cell(config)}.aux_logits.Conv.weight")
-    return variant, replace(config, aux_image_size=_aux_size(outline(headed), head[2:])) if head else config
+    if classes:
+        config = replace(config, num_classes=classes[0])
+    # Only the port and the official network have the auxiliary head.
+    if names in (OURS, TF):
+        headed = replace(config, aux_image_size=default_size(variant))
+        head = _shape(shapes, headed, names, f"aux_{aux_cell(config)}.aux_logits.Conv.weight")
+        if head:
+            config = replace(config, aux_image_size=_aux_size(outline(headed), head[2:]))
+    return variant, config
 
 
 def _shape(shapes: Mapping[str, tuple[int, ...]], config: Config, names: str, parameter: str) -> tuple[int, ...]:
-    """The shape of a parameter, as the port has it; empty if it is not stored, or has other axes."""
+    """Return the shape of a parameter, as the port has it; empty if it is not stored, or has other axes."""
     name = stored_name(outline(config), names, parameter)
     axes = targets(outline(config), names)[name].axes
-    found = shapes.get(name, ())
-    return tuple(found[axis] for axis in axes) if len(found) == len(axes) else ()
+    stored_shape = shapes.get(name, ())
+    if len(stored_shape) != len(axes):
+        return ()
+    return tuple(stored_shape[axis] for axis in axes)
 
 
 def _aux_size(model: PNASNet, map_size: tuple[int, ...]) -> tuple[int, int]:
-    """An image size that the head with a last convolution of this size fits; the model's own if that does."""
+    """Return an image size that the head with a last convolution of this size fits; the model's own if that does."""
+    rows, columns = map_size
+    return _aux_side(model, rows), _aux_side(model, columns)
+
+
+def _aux_side(model: PNASNet, map_side: int) -> int:
+    """Return an image side (pixels) whose map before the auxiliary head's last convolution has this side."""
     assert model.config.aux_image_size
-    least = min(model.config.aux_image_size)
-    sides = [*model.config.aux_image_size, *range(1, LARGEST_SIDE)]
-    height, width = (
-        next((side for side in sides if model.aux_map((side, side))[0] == wanted), least) for wanted in map_size
-    )
-    return height, width
+    # Several sides have the same map. The model's own is tried first, as the one that is most probably meant.
+    for side in (*model.config.aux_image_size, *range(1, LARGEST_SIDE)):
+        if model.aux_map((side, side))[0] == map_side:
+            return side
+    return min(model.config.aux_image_size)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
-    """Fills `model`, whatever its configuration, from a file, a checkpoint, an archive or a folder, in its own dtype.
+    """Fill `model`, whatever its configuration, from a file, a checkpoint, an archive or a folder, in its own dtype.
 
-    Raises WeightsError, having changed nothing, if it cannot be read or does not fit exactly. Never unpickles code.
+    Raise WeightsError, having changed nothing, if it cannot be read or does not fit exactly. Never unpickle code.
     """
     stored = read_stored(Path(path))
     names = detect(stored.arrays, [model])
@@ -216,5 +251,5 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Writes the model's state by parameter to `path`: .h5, .safetensors or .pth; whole or not at all."""
+    """Write the model's state by parameter to `path`: .h5, .safetensors or .pth; whole or not at all."""
     write_whole(Path(path), store(model, OURS, state_of(model)))

@@ -26,26 +26,32 @@ class Losses(NamedTuple):
 
     @property
     def total(self) -> Tensor:
+        """The training loss, a scalar: the sum of its parts."""
         return self.cross_entropy + self.auxiliary + self.regularization
 
 
 def training_loss(model: PNASNet, outputs: Tensor | TrainingOutputs, labels: Tensor) -> Losses:
-    """Of what `model` gave in training for images with `labels` (N), class numbers from 0, the background.
+    """Return the losses of what `model` gave in training for images with `labels` (N), class numbers.
 
-    The cross-entropies are means over the batch, over labels that are smoothed evenly over all classes. The L2 norm is
-    that of every weight but the batch norms', and of no bias.
+    Class 0 is the background. The cross-entropies are means over the batch, over labels that are smoothed evenly over
+    all classes. The L2 norm is that of every weight but the batch norms', and of no bias.
     """
-    logits, aux_logits = outputs if isinstance(outputs, TrainingOutputs) else (outputs, None)
+    aux_logits = None
+    if isinstance(outputs, TrainingOutputs):
+        logits, aux_logits = outputs
+    else:
+        logits = outputs
     cross_entropy = F.cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING)
     auxiliary = logits.new_zeros(())
     if aux_logits is not None:
         auxiliary = AUX_WEIGHT * F.cross_entropy(aux_logits, labels, label_smoothing=LABEL_SMOOTHING)
     squares = torch.stack([weight.square().sum() for _, weight in regularized(model)])
+    # slim's regularizer is tf.nn.l2_loss, which halves the sum of squares.
     return Losses(cross_entropy, auxiliary, WEIGHT_DECAY / 2 * squares.sum())
 
 
 def regularized(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """The parameters, by name, whose L2 norm is part of the loss."""
+    """Yield the parameters, by name, whose L2 norm is part of the loss."""
     for path, module in model.named_modules():
         if not isinstance(module, BatchNorm):
             for name, parameter in module.named_parameters(path, recurse=False):

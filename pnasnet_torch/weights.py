@@ -41,18 +41,23 @@ FIRST, CLASSES = "conv0.weight", "final_layer.FC.weight"
 
 @dataclass(frozen=True)
 class Target:
-    """The parameter or buffer that a stored tensor fills, and the tensor's axes in its order."""
+    """The parameter or buffer that a stored tensor fills, and the tensor's axes in the parameter's order."""
 
     parameter: str
     axes: tuple[int, ...]
 
 
 def variable_targets(model: nn.Module) -> dict[str, Target]:
-    """Every parameter and buffer of `model`, by the name of its TensorFlow variable."""
+    """Return every parameter and buffer of `model`, by the name of its TensorFlow variable.
+
+    Raise WeightsError for a module of a kind that no rule speaks of.
+    """
     targets = {}
     for path, module in model.named_modules():
         tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
-        scope, rules = _rules(path, module) if tensors else ("", {})
+        if not tensors:
+            continue
+        scope, rules = _rules(path, module)
         for name, _ in tensors:
             variable, axes = rules[name]
             targets[f"{scope.replace('.', '/')}/{variable}"] = Target(f"{path}.{name}", axes)
@@ -60,10 +65,13 @@ def variable_targets(model: nn.Module) -> dict[str, Target]:
 
 
 def _rules(path: str, module: nn.Module) -> tuple[str, Rules]:
-    """The module's variable scope, and the rules for its kind."""
+    """Return the module's variable scope, and the rules for its kind."""
     scope, _, last = path.rpartition(".")
-    if last in {"depthwise", "pointwise"}:
-        return scope, DEPTHWISE if last == "depthwise" else POINTWISE
+    # slim's separable convolution is one operation in one scope: both of its halves are told by the variable's name.
+    if last == "depthwise":
+        return scope, DEPTHWISE
+    if last == "pointwise":
+        return scope, POINTWISE
     for kind, rules in ((nn.BatchNorm2d, BATCH_NORM), (nn.Conv2d, CONV), (nn.Linear, DENSE)):
         if isinstance(module, kind):
             return path, rules
@@ -71,84 +79,105 @@ def _rules(path: str, module: nn.Module) -> tuple[str, Rules]:
 
 
 def targets(model: nn.Module, names: str) -> dict[str, Target]:
-    """Every parameter and buffer of `model`, by its name in `names`: `ours`, `tf` (with TensorFlow's layouts), or a
-    scheme. Raises NamingError for an unknown scheme, or one that has no place for some."""
+    """Return every parameter and buffer of `model`, by its name in `names`.
+
+    `names` are `ours`, `tf` (with TensorFlow's layouts), or a scheme. Raise NamingError for an unknown scheme, or one
+    that has no place for some of them.
+    """
     if names == TF:
         return variable_targets(model)
-    state = {name: Target(name, tuple(range(tensor.ndim))) for name, tensor in model.state_dict().items()}
-    return state if names == OURS else scheme(names).rename(state)
+    # All others are PyTorch's, and have the port's layouts: the axes stay in their order.
+    own_targets = {}
+    for name, tensor in model.state_dict().items():
+        same_axes = tuple(range(tensor.ndim))
+        own_targets[name] = Target(name, same_axes)
+    if names == OURS:
+        return own_targets
+    return scheme(names).rename(own_targets)
 
 
 def stored_shapes(model: nn.Module, names: str) -> dict[str, tuple[int, ...]]:
-    """The shape of each of the model's tensors as it is stored under `names`."""
+    """Return the shape of each of the model's tensors as it is stored under `names`."""
     state = model.state_dict()
-    return {
-        name: tuple(state[target.parameter].shape[axis] for axis in np.argsort(target.axes))
-        for name, target in targets(model, names).items()
-    }
+    shapes = {}
+    for name, target in targets(model, names).items():
+        shape = state[target.parameter].shape
+        # `axes` lead from the stored tensor to the parameter; sorting by them gives the way back.
+        shapes[name] = tuple(shape[axis] for axis in np.argsort(target.axes))
+    return shapes
 
 
 def restore(model: nn.Module, names: str, stored: Mapping[str, np.ndarray], what: str) -> dict[str, np.ndarray]:
-    """Tensors stored under `names` as views by the parameter of `model` that each fills; counts are left aside.
+    """Return tensors stored under `names` as views, by the parameter of `model` that each fills; without counts.
 
-    Raises WeightsError, calling them `what`, if one is left over, missing, of another shape or not finite.
+    Raise WeightsError, calling the tensors `what`, if one is left over, missing, of another shape or not finite.
     """
     arrays = {name: array for name, array in stored.items() if not is_count(name)}
     _check(what, stored_shapes(model, names), arrays)
-    return {target.parameter: arrays[name].transpose(target.axes) for name, target in targets(model, names).items()}
+    views = {}
+    for name, target in targets(model, names).items():
+        views[target.parameter] = arrays[name].transpose(target.axes)
+    return views
 
 
 def store(model: nn.Module, names: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The inverse of `restore`, with a count of zero for each batch norm where other implementations expect one."""
-    found = {
-        name: np.ascontiguousarray(state[target.parameter].transpose(np.argsort(target.axes)))
-        for name, target in targets(model, names).items()
-    }
+    """Return the port's `state`, by parameter of `model`, as it is stored under `names`: the inverse of `restore`.
+
+    Where other implementations expect a count for each batch norm, it is there, and zero.
+    """
+    arrays = {}
+    for name, target in targets(model, names).items():
+        stored = state[target.parameter].transpose(np.argsort(target.axes))
+        # A file holds the values in the order of its own axes; those of a transposed view lie in another order.
+        arrays[name] = np.ascontiguousarray(stored)
     if names not in (OURS, TF):
-        norms = [name.rpartition(".")[0] for name in found if name.endswith(".running_mean")]
-        found |= {f"{norm}.{BATCHES}": np.zeros((), np.int64) for norm in norms}
-    return found
+        norms = [name.rpartition(".")[0] for name in arrays if name.endswith(".running_mean")]
+        for norm in norms:
+            arrays[f"{norm}.{BATCHES}"] = np.zeros((), np.int64)
+    return arrays
 
 
 def is_count(name: str) -> bool:
-    """Whether a stored tensor only counts steps, and is no part of the network."""
+    """Return whether a stored tensor only counts steps, and is no part of the network."""
     return name in BOOKKEEPING or name.rpartition(".")[2] == BATCHES
 
 
 def fill(model: nn.Module, state: Mapping[str, np.ndarray]) -> None:
-    """Gives each parameter and buffer of `model` its values, in the model's dtype."""
+    """Give each parameter and buffer of `model` its values from `state`, in the model's dtype."""
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
+            # PyTorch warns of an array that cannot be written to, such as a view of a file that was read.
             tensor.copy_(torch.from_numpy(np.require(state[name], requirements="W")))
 
 
 def state_of(model: nn.Module) -> dict[str, np.ndarray]:
-    """The model's parameters and buffers as arrays."""
+    """Return the model's parameters and buffers as arrays, by name."""
     return {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
 
 
 def variable_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """The shape of each of the model's TensorFlow variables, in TensorFlow's layout, by name."""
+    """Return the shape of each of the model's TensorFlow variables, in TensorFlow's layout, by name."""
     return stored_shapes(model, TF)
 
 
 def load_tf_variables(model: nn.Module, variables: Mapping[str, np.ndarray]) -> None:
-    """Fills each parameter and buffer of `model` from its TensorFlow variable, in the model's dtype.
+    """Fill each parameter and buffer of `model` from its TensorFlow variable, in the model's dtype.
 
-    Raises WeightsError, having changed nothing, if a variable is left over, missing, of another shape or not finite.
+    Raise WeightsError, having changed nothing, if a variable is left over, missing, of another shape or not finite.
     """
     fill(model, restore(model, TF, variables, "TensorFlow variables"))
 
 
 def tf_variables(model: nn.Module) -> dict[str, np.ndarray]:
-    """The model's parameters and buffers as TensorFlow variables: the official names and layouts, the same bits."""
+    """Return the model's parameters and buffers as TensorFlow variables: official names and layouts, the same bits."""
     return store(model, TF, state_of(model))
 
 
 def _check(what: str, shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, np.ndarray]) -> None:
-    """Raises one WeightsError that lists all that does not fit."""
+    """Raise one WeightsError that lists all of the `arrays` that do not fit the `shapes`."""
     problems = [f"missing: {name} {shape}" for name, shape in shapes.items() if name not in arrays]
     problems += [f"left over: {name} {array.shape}" for name, array in arrays.items() if name not in shapes]
+    # Sets have no order; the problems are sorted below.
     for name in shapes.keys() & arrays.keys():
         array = arrays[name]
         if array.shape != shapes[name]:
@@ -156,7 +185,7 @@ def _check(what: str, shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str
         elif not np.issubdtype(array.dtype, np.floating):
             problems.append(f"wrong type: {name}: expected floating point, found {array.dtype}")
         elif not np.isfinite(array).all():
-            index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            index = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
             problems.append(f"not finite: {name}: {array[index]} at {index}")
     if problems:
         raise WeightsError(
@@ -165,9 +194,9 @@ def _check(what: str, shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str
 
 
 def variant_of(shapes: Mapping[str, tuple[int, ...]], names: str = TF) -> str:
-    """The variant whose tensors, stored under `names`, have these shapes, judged by the first convolution.
+    """Return the variant whose tensors, stored under `names`, have these shapes.
 
-    Raises WeightsError where none fits.
+    It is told by the first convolution. Raise WeightsError where no variant fits.
     """
     first = ""
     for variant in variants_of(names):
@@ -175,29 +204,33 @@ def variant_of(shapes: Mapping[str, tuple[int, ...]], names: str = TF) -> str:
         first = stored_name(model, names, FIRST)
         if shapes.get(first) == stored_shapes(model, names)[first]:
             return variant
-    found = shapes.get(first, "missing")
-    raise WeightsError(f"not the weights of PNASNet-5 {' or '.join(variants_of(names))}: {first} is {found}")
+    shape = shapes.get(first, "missing")
+    raise WeightsError(f"not the weights of PNASNet-5 {' or '.join(variants_of(names))}: {first} is {shape}")
 
 
 def variants_of(names: str) -> tuple[str, ...]:
-    """The variants that have these names."""
-    return tuple(VARIANTS) if names in (OURS, TF) else scheme(names).variants
+    """Return the variants that have these names."""
+    if names in (OURS, TF):
+        return tuple(VARIANTS)
+    return scheme(names).variants
 
 
 def stored_name(model: nn.Module, names: str, parameter: str) -> str:
-    """What a parameter of `model` is called under `names`."""
-    return next(name for name, target in targets(model, names).items() if target.parameter == parameter)
+    """Return the name of a parameter of `model` under `names`."""
+    stored_names = {target.parameter: name for name, target in targets(model, names).items()}
+    return stored_names[parameter]
 
 
 @cache
 def outline(config: Config) -> PNASNet:
-    """A network without values: names and shapes alone."""
+    """Return a network without values, in evaluation mode: names and shapes alone."""
     with torch.device("meta"):
         return PNASNet(config).eval()
 
 
 def empty_network(config: Config, dtype: torch.dtype = torch.float32) -> PNASNet:
-    """A network in evaluation mode whose weights are still to be loaded, made without first making random ones."""
+    """Return a network in evaluation mode whose weights are still to be loaded."""
+    # On the meta device no random weights are made first.
     with torch.device("meta"):
         model = PNASNet(config).to(dtype)
     return model.to_empty(device="cpu").eval()
@@ -206,7 +239,7 @@ def empty_network(config: Config, dtype: torch.dtype = torch.float32) -> PNASNet
 def from_tf_variables(
     config: Config, variables: Mapping[str, np.ndarray], dtype: torch.dtype = torch.float32
 ) -> PNASNet:
-    """A network in evaluation mode with these weights; raises as `load_tf_variables`."""
+    """Return a network in evaluation mode with these weights. Raise as `load_tf_variables` does."""
     model = empty_network(config, dtype)
     load_tf_variables(model, variables)
     return model

@@ -22,7 +22,6 @@ from parity.candidate.runners import (
     start_exported,
     start_onnxruntime,
     start_openvino,
-    start_traced,
 )
 from parity.core.errors import InputError
 from parity.core.layers import Network, layer_modules, port_layers
@@ -60,7 +59,6 @@ class Engine:
 ENGINES = {
     "channels_last": Engine(form=_channels_last),
     "inference": Engine(form=inference_form),
-    "traced": Engine(start_traced, form=inference_form),
     "compile": Engine(start_compiled, follows=True),
     "export": Engine(start_exported),
     "onnxruntime": Engine(start_onnxruntime, packages=("onnx", "onnxscript", "onnxruntime"), dtypes=("float32",)),

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from parity.core.layers import layer_modules
 from pnasnet_torch import PNASNet
-from pnasnet_torch.traced import Traced
 
 # Images (N, 3, H, W) to the layers that were asked for, in their order, (N, C, H, W) or (N, C).
 Runner = Callable[[Tensor], Sequence[Tensor]]
@@ -96,11 +95,6 @@ def start_openvino(tapped: Tapped, images: Tensor, threads: int) -> Runner:
         return [torch.from_numpy(np.array(outputs[place])) for place in range(len(model.outputs))]
 
     return run
-
-
-def start_traced(tapped: Tapped, images: Tensor, _threads: int) -> Runner:
-    """Return the port as one function of PyTorch's operations, for images of this shape."""
-    return Traced(tapped, images)
 
 
 def start_eager(tapped: Tapped, _images: Tensor, _threads: int) -> Runner:

@@ -58,7 +58,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": (
             "judge this in the place of the port: another implementation (timm, pytorchcv, pretrainedmodels, "
             "pnasnet-pytorch:PATH with a checkout of chenxi116/PNASNet.pytorch, or MODULE:CALLABLE), the port in "
-            "another form or under an engine (channels_last, inference, traced, compile, export, onnxruntime, "
+            "another form or under an engine (channels_last, inference, compile, export, onnxruntime, "
             "openvino), or another reference (official, slim:PATH, pnasnet-tf:PATH)"
         ),
     },

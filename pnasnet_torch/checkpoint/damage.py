@@ -7,18 +7,20 @@ import google_crc32c
 
 from pnasnet_torch.errors import WeightsError
 
+# kMaskDelta of tensorflow/core/lib/hash/crc32c.h.
 MASK = 0xA282EAD8
 
 
 class DamageError(ValueError):
-    """Bytes are not as they were written; who reads the file adds its name and the variable's."""
+    """Bytes that are not as they were written; who reads the file adds its name and the variable's."""
 
 
 @contextmanager
 def naming(path: str, variable: str = "") -> Iterator[None]:
-    """Turns whatever is wrong with a file into one WeightsError that names it, and the variable."""
+    """Turn whatever is wrong with a file into one WeightsError that names the file, and the variable."""
     try:
         yield
+    # It has its names already, from a context within this one.
     except WeightsError:
         raise
     # A file whose checksums fit may still have been made to mislead: numbers out of range, text that is none.
@@ -31,7 +33,7 @@ def naming(path: str, variable: str = "") -> Iterator[None]:
 
 
 def crc32c(*parts: bytes | memoryview) -> int:
-    """CRC-32C (Castagnoli) of the parts one behind the other, by which TensorFlow's checkpoints prove to be whole."""
+    """Return the CRC-32C (Castagnoli) of the parts one behind the other, the checksum of TensorFlow's checkpoints."""
     checksum = 0
     for part in parts:
         checksum = google_crc32c.extend(checksum, bytes(part))
@@ -39,11 +41,12 @@ def crc32c(*parts: bytes | memoryview) -> int:
 
 
 def masked(crc: int) -> int:
-    """A checksum as TensorFlow stores it, since checksums of checksums are of little worth."""
+    """Return a checksum as TensorFlow stores it, since checksums of checksums are of little worth."""
+    # Rotated right by 15 bits, plus a constant.
     return ((crc >> 15 | crc << 17) + MASK) & 0xFFFFFFFF
 
 
 def check(stored: int, *parts: bytes | memoryview) -> None:
-    """Raises DamageError unless the masked checksum of the parts is `stored`."""
+    """Raise DamageError unless the masked checksum of the parts is `stored`."""
     if masked(crc32c(*parts)) != stored:
         raise DamageError("its checksum does not fit: a bit has changed")

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a folder or an archive: their names in it, and how to read one whole."""
+    """The files of a folder or an archive: where it is, their names in it, and how to read one whole."""
 
     where: str
     names: Collection[str]
     read: Callable[[str], memoryview]
 
     def path(self, name: str) -> str:
-        """The file as a message names it."""
+        """Return the path of the file called `name`, as a message shows it."""
         return f"{self.where}/{name}"

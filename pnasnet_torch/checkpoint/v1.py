@@ -13,36 +13,46 @@ from pnasnet_torch.checkpoint.protobuf import Message, unpack
 from pnasnet_torch.checkpoint.table import read_table
 from pnasnet_torch.checkpoint.tensor import Tensor, dtype_of, shape_of, slice_of
 
+# The key of the entry that describes all variables; every other one is a piece of a variable.
 HEADER = b""
 # The field of a TensorProto that holds the values of a type.
 FIELDS = {"float32": 5, "float64": 6, "int32": 7, "int64": 10, "float16": 13}
 
 
 def read_v1(files: Files, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """All variables by name. Raises WeightsError, naming the file and the variable, where a byte is not as written."""
+    """Return all variables by name, from the files called `names`.
+
+    Raise WeightsError, naming the file and the variable, where a byte is not as written.
+    """
     tensors: dict[str, Tensor] = {}
     for file in names:
         with naming(files.path(file)):
             entries = dict(read_table(files.read(file)))
-            for row in Message(entries.pop(HEADER)).message(1).messages(1):
-                tensor = Tensor(shape_of(row.message(2)), dtype_of(row.number(3)))
-                tensors.setdefault(row.text(1), tensor)
+            for description in Message(entries.pop(HEADER)).message(1).messages(1):
+                tensor = Tensor(shape_of(description.message(2)), dtype_of(description.number(3)))
+                # A partitioned variable may have pieces in several files, each of which describes all of it.
+                tensors.setdefault(description.text(1), tensor)
             for content in entries.values():
                 saved = Message(content).message(2)
-                with naming(files.path(file), name := saved.text(1)):
+                name = saved.text(1)
+                with naming(files.path(file), name):
                     values = _values(saved.message(3), tensors[name].dtype)
                     tensors[name].pieces.append((slice_of(saved.message(2)), values))
-    found = {}
+    paths = ", ".join(map(files.path, names))
+    variables = {}
     for name, tensor in tensors.items():
-        with naming(", ".join(map(files.path, names)), name):
-            found[name] = tensor.whole()
-    return found
+        with naming(paths, name):
+            variables[name] = tensor.whole()
+    return variables
 
 
 def _values(message: Message, dtype: np.dtype[np.generic]) -> np.ndarray:
-    """Of a TensorProto, in which savers leave type and shape away."""
+    """Return the values (N,) of a TensorProto, in which savers leave type and shape away."""
     packed = message.part(FIELDS[dtype.name])
+    # Protocol buffers store floating point as it is, and all else as numbers in base 128: float16 as its 16 bits.
     if dtype.name in ("float32", "float64"):
         return np.frombuffer(packed, dtype.newbyteorder("<"))
     numbers = unpack(packed)
-    return numbers.astype(np.uint16).view(np.float16) if dtype == np.float16 else numbers.astype(dtype)
+    if dtype == np.float16:
+        return numbers.astype(np.uint16).view(np.float16)
+    return numbers.astype(dtype)

@@ -12,11 +12,16 @@ from pnasnet_torch.checkpoint.protobuf import Message
 from pnasnet_torch.checkpoint.table import read_table
 from pnasnet_torch.checkpoint.tensor import Slice, Tensor, dtype_of, shape_of, slice_of
 
-HEADER, SLICES = b"", b"\0"
+# The key of the entry that describes the checkpoint, and what the keys of slices begin with.
+HEADER = b""
+SLICES = b"\0"
 
 
 def read_v2(files: Files, prefix: str) -> dict[str, np.ndarray]:
-    """All variables by name. Raises WeightsError, naming the file and the variable, where a byte is not as written."""
+    """Return all variables of the checkpoint with this prefix, by name.
+
+    Raise WeightsError, naming the file and the variable, where a byte is not as written.
+    """
     index = files.path(f"{prefix}.index")
     with naming(index):
         entries = {key: Message(value) for key, value in read_table(files.read(f"{prefix}.index"))}
@@ -26,13 +31,18 @@ def read_v2(files: Files, prefix: str) -> dict[str, np.ndarray]:
         data = _Data(files, prefix, header.number(1))
     variables = {}
     for key, entry in entries.items():
-        if key.startswith(SLICES):  # of a variable that has an entry, too
+        # A slice is read with its variable, which has an entry, too.
+        if key.startswith(SLICES):
             continue
-        with naming(index, name := str(key, "utf-8", "replace")):
+        name = str(key, "utf-8", "replace")
+        with naming(index, name):
             tensor = Tensor(shape_of(entry.message(2)), dtype_of(entry.number(1)))
             slices = [slice_of(message) for message in entry.messages(7)]
-            pieces = [(axes, entries[slice_key(name, axes)]) for axes in slices] or [((), entry)]
-            tensor.pieces += [(axes, data.read(name, piece).view(tensor.dtype)) for axes, piece in pieces]
+            pieces = [(axes, entries[slice_key(name, axes)]) for axes in slices]
+            # A variable that is not partitioned is its own only piece.
+            for axes, piece in pieces or [((), entry)]:
+                values = data.read(name, piece).view(tensor.dtype)
+                tensor.pieces.append((axes, values))
             variables[name] = tensor.whole()
     return variables
 
@@ -41,39 +51,51 @@ class _Data:
     """The data files, each read when first needed."""
 
     def __init__(self, files: Files, prefix: str, count: int) -> None:
-        self._files, self._prefix, self._count = files, prefix, count
+        self._files = files
+        self._prefix = prefix
+        self._count = count
         self._contents: dict[str, memoryview] = {}
 
     def read(self, name: str, entry: Message) -> np.ndarray:
-        """The bytes that the entry of the variable `name`, or of a slice of it, points to."""
+        """Return the bytes (N,) that the entry of the variable `name`, or of a slice of it, points to."""
         file = f"{self._prefix}.data-{entry.number(3):05}-of-{self._count:05}"
-        start, size = entry.number(4), entry.number(5)
+        start = entry.number(4)
+        size = entry.number(5)
         with naming(self._files.path(file), name):
             if file not in self._files.names:
                 raise DamageError("there is no such file")
             if file not in self._contents:
                 self._contents[file] = self._files.read(file)
-            found = self._contents[file][start : start + size]
-            if len(found) != size:
+            content = self._contents[file][start : start + size]
+            # A slice behind the end is just shorter.
+            if len(content) != size:
                 raise DamageError("it ends too early: it is truncated")
-            check(entry.number(6), found)
-            return np.frombuffer(found, np.uint8)
+            check(entry.number(6), content)
+            return np.frombuffer(content, np.uint8)
 
 
 def slice_key(name: str, axes: Slice) -> bytes:
-    """The key in the index of a slice of the variable `name`."""
+    """Return the key in the index of a slice of the variable `name`."""
+    # The encoding keeps the order of names and numbers in that of bytes, by which a table is sorted. In a name, 0 and
+    # 255 are escaped, so that 0, 1 can end it.
     escaped = name.encode().replace(b"\xff", b"\xff\x00").replace(b"\x00", b"\x00\xff")
-    return b"\0" + escaped + b"\0\1" + _ordered_unsigned(len(axes)) + b"".join(map(_ordered, sum(axes, ())))
+    key = SLICES + escaped + b"\0\1" + _ordered_unsigned(len(axes))
+    for start, length in axes:
+        key += _ordered(start) + _ordered(length)
+    return key
 
 
 def _ordered_unsigned(number: int) -> bytes:
-    """How many bytes, and these."""
+    """Return an unsigned number as how many bytes it has, and these."""
     size = (number.bit_length() + 7) // 8
     return bytes([size]) + number.to_bytes(size, "big")
 
 
 def _ordered(number: int) -> bytes:
-    """A signed number below 2**55: as many leading ones as bytes, then its bits; a negative one inverted."""
+    """Return a signed number below 2**55 as bytes: as many leading ones as bytes, then its bits.
+
+    A negative number is inverted.
+    """
     if number < 0:
         return bytes(byte ^ 0xFF for byte in _ordered(~number))
     size = number.bit_length() // 7 + 1
