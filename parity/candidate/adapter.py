@@ -93,6 +93,9 @@ def _parse(name: str, content: Mapping[str, Any]) -> Adapter:
     # So that a pattern that is none is an error here, of this file, and not where a layer is first looked up.
     for pattern in (*own_entries.get("unobservable", ()), *own_entries.get("not_replayable", ())):
         re.compile(pattern)
+    sizes = own_entries.get("sizes", (0, 0))
+    if not (isinstance(sizes, tuple) and len(sizes) == 2 and all(isinstance(size, int) for size in sizes)):
+        raise ValueError(f"`sizes` is the least and the largest image size, such as [323, 354], not {sizes}")
     return Adapter(names, **own_entries)
 
 

@@ -1,5 +1,6 @@
 """What of the official network can be observed in a candidate, in words."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
@@ -20,7 +21,7 @@ def share(network: Network, unobservable: Collection[str]) -> str:
     if not unobservable:
         return text
     # The kind is the last part of a layer's name, without its number: `avg_pool` of `cell_0.avg_pool_1`.
-    kinds = Counter(layer.rpartition(".")[2].rstrip("_0123456789") for layer in unobservable)
+    kinds = Counter(re.sub(r"_\d+$", "", layer.rpartition(".")[2]) for layer in unobservable)
     most_first = sorted(kinds.items(), key=lambda kind_and_count: (-kind_and_count[1], kind_and_count[0]))
     hidden = ", ".join(f"{number} {kind}" for kind, number in most_first)
     return f"{text}; unobservable, and not judged: {hidden}"

@@ -1,4 +1,4 @@
-"""How every command ends: one way to refuse what was given, and one set of exit codes, which are pytest's."""
+"""How every command ends: one way to refuse what was given, and one set of exit codes: pytest's, but for a stop."""
 
 import argparse
 import sys

@@ -59,7 +59,6 @@ export class ResultTable {
     const view = h("div", { class: "view", tabindex: "0", "aria-label": label, role: "rowgroup" }, this.sheet);
     view.addEventListener("scroll", () => this.draw(), { passive: true });
     view.addEventListener("keydown", (event) => this.key(event));
-    view.addEventListener("focus", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(view);
     return view;
   }

@@ -16,6 +16,7 @@ BAD = {
     "names = 'no'\n": "unknown names 'no': expected one of pnasnet-pytorch",
     "[modules]\n'(' = 'x'\n": "a rule is no regular expression",
     "names = 'timm'\nunobservable = ['(']\n": "unterminated subpattern",
+    "names = 'timm'\nsizes = [331]\n": "`sizes` is the least and the largest image size",
     "names = \n": "is no adapter",
 }
 

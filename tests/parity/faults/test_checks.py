@@ -10,8 +10,6 @@ SINGLE = TRUTH.astype(np.float32)
 
 LOOSE = {"largest difference 1e-4", "cosine over 0.99", "torch._dynamo same"}
 
-LOOSE = {"largest difference 1e-4", "cosine over 0.99", "torch._dynamo same"}
-
 
 def seen(actual: np.ndarray) -> Seen:
     return Seen("final_layer.FC", actual.astype(np.float32), SINGLE, TRUTH)

@@ -116,6 +116,7 @@ def test_networks_that_were_not_asked_for_are_left_out_and_that_is_said(given: s
 def test_what_is_shown_is_said_in_words() -> None:
     network = Network("mobile", 224, 224)
     assert share(network, []) == "726 of 726 layers (100%) of mobile-224"
-    unobservable = ["cell_0.comb_iter_0.combine.add", "cell_0.comb_iter_1.combine.add", "cell_4.avg_pool_1"]
-    words = "723 of 726 layers (100%) of mobile-224; unobservable, and not judged: 2 add, 1 avg_pool"
+    adds = ["cell_0.comb_iter_0.combine.add", "cell_0.comb_iter_1.combine.add"]
+    unobservable = [*adds, "cell_4.avg_pool_1", "cell_4.1x1"]
+    words = "722 of 726 layers (99%) of mobile-224; unobservable, and not judged: 2 add, 1 1x1, 1 avg_pool"
     assert share(network, unobservable) == words

@@ -186,6 +186,15 @@ def test_the_table_is_searched_filtered_and_sorted(visit: Visit, failing: Path) 
     expect(count).to_contain_text("726 of ")
 
 
+def test_a_click_on_a_row_opens_it(visit: Visit, report: Path) -> None:
+    """The first one too, which gives the table the focus."""
+    page = visit.open(report)
+    row = page.locator(".sheet .row").nth(2)
+    name = row.locator(".c-layer").inner_text()
+    row.locator(".c-status").click()
+    expect(page.locator("h1")).to_have_text(name)
+
+
 def test_the_table_is_walked_by_keys(visit: Visit, report: Path) -> None:
     page = visit.open(report)
     page.locator("#filter-status").select_option("")
