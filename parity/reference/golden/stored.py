@@ -80,8 +80,8 @@ class GoldenReference:
         if digests.inputs_digest(variables, images) != golden.inputs[dtype]:
             raise InputError(
                 f"{network} in {dtype}: the integers that NumPy {np.__version__} draws are not those that the golden "
-                f"digests were made with (NumPy {golden.provenance['versions']['numpy']}), or parity/core/integers.py has "
-                "changed since: make the digests anew with TensorFlow, pnasnet-parity golden"
+                f"digests were made with (NumPy {golden.provenance['versions']['numpy']}), or "
+                "parity/core/integers.py has changed since: make the digests anew with TensorFlow, pnasnet-parity golden"
             )
         return variables, images
 
