@@ -81,7 +81,7 @@ class GoldenReference:
             raise InputError(
                 f"{network} in {dtype}: the integers that NumPy {np.__version__} draws are not those that the golden "
                 f"digests were made with (NumPy {golden.provenance['versions']['numpy']}), or "
-                "parity/core/integers.py has changed since: make the digests anew with TensorFlow, pnasnet-parity golden"
+                "parity/core/integers.py has changed since: make them anew with TensorFlow, pnasnet-parity golden"
             )
         return variables, images
 
