@@ -28,7 +28,7 @@ def parse_options(
     suite: str = "parity",
     module: bool = False,
 ) -> Options:
-    """Return the checked options, for the variant of the evaluation's `settings` where there is one.
+    """Return the checked options, for the networks of the evaluation's `settings` where there is one.
 
     The names `taken` are other plugins' options. `suite` is what this command calls the suite: a path, or a module.
     Raises pytest.UsageError for an option that cannot be used.
@@ -37,12 +37,15 @@ def parse_options(
     for option, least in (("threads", 1), ("seed", 0)):
         if given(config, option) < least:
             raise pytest.UsageError(f"--{option} {given(config, option)}: expected at least {least}")
-    variants = variants_of(config)
-    if settings and not variants:
-        variants = [network.variant for network in settings.networks]
     references = references_of(config)
     stored = stored_reference(config, references[0]) if is_stored(references[0]) else None
-    networks = stored_networks_of(config, stored) if stored else networks_of(config, variants, references)
+    if settings:
+        # Its own sizes: no accuracy is of the small images that other runs judge by default.
+        networks = settings.networks
+    elif stored:
+        networks = stored_networks_of(config, stored)
+    else:
+        networks = networks_of(config, variants_of(config), references)
     candidate = candidate_of(config)
     judged_networks, left_out = admitted(config, networks, candidate)
     return Options(

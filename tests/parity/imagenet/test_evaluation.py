@@ -253,6 +253,15 @@ def test_pytest_judges_where_the_images_and_weights_are_named(
     assert f"(class folders): {IMAGES} images, of which the first 3" in said
 
 
+def test_pytest_evaluates_the_sizes_that_accuracies_are_of(data: Path, synthetic: Path, tmp_path: Path) -> None:
+    """Without --image-size; other runs judge a small network, too."""
+    command = list(pytest_command(data, synthetic, tmp_path))
+    del command[command.index("--image-size") :]
+    code, said = run(*command, "--collect-only", "-q")
+    assert code == 0, said
+    assert re.findall(r"test_imagenet\[(.+?)\]", said) == ["mobile-224-validation"]
+
+
 def test_the_evaluator_of_pytest_evaluates_and_judges(arguments: tuple[str, ...], tmp_path: Path) -> None:
     options = parser().parse_args([*arguments, "--sides=torch", "--limit=3", f"--output={tmp_path}"])
     evaluator = Evaluator(parse_settings(vars(options).get), lambda meter: shown(meter, None))
