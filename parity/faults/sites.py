@@ -70,11 +70,13 @@ class Places:
     def cells(self, where: str = "any") -> list[str]:
         """Return the scopes of the cells.
 
-        Other than `any`, `where` is `same` (cells whose two inputs are of the same shape), `reduction` or `normal`.
+        Other than `any`, `where` is `same` (cells whose two inputs are of the same shape) or `normal` (of stride 1).
         """
         scopes = []
         for plan, _ in plan_cells(variant(self.graph.spec.variant).config):
-            kinds = {"any", "reduction" if plan.stride == 2 else "normal"}
+            kinds = {"any"}
+            if plan.stride == 1:
+                kinds.add("normal")
             if plan.prev == plan.net:
                 kinds.add("same")
             if where in kinds:
