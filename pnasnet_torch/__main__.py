@@ -17,6 +17,7 @@ from pnasnet_torch.decode import ImageError
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.genotype import minimum_size
 from pnasnet_torch.pretrained import Pretrained, load
+from pnasnet_torch.selection import WHICH
 
 PROG = "python -m pnasnet_torch"
 
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
     Raise WeightsError for weights that cannot be used, or an image size that is too small for their network.
     """
-    pretrained, names = load(options.weights)
+    pretrained, names = load(options.weights, which=options.which)
     if options.image_size:
         least = max(minimum_size(pretrained.model.config))
         if options.image_size < least:
@@ -75,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a JPEG or PNG file")
     # Not required here, so that `main` can say where Google's are.
     command.add_argument("--weights", type=Path, metavar="PATH", help="an archive, a checkpoint, a file, or a folder")
+    command.add_argument("--which", metavar="WHICH", help=WHICH)
     command.add_argument("--top", type=_positive, default=5, metavar="N", help="how many classes (default: 5)")
     command.add_argument(
         "--image-size", type=_positive, metavar="N", help="pixels (default: what the network had in training)"

@@ -1,5 +1,6 @@
 """A network with its weights and its preprocessing, in one line."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from pnasnet_torch.model import PNASNet
 from pnasnet_torch.preprocess import load_image
 from pnasnet_torch.source import read_weights
 from pnasnet_torch.weights import empty_network, fill
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,23 +44,28 @@ class Pretrained(NamedTuple):
     preprocess: Preprocess
 
 
-def load(path: str | Path, dtype: torch.dtype = torch.float32) -> tuple[Pretrained, Sequence[str]]:
+def load(
+    path: str | Path, dtype: torch.dtype = torch.float32, which: str | None = None
+) -> tuple[Pretrained, Sequence[str]]:
     """Return what `from_pretrained` gives for `path`, and the names of the network's classes.
 
     The names are those that config.json beside the weights has, or ImageNet's, or numbers.
     """
-    weights = read_weights(path)
+    weights = read_weights(path, which=which)
+    for note in weights.notes:
+        log.info(note)
     model = empty_network(weights.config, dtype)
     fill(model, weights.state)
     names = weights.label_names or class_names(weights.config.num_classes)
     return Pretrained(model, Preprocess(weights.image_size, dtype)), names
 
 
-def from_pretrained(path: str | Path, dtype: torch.dtype = torch.float32) -> Pretrained:
+def from_pretrained(path: str | Path, dtype: torch.dtype = torch.float32, which: str | None = None) -> Pretrained:
     """Return the network whose weights lie at `path`: variant, classes and auxiliary head follow from them.
 
-    `path` is a released archive (.tar.gz), a TensorFlow checkpoint (the prefix of a V2 one, or a V1 file), a file that
-    ends in .h5, .safetensors or .pth, under any known names, or a folder with one of these. Weights are converted to
+    `path` is a TensorFlow checkpoint (the prefix of a V2 one, or a V1 file), a file of HDF5, safetensors or PyTorch,
+    whatever it is called and under any known names, an archive, or a folder with one of these. `which` chooses where a
+    file has several weights: `raw` (the default), `average`, or the key that leads to them. Weights are converted to
     `dtype`. Raise WeightsError if they are not sound, or do not fit exactly. Never unpickle code.
     """
-    return load(path, dtype)[0]
+    return load(path, dtype, which)[0]

@@ -31,8 +31,12 @@ CONV: Rules = {"weight": ("weights", (3, 2, 0, 1))}
 DEPTHWISE: Rules = {"weight": ("depthwise_weights", (2, 3, 0, 1))}
 POINTWISE: Rules = {"weight": ("pointwise_weights", (3, 2, 0, 1))}
 DENSE: Rules = {"weight": ("weights", (1, 0)), "bias": ("biases", (0,))}
-# What a TensorFlow checkpoint may hold that is no part of the network.
-BOOKKEEPING = frozenset({"global_step"})
+# What counts steps, and what optimisers keep beside a value for each weight: no part of the network, in any scope.
+BOOKKEEPING = frozenset(
+    {BATCHES, "global_step", "n_averaged", "save_counter", "beta1_power", "beta2_power", "learning_rate", "loss_scale"}
+)
+# How many problems a message lists of those that it counts.
+EXAMPLES = 10
 # The port's own names, and TensorFlow's, which come with its layouts.
 OURS, TF = OWN_NAMES.name, "tf"
 # The parameters that tell the variants apart, and the number of classes.
@@ -138,8 +142,13 @@ def store(model: nn.Module, names: str, state: Mapping[str, np.ndarray]) -> dict
 
 
 def is_count(name: str) -> bool:
-    """Return whether a stored tensor only counts steps, and is no part of the network."""
-    return name in BOOKKEEPING or name.rpartition(".")[2] == BATCHES
+    """Return whether a stored tensor is a count or a rate of the training, and no part of the network."""
+    return name.replace("/", ".").rpartition(".")[2] in BOOKKEEPING
+
+
+def is_of_head(name: str) -> bool:
+    """Return whether a parameter or a variable is one of the auxiliary head's, which training alone uses."""
+    return name.startswith("aux_")
 
 
 def fill(model: nn.Module, state: Mapping[str, np.ndarray]) -> None:
@@ -188,9 +197,10 @@ def _check(what: str, shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str
             index = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
             problems.append(f"not finite: {name}: {array[index]} at {index}")
     if problems:
-        raise WeightsError(
-            f"the {what} do not fit the network ({len(problems)} problems):\n  " + "\n  ".join(sorted(problems))
-        )
+        listed = sorted(problems)[:EXAMPLES]
+        if len(problems) > EXAMPLES:
+            listed.append(f"and {len(problems) - EXAMPLES:,} more")
+        raise WeightsError(f"the {what} do not fit the network ({len(problems):,} problems):\n  " + "\n  ".join(listed))
 
 
 def variant_of(shapes: Mapping[str, tuple[int, ...]], names: str = TF) -> str:

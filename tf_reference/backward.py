@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tf_reference import compat, graph
-from tf_reference.graph import GraphSpec, ReferenceGraph, official_network, operation_of, part_of
+from tf_reference.graph import GraphSpec, ReferenceGraph, differentiable, gradient_tensors, official_network, part_of
 from tf_reference.graph_cache import cached
 from tf_reference.layers import layers_above
 from tf_reference.official import Source
@@ -46,8 +46,10 @@ def backward_graph(source: Source, spec: GraphSpec) -> BackwardGraph:
         described = {"network": graph.describe(backward.network), "gradients": backward.gradients}
         return described, backward.network.graph_def
 
-    described, graph_def = cached(source, spec, (*graph.CODE, "backward.py"), "backward", build)
-    return BackwardGraph(graph.restore(spec, graph_def, described["network"]), described["gradients"])
+    code = (*graph.CODE, "backward.py")
+    described, graph_def = cached(source, spec, code, "backward", build)
+    network = graph.restore(spec, graph_def, described["network"])
+    return BackwardGraph(network, described["gradients"])
 
 
 def _build(source: Source, spec: GraphSpec) -> BackwardGraph:
@@ -57,12 +59,8 @@ def _build(source: Source, spec: GraphSpec) -> BackwardGraph:
         root = tf_graph.get_tensor_by_name(all_layers[ROOT].tensor)
         given = v1.placeholder(root.dtype, root.shape, name=GIVEN)
         layers = layers_above([root])
-        variables = tf_graph.get_collection("trainable_variables")
-        names = [*layers, *(variable.op.name for variable in variables)]
-        outputs = [tf_graph.get_tensor_by_name(layer.tensor) for layer in layers.values()]
-        gradients = {}
-        for name, gradient in zip(names, v1.gradients(root, [*outputs, *variables], given), strict=True):
-            if gradient is not None:  # as it is for the variables behind the last map
-                gradients[name] = gradient.name
-        network = part_of(tf_graph, spec, layers, [operation_of(tensor) for tensor in gradients.values()])
-        return BackwardGraph(network, gradients)
+        sources = differentiable(tf_graph, layers)
+        gradients = v1.gradients(root, list(sources.values()), given)
+        tensors = gradient_tensors(sources, gradients)
+        network = part_of(tf_graph, spec, layers, tensors.values())
+        return BackwardGraph(network, tensors)

@@ -23,7 +23,8 @@ def replacing(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     # Beside it, since a file is replaced as a whole within one file system alone; with a name of its own, so that two
     # processes do not write into one.
-    temporary = target.with_name(f".{uuid.uuid4().hex}{target.suffix}")
+    own_name = uuid.uuid4().hex
+    temporary = target.with_name(f".{own_name}{target.suffix}")
     try:
         yield temporary
         temporary.replace(target)

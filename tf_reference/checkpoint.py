@@ -1,73 +1,32 @@
-"""TensorFlow checkpoints in and out: V2 (a prefix with .index and .data files) and V1 (one file)."""
+"""TensorFlow checkpoints in and out, by TensorFlow itself: V2 (a prefix with .index and .data files), V1 (one file)."""
 
-import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tf_reference.compat import tensorflow
 from tf_reference.errors import InputError
 
-# What a checkpoint may hold besides the network's variables.
-BOOKKEEPING = frozenset({"global_step"})
-PART_OF_V2 = re.compile(r"(.*)\.(index|meta|data-\d{5}-of-\d{5})")
+# How many problems a message lists of those that it counts.
+EXAMPLES = 10
 
 
-def locate(prefix: str | Path) -> Path:
-    """Return the file that proves that there is a checkpoint at `prefix`: the V2 index, or the V1 file itself.
+def read(prefix: str | Path, stored_names: Mapping[str, str] | None = None) -> dict[str, np.ndarray]:
+    """Return variables of the checkpoint by name: all of them, or those that `stored_names` has, by its keys.
 
-    Raise InputError if there is none, or if a part of a V2 checkpoint was given for the whole.
+    Raise InputError if it cannot be read.
     """
-    path = Path(prefix)
-    if path.is_dir() or not path.name:
-        raise InputError(f"{path} is a folder: give the prefix that the checkpoint's files in it share, as model.ckpt")
-    part = PART_OF_V2.fullmatch(str(path))
-    if part:
-        raise InputError(f"{path} is one part of a checkpoint: give the prefix that its files share, {part[1]}")
-    index = path.with_name(path.name + ".index")
-    if index.is_file():
-        return index
-    if path.is_file():
-        return path
-    hint = ""
-    prefixes_near = sorted(str(other_index).removesuffix(".index") for other_index in path.parent.glob("*.index"))
-    if prefixes_near:
-        hint = f"; in this folder there is {', '.join(prefixes_near)}"
-    raise InputError(f"there is no checkpoint at {path}: neither {index.name} nor a file {path.name} exists{hint}")
-
-
-def fingerprint(prefix: str | Path) -> str:
-    """Return the SHA-256 that stands for the checkpoint's content, without TensorFlow.
-
-    A V2 index holds a checksum of every tensor, which TensorFlow verifies when it reads, so the index stands for all.
-    """
-    return hashlib.sha256(locate(prefix).read_bytes()).hexdigest()
-
-
-def shapes(prefix: str | Path) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every variable of the checkpoint, bookkeeping apart, by name. Raise InputError as `read`."""
-    shape_by_name = _reader(prefix).get_variable_to_shape_map()
-    return {name: tuple(shape_by_name[name]) for name in sorted(shape_by_name) if name not in BOOKKEEPING}
-
-
-def read(prefix: str | Path) -> dict[str, np.ndarray]:
-    """Return every variable of the checkpoint, bookkeeping apart, by name. Raise InputError if it cannot be read."""
-    reader = _reader(prefix)
-    variables = {}
-    for name in shapes(prefix):
-        with _naming(prefix, name):
-            variables[name] = reader.get_tensor(name)
-    return variables
-
-
-def _reader(prefix: str | Path) -> Any:
-    locate(prefix)  # which says what is missing, and what lies near
     with _naming(prefix):
-        return tensorflow().train.load_checkpoint(str(prefix))
+        reader = tensorflow().train.load_checkpoint(str(prefix))
+    if stored_names is None:
+        stored_names = {name: name for name in sorted(reader.get_variable_to_shape_map())}
+    variables = {}
+    for name, stored_name in stored_names.items():
+        with _naming(prefix, stored_name):
+            variables[name] = reader.get_tensor(stored_name)
+    return variables
 
 
 @contextmanager
@@ -78,10 +37,7 @@ def _naming(prefix: str | Path, name: str = "") -> Iterator[None]:
         yield
     except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
         where = f" (variable {name})" if name else ""
-        raise InputError(
-            f"{prefix} is not a sound TensorFlow checkpoint{where}: {error}. It may be truncated or of another format; "
-            "copy or convert it again"
-        ) from error
+        raise InputError(f"TensorFlow cannot read the checkpoint {prefix}{where}: {error}") from error
 
 
 def check(prefix: str | Path, variables: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -98,8 +54,12 @@ def check(prefix: str | Path, variables: Mapping[str, np.ndarray], shapes: Mappi
             index = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
             problems.append(f"not finite: {name}: {array[index]} at {index}")
     if problems:
-        listed = "\n  ".join(sorted(problems))
-        raise InputError(f"{prefix} does not fit the official network ({len(problems)} problems):\n  {listed}")
+        listed = sorted(problems)[:EXAMPLES]
+        if len(problems) > EXAMPLES:
+            listed.append(f"and {len(problems) - EXAMPLES:,} more")
+        raise InputError(
+            f"{prefix} does not fit the official network ({len(problems):,} problems):\n  " + "\n  ".join(listed)
+        )
 
 
 def write(prefix: str | Path, variables: Mapping[str, np.ndarray], version: int = 2) -> None:

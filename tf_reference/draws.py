@@ -31,7 +31,8 @@ def draws_of(tf_graph: Any, operations: set[str]) -> Iterator[tuple[str, Draw]]:
         name = draw_name(operation.name)
         dtype = output.dtype.name
         if name.endswith("dropout"):
-            yield name, Draw(output.name, tuple(output.shape.as_list()[1:]), dtype)
+            _, *shape = output.shape.as_list()
+            yield name, Draw(output.name, tuple(shape), dtype)
         else:
             # Drop path adds one number for each image to the probability to keep, and rounds down.
             (consumer,) = output.consumers()

@@ -1,6 +1,6 @@
 """Builds the official network as a TensorFlow graph, or takes it from the cache."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from types import ModuleType
@@ -76,10 +76,8 @@ def reference_graph(source: Source, spec: GraphSpec) -> ReferenceGraph:
 
 def describe(graph: ReferenceGraph) -> dict[str, Any]:
     """Return the graph's layers and variables as plain data, for JSON."""
-    return {
-        "layers": describe_layers(graph.layers),
-        "variables": {name: asdict(variable) for name, variable in graph.variables.items()},
-    }
+    variables = {name: asdict(variable) for name, variable in graph.variables.items()}
+    return {"layers": describe_layers(graph.layers), "variables": variables}
 
 
 def restore(spec: GraphSpec, graph_def: Any, described: dict[str, Any]) -> ReferenceGraph:
@@ -87,13 +85,15 @@ def restore(spec: GraphSpec, graph_def: Any, described: dict[str, Any]) -> Refer
     variables = {}
     for name, row in described["variables"].items():
         # JSON makes lists of tuples.
-        variables[name] = Variable(tuple(row["shape"]), row["assign"], row["value"])
+        shape = tuple(row["shape"])
+        variables[name] = Variable(shape, row["assign"], row["value"])
     return ReferenceGraph(spec, graph_def, restore_layers(described["layers"]), variables)
 
 
 def _build(source: Source, spec: GraphSpec) -> ReferenceGraph:
     with official_network(source, spec) as (tf_graph, logits, end_points):
-        return part_of(tf_graph, spec, layers_above([logits, *end_points.values()]), [])
+        layers = layers_above([logits, *end_points.values()])
+        return part_of(tf_graph, spec, layers, [])
 
 
 @contextmanager
@@ -109,7 +109,8 @@ def official_network(source: Source, spec: GraphSpec) -> Iterator[tuple[Any, Any
     scope = getattr(pnasnet, f"pnasnet_{spec.variant}_arg_scope")()
     build = getattr(pnasnet, f"build_pnasnet_{spec.variant}")
     with tf.Graph().as_default() as tf_graph, compat.quiet():
-        images = v1.placeholder(spec.dtype, [None, spec.height, spec.width, 3], name=IMAGES)
+        shape_nhwc = [None, spec.height, spec.width, 3]
+        images = v1.placeholder(spec.dtype, shape_nhwc, name=IMAGES)
         # Without one, the official training graph creates its global step inside the first cell's scope.
         v1.train.get_or_create_global_step()
         try:
@@ -136,17 +137,28 @@ def _configuration(source: Source, spec: GraphSpec, pnasnet: ModuleType) -> Any:
     return config
 
 
-def part_of(tf_graph: Any, spec: GraphSpec, layers: dict[str, Layer], operations: Sequence[str]) -> ReferenceGraph:
-    """Return the part of a TensorFlow graph that computes `layers` and `operations`, and assigns variables."""
+def part_of(tf_graph: Any, spec: GraphSpec, layers: dict[str, Layer], others: Iterable[str]) -> ReferenceGraph:
+    """Return the part of a TensorFlow graph that computes `layers`, assigns variables, and computes `others`.
+
+    Those are names of operations and tensors.
+    """
     v1 = compat.tensorflow().compat.v1
     # Without the global step, which is no variable of the model.
     model_variables = {variable.op.name for variable in tf_graph.get_collection("model_variables")}
     variables = dict(_variables(tf_graph, model_variables))
-    needed = [operation_of(layer.tensor) for layer in layers.values()]
-    needed += [variable.assign for variable in variables.values()]
-    needed += operations
+    needed = list(_needed(layers, variables, others))
     graph_def = v1.graph_util.extract_sub_graph(tf_graph.as_graph_def(), needed)
     return ReferenceGraph(spec, graph_def, layers, variables)
+
+
+def _needed(layers: Mapping[str, Layer], variables: Mapping[str, Variable], others: Iterable[str]) -> Iterator[str]:
+    """Yield the operations that compute `layers`, that assign `variables`, and that compute `others`."""
+    for layer in layers.values():
+        yield operation_of(layer.tensor)
+    for variable in variables.values():
+        yield variable.assign
+    for name in others:
+        yield operation_of(name)
 
 
 def _variables(tf_graph: Any, names: set[str]) -> Iterator[tuple[str, Variable]]:
@@ -154,9 +166,30 @@ def _variables(tf_graph: Any, names: set[str]) -> Iterator[tuple[str, Variable]]
     for operation in tf_graph.get_operations():
         if operation.type == "AssignVariableOp" and operation.inputs[0].op.name in names:
             handle, value = operation.inputs
-            yield handle.op.name, Variable(tuple(value.shape.as_list()), operation.name, value.name)
+            shape = tuple(value.shape.as_list())
+            yield handle.op.name, Variable(shape, operation.name, value.name)
+
+
+def differentiable(tf_graph: Any, layers: Mapping[str, Layer]) -> dict[str, Any]:
+    """Return what gradients are taken by, by name: first the layers' outputs, then all weights as variables."""
+    by_name = {}
+    for name, layer in layers.items():
+        by_name[name] = tf_graph.get_tensor_by_name(layer.tensor)
+    for variable in tf_graph.get_collection("trainable_variables"):
+        by_name[variable.op.name] = variable
+    return by_name
+
+
+def gradient_tensors(names: Iterable[str], gradients: Sequence[Any]) -> dict[str, str]:
+    """Return the tensors of the `gradients`, by the name of what each is of; nothing where there is no gradient."""
+    tensors = {}
+    for name, gradient in zip(names, gradients, strict=True):
+        # None for the variables behind the last map, and for the predictions, which no loss depends on.
+        if gradient is not None:
+            tensors[name] = gradient.name
+    return tensors
 
 
 def operation_of(tensor: str) -> str:
-    """Return the name of the operation that computes a tensor: `conv0/Conv2D` for `conv0/Conv2D:0`."""
+    """Return the name of the operation that computes a tensor: `conv0/Conv2D` for `conv0/Conv2D:0` or itself."""
     return tensor.partition(":")[0]

@@ -51,7 +51,10 @@ def cached(
 def _key(source: Source, spec: "GraphSpec", code: Sequence[str]) -> str:
     """Return a digest of all that shapes a graph: the spec, the official source, the versions below it, and `code`."""
     versions = [importlib.metadata.version(name) for name in ("tensorflow", "tf-slim", "tf-keras")]
-    digests = [hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest() for name in code]
+    digests = []
+    for name in code:
+        content = Path(__file__).with_name(name).read_bytes()
+        digests.append(hashlib.sha256(content).hexdigest())
     shaping = [asdict(spec), source.fingerprint, versions, digests]
     return hashlib.sha256(json.dumps(shaping).encode()).hexdigest()
 
@@ -59,7 +62,8 @@ def _key(source: Source, spec: "GraphSpec", code: Sequence[str]) -> str:
 def _write(path: Path, described: dict[str, Any], graph_def: Any) -> None:
     head = json.dumps(described).encode()
     # Deterministic, so that the same graph gives the same file.
-    body = len(head).to_bytes(LENGTH) + head + graph_def.SerializeToString(deterministic=True)
+    content = graph_def.SerializeToString(deterministic=True)
+    body = len(head).to_bytes(LENGTH) + head + content
     with replacing(path) as temporary:
         temporary.write_bytes(hashlib.sha256(body).digest() + body)
 
@@ -67,11 +71,13 @@ def _write(path: Path, described: dict[str, Any], graph_def: Any) -> None:
 def _read(path: Path) -> tuple[dict[str, Any], Any]:
     """Return the entry. Raise FileNotFoundError if there is none, ValueError if it is damaged."""
     content = path.read_bytes()
+    checksum = content[:CHECKSUM]
     # A view: the body would be copied otherwise.
-    checksum, body = content[:CHECKSUM], memoryview(content)[CHECKSUM:]
+    body = memoryview(content)[CHECKSUM:]
     if hashlib.sha256(body).digest() != checksum:
         raise ValueError(f"{path} is damaged: its checksum does not fit")
     end = LENGTH + int.from_bytes(body[:LENGTH])
     described = json.loads(bytes(body[LENGTH:end]))
-    graph_def = compat.tensorflow().compat.v1.GraphDef.FromString(bytes(body[end:]))
+    v1 = compat.tensorflow().compat.v1
+    graph_def = v1.GraphDef.FromString(bytes(body[end:]))
     return described, graph_def

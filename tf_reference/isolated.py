@@ -55,7 +55,7 @@ class IsolatedRun(TrainingRun):
     def _cut_above(self, tensors: Iterable[str]) -> set[str]:
         """Return the tensors that the graph is cut at, as far as `tensors` are computed from them."""
         cut_by_placeholder = {placeholder: tensor for tensor, placeholder in self.given.items()}
-        to_visit = [self._session.graph.get_tensor_by_name(tensor) for tensor in tensors]
+        to_visit = list(map(self._session.graph.get_tensor_by_name, tensors))
         visited = set()
         cut_above = set()
         while to_visit:

@@ -43,4 +43,4 @@ PNASNET_TF = Kind(
     configures=False,
     folder="a checkout of chenxi116/PNASNet.TF",
 )
-KINDS = {kind.name: kind for kind in (SLIM, PNASNET_TF)}
+KINDS = {SLIM.name: SLIM, PNASNET_TF.name: PNASNET_TF}

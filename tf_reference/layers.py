@@ -58,29 +58,32 @@ def layers_above(roots: Iterable[Any]) -> dict[str, Layer]:
             name = names[operation.name]
             output = operation.outputs[0]
             shape = tuple(output.shape.as_list())
-            feeders = tuple(names[feeder.name] for feeder in _feeders(operation, names))
+            feeders = tuple(_feeders(operation, names))
             layers[name] = Layer(name, operation.type, output.name, shape, output.dtype.name, feeders)
     return layers
 
 
 def _operations_above(roots: Iterable[Any]) -> list[Any]:
     """Return all operations that the tensors `roots` are computed from, in the order of their creation."""
-    above = {}
-    to_visit = [tensor.op for tensor in roots]
+    above = set()
+    to_visit = list(roots)
     graph = to_visit[0].graph
     while to_visit:
-        operation = to_visit.pop()
+        operation = to_visit.pop().op
         if operation.name not in above:
-            above[operation.name] = operation
-            to_visit += [tensor.op for tensor in operation.inputs]
+            above.add(operation.name)
+            to_visit += operation.inputs
     return [operation for operation in graph.get_operations() if operation.name in above]
 
 
-def _feeders(operation: Any, names: dict[str, str]) -> Iterator[Any]:
-    """Yield the layer operations that reach `operation` without another layer between, in the order of its inputs."""
+def _feeders(operation: Any, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield the layers that reach `operation` without another layer between, in the order of its inputs.
+
+    `names` are those of the layers, by operation.
+    """
     for tensor in operation.inputs:
         if tensor.op.name in names:
-            yield tensor.op
+            yield names[tensor.op.name]
         else:
             yield from _feeders(tensor.op, names)
 
@@ -117,4 +120,5 @@ def layer_name(kind: str, path: str) -> str | None:
     # call.
     scopes = [scope for scope in scopes if scope not in {"MaxPool2D", "AvgPool2D"}]
     last = last.replace("Pool2D", "Pool")
-    return ".".join([*scopes, re.sub("(?<=[a-z])(?=[A-Z])", "_", last).lower()])
+    words = re.sub("(?<=[a-z])(?=[A-Z])", "_", last)
+    return ".".join([*scopes, words.lower()])

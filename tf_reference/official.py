@@ -72,7 +72,8 @@ def _checkout(kind: Kind, root: Path) -> Source:
     """Return a checkout, whose fingerprint covers the files that define the network."""
     missing = [name for name in kind.needed if not (root / name).is_file()]
     if missing:
-        raise InputError(f"{root} is not a {kind.name} checkout: it lacks {', '.join(missing)}. Give {kind.folder}")
+        problem = f"{root} is not a {kind.name} checkout: it lacks {', '.join(missing)}"
+        raise InputError(f"{problem}. Give {kind.folder}")
     digest = hashlib.sha256()
     for name in kind.needed:
         digest.update((root / name).read_bytes())
@@ -86,7 +87,8 @@ def official_wheel() -> Source:
     cannot be had.
     """
     name, version, expected = _pinned()
-    wheel = cache_dir("official") / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+    stem = f"{name.replace('-', '_')}-{version}"
+    wheel = cache_dir("official") / f"{stem}-py3-none-any.whl"
     if not wheel.exists():
         _download(wheel)
     sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()

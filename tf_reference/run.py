@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_reference.compat import tensorflow
 from tf_reference.errors import InputError
-from tf_reference.graph import ReferenceGraph, operation_of
+from tf_reference.graph import ReferenceGraph, Variable, operation_of
 from tf_reference.layers import IMAGES
 from tf_reference.unit_scale import fitted
 
@@ -42,20 +42,28 @@ class OfficialRun:
         self.layers = list(graph.layers if layers is None else layers)
         tensors = [graph.layers[name].tensor for name in self.layers]
         tensors += others
-        part = v1.graph_util.extract_sub_graph(graph.graph_def, [operation_of(tensor) for tensor in tensors])
+        operations = list(map(operation_of, tensors))
+        part = v1.graph_util.extract_sub_graph(graph.graph_def, operations)
         needed = [node.name for node in part.node]
-        # A variable that no tensor is computed from needs no value, and takes no memory.
         in_part = set(needed)
-        self.variables = {name: variable for name, variable in graph.variables.items() if name in in_part}
-        needed += [variable.assign for variable in self.variables.values()]
-        imported = self._import(v1.graph_util.extract_sub_graph(graph.graph_def, needed), cut)
-        self._session = v1.Session(graph=imported, config=_options(threads or os.cpu_count() or 1))
+        self.variables: dict[str, Variable] = {}
+        for name, variable in graph.variables.items():
+            # A variable that no tensor is computed from needs no value, and takes no memory.
+            if name in in_part:
+                self.variables[name] = variable
+                needed.append(variable.assign)
+        with_assignments = v1.graph_util.extract_sub_graph(graph.graph_def, needed)
+        config = _options(threads or os.cpu_count() or 1)
+        self._session = v1.Session(graph=self._import(with_assignments, cut), config=config)
 
     def _import(self, graph_def: Any, cut: Iterable[str]) -> Any:
         """Return the TensorFlow graph, with a placeholder for each tensor of `cut` that is used in it."""
         tf = tensorflow()
         v1 = tf.compat.v1
-        used = {tensor.removesuffix(":0") for node in graph_def.node for tensor in node.input}
+        used = set()
+        for node in graph_def.node:
+            for tensor in node.input:
+                used.add(tensor.removesuffix(":0"))
         placeholders = {}
         with tf.Graph().as_default() as imported:
             for tensor in dict.fromkeys(cut):
@@ -72,18 +80,21 @@ class OfficialRun:
         Raise InputError if one is missing or of another shape. Values for other variables are left aside.
         """
         feed = {}
+        assignments = []
         problems = []
+        dtype = self.graph.spec.dtype
         for name, variable in self.variables.items():
-            found = values[name].shape if name in values else "nothing"
-            if found == variable.shape:
-                feed[variable.value] = values[name].astype(self.graph.spec.dtype, copy=False)
+            shape = values[name].shape if name in values else "nothing"
+            if shape == variable.shape:
+                feed[variable.value] = values[name].astype(dtype, copy=False)
+                assignments.append(variable.assign)
             else:
-                problems.append(f"{name}: expected shape {variable.shape}, found {found}")
+                problems.append(f"{name}: expected shape {variable.shape}, found {shape}")
         if problems:
             raise InputError("these variables do not fit the official network:\n  " + "\n  ".join(problems))
         if feed:  # TensorFlow refuses to run nothing
             # All in one run: each new set of operations is prepared over the whole graph, one by one takes minutes.
-            self._session.run([variable.assign for variable in self.variables.values()], feed)
+            self._session.run(assignments, feed)
 
     def assign_exact(self, values: Mapping[str, np.ndarray]) -> None:
         """Set the variables of an integer network, such that the batch norms multiply by exactly 1 or -1.
@@ -115,7 +126,8 @@ class OfficialRun:
         spec = self.graph.spec
         if images_nhwc.shape[1:] != (spec.height, spec.width, 3):
             raise InputError(f"expected images (N, {spec.height}, {spec.width}, 3), found {images_nhwc.shape}")
-        values = {f"{IMAGES}:0": images_nhwc.astype(spec.dtype, copy=False), **(feed or {})}
+        values = {f"{IMAGES}:0": images_nhwc.astype(spec.dtype, copy=False)}
+        values |= feed or {}
         result: dict[Key, np.ndarray] = self._session.run(dict(fetches), values)
         return result
 

@@ -7,7 +7,7 @@ from typing import Any
 from tf_reference import compat, graph
 from tf_reference.draws import Draw, draws_of
 from tf_reference.errors import InputError
-from tf_reference.graph import GraphSpec, ReferenceGraph, official_network, operation_of, part_of
+from tf_reference.graph import GraphSpec, ReferenceGraph, differentiable, gradient_tensors, official_network, part_of
 from tf_reference.graph_cache import cached
 from tf_reference.layers import layers_above
 from tf_reference.official import Source
@@ -64,6 +64,11 @@ class TrainingGraph:
     regularized: tuple[str, ...]
     update: Update
 
+    @property
+    def keep_probs(self) -> dict[str, str]:
+        """The tensor of the probability with which each drop path keeps an example, by the drop path."""
+        return {name: draw.keep_prob for name, draw in self.draws.items() if draw.keep_prob}
+
 
 def training_graph(source: Source, spec: GraphSpec) -> TrainingGraph:
     """Return the training graph for `spec`, from the cache where there is a sound entry, else built and stored.
@@ -77,11 +82,12 @@ def training_graph(source: Source, spec: GraphSpec) -> TrainingGraph:
         described["network"] = graph.describe(training.network)
         return described, training.network.graph_def
 
-    described, graph_def = cached(source, spec, (*graph.CODE, "draws.py", "training.py"), "training", build)
+    code = (*graph.CODE, "draws.py", "training.py")
+    described, graph_def = cached(source, spec, code, "training", build)
     draws = {}
     for name, row in described["draws"].items():
         # JSON makes lists of tuples.
-        draws[name] = Draw(row["tensor"], tuple(row["shape"]), row["dtype"], row["keep_prob"])
+        draws[name] = Draw(**row | {"shape": tuple(row["shape"])})
     return TrainingGraph(
         network=graph.restore(spec, graph_def, described["network"]),
         draws=draws,
@@ -101,40 +107,34 @@ def _build(source: Source, spec: GraphSpec) -> TrainingGraph:
         layers = layers_above([logits, *end_points.values()])
         loss_tensors = _losses(tf_graph, spec, logits, end_points.get("AuxLogits"))
         losses = {name: tensor.name for name, tensor in loss_tensors.items()}
-        outputs = [tf_graph.get_tensor_by_name(layer.tensor) for layer in layers.values()]
-        variables = tf_graph.get_collection("trainable_variables")
-        gradient_tensors = v1.gradients(loss_tensors["total"], [*outputs, *variables])
-        names = [*layers, *(variable.op.name for variable in variables)]
-        gradients = {}
-        for name, tensor in zip(names, gradient_tensors, strict=True):
-            if tensor is not None:  # as it is for the predictions, which no loss depends on
-                gradients[name] = tensor.name
-        update = _update(tf_graph, variables, gradient_tensors[len(outputs) :])
-        needed = [operation_of(name) for name in (*losses.values(), *gradients.values(), *update.names())]
-        network = part_of(tf_graph, spec, layers, needed)
+        sources = differentiable(tf_graph, layers)
+        gradients = v1.gradients(loss_tensors["total"], list(sources.values()))
+        tensors = gradient_tensors(sources, gradients)
+        # Of the gradients, those of the weights come behind those of the layers.
+        update = _update(tf_graph, gradients[len(layers) :])
+        others = [*losses.values(), *tensors.values(), *update.names()]
+        network = part_of(tf_graph, spec, layers, others)
         operations = {node.name for node in network.graph_def.node}
         draws = dict(draws_of(tf_graph, operations))
         steps = tuple(_steps(tf_graph, operations))
         regularized = tuple(_regularized(tf_graph))
-        return TrainingGraph(network, draws, steps, losses, gradients, regularized, update)
+        return TrainingGraph(network, draws, steps, losses, tensors, regularized, update)
 
 
-def _update(tf_graph: Any, variables: Sequence[Any], gradients: Sequence[Any]) -> Update:
-    """Add slim's optimiser of `variables` by clipped `gradients`, and the averages of weights and statistics."""
+def _update(tf_graph: Any, gradients: Sequence[Any]) -> Update:
+    """Add slim's optimiser of the weights by clipped `gradients`, and the averages of weights and statistics."""
     tf = compat.tensorflow()
     v1 = tf.compat.v1
     rate = v1.placeholder("float64", [], name=RATE)
     step = v1.placeholder("float64", [], name=STEP)
     clipped, _ = tf.clip_by_global_norm(gradients, CLIP_NORM)
     optimizer = v1.train.RMSPropOptimizer(rate, RMSPROP_DECAY, RMSPROP_MOMENTUM, epsilon=RMSPROP_EPSILON)
-    weights = optimizer.apply_gradients(zip(clipped, variables, strict=True))
+    trainable = tf_graph.get_collection("trainable_variables")
+    weights = optimizer.apply_gradients(zip(clipped, trainable, strict=True))
     model_variables = tf_graph.get_collection("model_variables")
     averages = v1.train.ExponentialMovingAverage(AVERAGE_DECAY, num_updates=step)
     averaged = averages.apply(model_variables)
-    slots: dict[str, Any] = {}
-    for kind in SLOTS:
-        slots |= {f"{variable.op.name}/{kind}": optimizer.get_slot(variable, kind) for variable in variables}
-    slots |= {f"{variable.op.name}/average": averages.average(variable) for variable in model_variables}
+    slots = dict(_slots(optimizer, trainable, averages, model_variables))
     return Update(
         initialize=[slot.initializer.name for slot in slots.values()],
         statistics=[operation.name for operation in tf_graph.get_collection("update_ops")],
@@ -143,6 +143,15 @@ def _update(tf_graph: Any, variables: Sequence[Any], gradients: Sequence[Any]) -
         slots={name: slot.read_value().name for name, slot in slots.items()},
         variables={variable.op.name: variable.read_value().name for variable in model_variables},
     )
+
+
+def _slots(optimizer: Any, weights: Sequence[Any], averages: Any, averaged: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what the optimiser keeps of the weights, and the averages, by variable and kind."""
+    for kind in SLOTS:
+        for variable in weights:
+            yield f"{variable.op.name}/{kind}", optimizer.get_slot(variable, kind)
+    for variable in averaged:
+        yield f"{variable.op.name}/average", averages.average(variable)
 
 
 def _losses(tf_graph: Any, spec: GraphSpec, logits: Any, aux_logits: Any) -> dict[str, Any]:

@@ -23,8 +23,9 @@ class TrainingRun(OfficialRun):
     """A session over the official training graph."""
 
     def __init__(self, graph: TrainingGraph, threads: int | None = None, cut: Iterable[str] = ()) -> None:
-        others = [*graph.losses.values(), *graph.gradients.values()]
-        others += [draw.keep_prob for draw in graph.draws.values() if draw.keep_prob]
+        others = list(graph.losses.values())
+        others += graph.gradients.values()
+        others += graph.keep_probs.values()
         others += graph.update.names()
         super().__init__(graph.network, None, threads, others, cut)
         self.training = graph
@@ -37,11 +38,15 @@ class TrainingRun(OfficialRun):
     def backward(self, batch: Batch) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return the parts of the loss, and the total's gradient at each layer (NHWC) and variable, all by name."""
         # In one run, as both take the whole forward.
-        fetches = {("loss", name): tensor for name, tensor in self.training.losses.items()}
-        fetches |= {("gradient", name): tensor for name, tensor in self.training.gradients.items()}
+        fetches = {}
+        for name, tensor in self.training.losses.items():
+            fetches["loss", name] = tensor
+        for name, tensor in self.training.gradients.items():
+            fetches["gradient", name] = tensor
+        values = self.run_tensors(fetches, batch.images_nhwc, self._feed(batch))
         losses = {}
         gradients = {}
-        for (kind, name), value in self.run_tensors(fetches, batch.images_nhwc, self._feed(batch)).items():
+        for (kind, name), value in values.items():
             if kind == "loss":
                 losses[name] = value
             else:
@@ -51,20 +56,19 @@ class TrainingRun(OfficialRun):
     def statistics(self, batch: Batch, counts: Collection[int]) -> dict[int, dict[str, np.ndarray]]:
         """Return all variables after each of so many updates of the moving statistics alone, by the same batch."""
         variables_by_count: dict[int, dict[str, np.ndarray]] = {}
-        updates = {name: name for name in self.training.update.statistics}
+        update = self.training.update
         for count in range(1, max(counts) + 1):
-            self.run_tensors(updates, batch.images_nhwc, self._feed(batch))
+            self._run_operations(update.statistics, batch, self._feed(batch))
             if count in counts:
-                variables_by_count[count] = self._session.run(self.training.update.variables)
+                variables_by_count[count] = self._session.run(update.variables)
         return variables_by_count
 
     def keep_probs(self, step: int) -> dict[str, np.ndarray]:
         """Return the probability with which each drop path keeps an example at training step `step`."""
-        fetches = {name: draw.keep_prob for name, draw in self.training.draws.items() if draw.keep_prob}
         spec = self.graph.spec
         # No probability depends on the images, but `run_tensors` takes some.
         images_nhwc = np.zeros((1, spec.height, spec.width, 3))
-        return self.run_tensors(fetches, images_nhwc, self._steps(step))
+        return self.run_tensors(self.training.keep_probs, images_nhwc, self._steps(step))
 
     def update(self, batches: Iterable[Batch], rate: float) -> dict[str, np.ndarray]:
         """Take whole steps, one for each batch. Return all variables, and what the optimiser and the averages keep.
@@ -77,12 +81,17 @@ class TrainingRun(OfficialRun):
         for batch in batches:
             feed = self._feed(batch)
             feed[f"{RATE}:0"] = np.array(rate)
-            operations = {name: name for name in (*update.statistics, update.weights)}
-            self.run_tensors(operations, batch.images_nhwc, feed)
+            self._run_operations([*update.statistics, update.weights], batch, feed)
             # In a run of its own: averages are of the variables as they are after the step.
-            self._session.run(update.averages, {f"{STEP}:0": np.array(batch.step, np.float64)})
+            step = np.array(batch.step, np.float64)
+            self._session.run(update.averages, {f"{STEP}:0": step})
         result: dict[str, np.ndarray] = self._session.run(update.variables | update.slots)
         return result
+
+    def _run_operations(self, names: Iterable[str], batch: Batch, feed: Mapping[str, np.ndarray]) -> None:
+        """Run operations for what they update; `feed` is what is fed beside the images of the batch."""
+        operations = {name: name for name in names}
+        self.run_tensors(operations, batch.images_nhwc, feed)
 
     def _feed(self, batch: Batch) -> dict[str, np.ndarray]:
         """Return what is fed for a batch, its images apart, by tensor."""
@@ -93,4 +102,5 @@ class TrainingRun(OfficialRun):
 
     def _steps(self, step: int) -> dict[str, np.ndarray]:
         """Return what is fed for the training step, by tensor."""
-        return dict.fromkeys(self.training.steps, np.array(step, np.int64))
+        value = np.array(step, np.int64)
+        return dict.fromkeys(self.training.steps, value)

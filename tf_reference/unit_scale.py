@@ -32,7 +32,8 @@ def fitted(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     for name in variables:
         scope, _, last = name.rpartition("/")
         if last == "gamma":
-            with_fitted[name] = _fitted_gamma(scope, variables[name], variables[f"{scope}/moving_variance"])
+            variance = variables[f"{scope}/moving_variance"]
+            with_fitted[name] = _fitted_gamma(scope, variables[name], variance)
     return with_fitted
 
 
@@ -42,7 +43,8 @@ def _fitted_gamma(scope: str, gamma: np.ndarray, variance: np.ndarray) -> np.nda
     factors = multipliers(gamma, variance)
     near = np.abs(factors - signs) <= APPROXIMATION
     # Where a factor is exact, dividing by 1 leaves gamma as it is.
-    fitted_gamma = np.where(near, gamma / np.abs(factors), gamma)
+    corrected = gamma / np.abs(factors)
+    fitted_gamma = np.where(near, corrected, gamma)
     # Measured again: what TensorFlow makes of it decides, and not the argument above.
     factors = multipliers(fitted_gamma, variance)
     wrong = np.flatnonzero(factors != signs)
@@ -66,12 +68,12 @@ def multipliers(gamma: np.ndarray, variance: np.ndarray) -> np.ndarray:
     zero = np.zeros_like(variance)
     factors: np.ndarray
     if variance.dtype == np.float64:
-        factors = tf.nn.batch_normalization(one, zero, variance, zero, gamma, EPSILON).numpy()
+        output = tf.nn.batch_normalization(one, zero, variance, zero, gamma, EPSILON)
+        factors = output.numpy()
     else:
         # One pixel will do: the scale is computed for each channel, whatever the image.
         image_nhwc = one.reshape(1, 1, 1, -1)
-        output, *_ = tf.compat.v1.nn.fused_batch_norm(
-            image_nhwc, gamma, zero, zero, variance, EPSILON, is_training=False
-        )
+        v1 = tf.compat.v1
+        output, *_ = v1.nn.fused_batch_norm(image_nhwc, gamma, zero, zero, variance, EPSILON, is_training=False)
         factors = output.numpy().ravel()
     return factors

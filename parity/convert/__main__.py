@@ -1,10 +1,10 @@
 """Converts the weights of PNASNet-5 between TensorFlow checkpoints, .h5, .safetensors and .pth, in any direction.
 
 The source is read without TensorFlow and may be
-  a released archive        pnasnet-5_large_2017_12_13.tar.gz, as it is downloaded
-  a TensorFlow checkpoint   the prefix of a V2 one (model.ckpt for model.ckpt.index), or a V1 file
-  a file                    .h5, .safetensors or .pth (never unpickling code), under any names
-  a folder                  with one of these
+  a released archive        pnasnet-5_large_2017_12_13.tar.gz, as it is downloaded; any tar or zip
+  a TensorFlow checkpoint   the prefix of a V2 one (model.ckpt for model.ckpt.index), or a V1 file; a trained one, too
+  a file                    of HDF5, safetensors or PyTorch (never running its code), whatever it is called
+  a folder                  with one of these, a SavedModel's among them
 
 Variant, classes, auxiliary head and names are found from the weights. Each is used once, and keeps every bit. What was
 written is read back and compared before it is put in place, all of it or nothing.
@@ -15,7 +15,6 @@ examples:
   pnasnet-convert pnasnet5large-bf079911.pth large.ckpt --verify
 """
 
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from pathlib import Path
 from parity.convert.conversion import convert
 from parity.convert.request import CHECKPOINT, TARGETS, NotVerifiedError, Request
 from parity.core.command import FAILED, Parser, run
-from pnasnet_torch.source import all_names
+from pnasnet_torch.selection import WHICH, all_names
 from pnasnet_torch.weights import TF
 
 PROG = "pnasnet-convert"
@@ -64,6 +63,7 @@ def _add_names(options: Parser) -> None:
         metavar="SCHEME",
         help="the source's names (default: those that fit)",
     )
+    options.add_argument("--weights", metavar="WHICH", help=WHICH)
 
 
 def _add_changes(options: Parser) -> None:
@@ -87,13 +87,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises RequestError, WeightsError or InputError as `convert` does.
     """
     options = parser().parse_args(arguments)
-    # pnasnet_torch logs where it takes names otherwise than they are stored.
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     request = Request(
         source=options.source,
         target=options.target,
         names=options.names,
         source_names=options.from_names,
+        weights=options.weights,
         classes=options.classes,
         drop_aux_head=options.drop_aux_head,
         version=options.checkpoint_version,

@@ -8,10 +8,8 @@ from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.hub import BACKGROUND
 from pnasnet_torch.naming import schemes
 from pnasnet_torch.source import Weights
-from pnasnet_torch.weights import variants_of
+from pnasnet_torch.weights import is_of_head, variants_of
 
-# What the names of the auxiliary head's parameters begin with.
-AUX_HEAD = "aux_"
 # What the names of parameters with a row for each class end with; the auxiliary head has such ones, too.
 BY_CLASS = (".FC.weight", ".FC.bias")
 
@@ -22,7 +20,7 @@ def changed(weights: Weights, names: str, classes: int | None, drop_aux_head: bo
     Raises WeightsError where they have not what is asked for, or where the names have no place for what they have.
     """
     if drop_aux_head:
-        state = {name: array for name, array in weights.state.items() if not name.startswith(AUX_HEAD)}
+        state = {name: array for name, array in weights.state.items() if not is_of_head(name)}
         weights = replace(weights, state=state, config=replace(weights.config, aux_image_size=None))
     # After that, as the head may be what the names have no place for.
     _check_place(weights, names)

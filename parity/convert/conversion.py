@@ -14,7 +14,7 @@ from parity.convert.status import step
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.formats import write_file
 from pnasnet_torch.hub import FILE, Card, class_offset, make_card, sha256
-from pnasnet_torch.source import Weights, files, read_weights
+from pnasnet_torch.source import Weights, read_weights
 from pnasnet_torch.weights import outline, store
 
 SUITE = "python -m pip install 'pnasnet-parity[parity]' (in a checkout: python -m pip install -e '.[parity]')"
@@ -33,8 +33,8 @@ def convert(request: Request) -> None:
     if request.is_checkpoint:
         _require_tensorflow(f"a TensorFlow checkpoint, {request.target.name},")
     with step(f"reading {request.source}"):
-        source = read_weights(request.source, request.source_names)
-    print(describe(source))
+        source = read_weights(request.source, request.source_names, request.weights)
+    print(describe(source), *source.notes, sep="\n  ")
     weights = changed(source, request.target_names, request.classes, request.drop_aux_head)
     with staging(request.target.parent) as stage:
         _make_files(request, source, weights, stage)
@@ -79,8 +79,8 @@ def write(request: Request, weights: Weights, path: Path) -> None:
         origin = {
             "name": source.path.name,
             "format": source.format,
-            "names": weights.names,
-            "sha256": sha256(*files(source.path)),
+            "names": weights.selection.names,
+            "sha256": sha256(*source.files()),
         }
         content = make_card(card, weights.variant, weights.config, request.target_names, origin)
         path.with_name(FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -117,9 +117,11 @@ def describe(weights: Weights) -> str:
     if config.aux_image_size:
         head = f"with an auxiliary head for {'x'.join(map(str, config.aux_image_size))} pixels"
     types = sorted({str(array.dtype) for array in weights.state.values()})
+    stored = weights.stored
+    tensors = f"{len(weights.state):,} tensors of {' and '.join(types)}"
     return (
-        f"{weights.stored.path}: PNASNet-5 {weights.variant}, {_classes(config.num_classes)}, {head}\n"
-        f"  {weights.stored.format}, names {weights.names}, {len(weights.state):,} tensors of {' and '.join(types)}"
+        f"{stored.path}: PNASNet-5 {weights.variant}, {_classes(config.num_classes)}, {head}\n"
+        f"  {stored.format}, names {weights.selection.names}, {tensors}"
     )
 
 

@@ -28,13 +28,15 @@ class Request:
     """A conversion from `source` to `target`, with what is to be changed on the way.
 
     Without `names` the target has the port's own, a checkpoint TensorFlow's; without `source_names` the source has
-    those that fit. `version` is the checkpoint's format, 1 or 2.
+    those that fit. `weights` chooses among several that the source has: `raw`, `average`, or their key. `version` is
+    the checkpoint's format, 1 or 2.
     """
 
     source: Path
     target: Path
     names: str | None = None
     source_names: str | None = None
+    weights: str | None = None
     classes: int | None = None
     drop_aux_head: bool = False
     version: int | None = None

@@ -1,11 +1,8 @@
 """The gates on a conversion: the official network with the source's weights, the port with the target's."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -13,10 +10,10 @@ import torch
 from parity.candidate.interface import CandidateRun
 from parity.candidate.parts import CandidateParts, candidate_parts
 from parity.candidate.port import Port
-from parity.convert.change import AUX_HEAD
 from parity.convert.request import NotVerifiedError
 from parity.convert.status import step
 from parity.core.layers import DEFAULT_SIZES, Network, network_at, port_layers
+from parity.core.weights import official_variables
 from parity.diagnosis.verdict import DETAILED
 from parity.plugin.terminal import table
 from parity.reference.interface import Variables
@@ -24,11 +21,8 @@ from parity.reference.live import LiveReference
 from parity.session.options import Options
 from parity.session.session import ParitySession
 from pnasnet_torch import PNASNet
-from pnasnet_torch.archive import is_archive
-from pnasnet_torch.checkpoint import files_of
-from pnasnet_torch.formats import FORMATS
-from pnasnet_torch.source import Weights, open_checkpoint
-from pnasnet_torch.weights import TF, empty_network, fill, outline, store
+from pnasnet_torch.source import Weights
+from pnasnet_torch.weights import empty_network, fill, is_of_head
 from tf_reference import checkpoint
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.official import OFFICIAL
@@ -56,7 +50,7 @@ def verify(source: Weights, result: Weights, network: Network | None = None) -> 
         threads=os.cpu_count() or 1,
         candidate=Converted(result),
     )
-    reference = SourceWeights(options, official_variables(source, classes), classes)
+    reference = SourceWeights(options, evaluation_variables(source, classes), classes)
     layers = frozenset(port_layers(network.variant))
     session = ParitySession(options, {(gate, network): layers for gate in GATES}, reference, step)
     results = [session.result(gate, network, layer) for gate in GATES for layer in layers]
@@ -77,40 +71,17 @@ def _verdict(session: ParitySession) -> str:
     return "\n".join(lines).replace("\n", "\n  ")
 
 
-def official_variables(source: Weights, classes: int) -> dict[str, np.ndarray]:
-    """Return the source's weights as the official network of so many classes takes them in evaluation.
-
-    Those of a TensorFlow checkpoint are read by TensorFlow itself, not by the port: what the port's reader gets wrong
-    would be the same on both sides.
-    """
-    if source.stored.path.suffix in FORMATS:
-        variables = store(outline(source.config), TF, source.state)
-    else:
-        with unpacked(source.stored.path) as prefix:
-            variables = checkpoint.read(prefix)
+def evaluation_variables(source: Weights, classes: int) -> dict[str, np.ndarray]:
+    """Return the source's weights as the official network of so many classes takes them in evaluation."""
     left_out = source.config.num_classes - classes
     official = {}
-    for name, array in variables.items():
+    for name, array in official_variables(source).items():
         # The official network has the auxiliary head in training alone.
-        if name.startswith(AUX_HEAD):
+        if is_of_head(name):
             continue
         # In TensorFlow's layouts classes are the last axis; the background is their first.
         official[name] = array[..., left_out:] if "/FC/" in name else array
     return official
-
-
-@contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
-    """Give the prefix of the checkpoint at `path`; that of an archive in a folder for as long as this lasts."""
-    if not is_archive(path):
-        yield path
-        return
-    archive, prefix = open_checkpoint(path)
-    with TemporaryDirectory() as folder:
-        for name in files_of(archive.names, prefix):
-            # By its last part alone: whatever path an archive gives a file, it is written in this folder.
-            (Path(folder) / Path(name).name).write_bytes(archive.read(name))
-        yield Path(folder) / Path(prefix).name
 
 
 class SourceWeights(LiveReference):

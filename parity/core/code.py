@@ -69,7 +69,8 @@ def digest_of_logic(*modules: str) -> str:
     content = ""
     # By name, so that the order of imports does not matter.
     for name in sorted(files):
-        content += f"{name}\n{logic(files[name].read_text(encoding='utf-8'))}\n"
+        text = files[name].read_text(encoding="utf-8")
+        content += f"{name}\n{logic(text)}\n"
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -89,7 +90,8 @@ def logic(text: str) -> str:
             for row in range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1):
                 # Emptied, and not removed: the rows of the docstrings that follow are counted in the whole text.
                 lines[row - 1] = ""
-    return "\n".join(line.rstrip() for line in lines if line.strip())
+    stripped = map(str.rstrip, lines)
+    return "\n".join(filter(None, stripped))
 
 
 def _file_of(name: str) -> Path | None:

@@ -109,7 +109,8 @@ def _values(name: str, shape: tuple[int, ...], density: Density, map_area: int, 
             return rng.integers(-BIAS, BIAS, shape, endpoint=True) * LOGITS_SCALE
         case "depthwise_weights":
             # (height, width, channels, 1): the inputs of a channel's kernel are its positions.
-            return _kernels(rng, shape[0] * shape[1], shape[2], depthwise).reshape(shape)
+            rows, columns, channels, _ = shape
+            return _kernels(rng, rows * columns, channels, depthwise).reshape(shape)
         case "weights" if len(shape) == 2:
             # Its inputs are means, which are rounded unless the map's area is a power of two: only then may a logit add
             # up several of them, and so reach every one.
@@ -117,7 +118,8 @@ def _values(name: str, shape: tuple[int, ...], density: Density, map_area: int, 
             covers_all = map_area.bit_count() == 1
             return _kernels(rng, inputs, classes, 1, covers_all) * LOGITS_SCALE
         case _:
-            return _kernels(rng, int(np.prod(shape[:-1])), shape[-1], other).reshape(shape)
+            inputs = int(np.prod(shape[:-1]))
+            return _kernels(rng, inputs, shape[-1], other).reshape(shape)
 
 
 def _kernels(rng: np.random.Generator, inputs: int, outputs: int, density: int, covers_all: bool = True) -> np.ndarray:
@@ -136,7 +138,8 @@ def _kernels(rng: np.random.Generator, inputs: int, outputs: int, density: int, 
     columns = np.arange(outputs)[:, None]
     dealt = (columns * count + np.arange(count)) % inputs
     rows = rng.permutation(inputs)[dealt]
-    signs = rng.permuted(np.tile(np.resize([1, -1], count), (outputs, 1)), axis=1)
+    alternating = np.resize([1, -1], count)
+    signs = rng.permuted(np.tile(alternating, (outputs, 1)), axis=1)
     kernels = np.zeros((inputs, outputs), np.float32)
     # Where there is one value alone, its sign would else be +1 in every column.
     kernels[rows, columns] = signs * rng.choice([-1, 1], (outputs, 1))
@@ -146,11 +149,13 @@ def _kernels(rng: np.random.Generator, inputs: int, outputs: int, density: int, 
 def digest(array: np.ndarray) -> str:
     """Return the SHA-256 of a layer's dtype, shape and values; -0.0 counts as 0.0."""
     # Values of another dtype or shape may be the same bytes.
-    sha256 = hashlib.sha256(f"{array.dtype} {array.shape} ".encode())
+    header = f"{array.dtype} {array.shape} "
+    sha256 = hashlib.sha256(header.encode())
     flat = np.ascontiguousarray(array).reshape(-1)
     for start in range(0, flat.size, CHUNK):
         # Adding 0.0 turns -0.0 into 0.0, and copies; in chunks the copy is small.
-        sha256.update((flat[start : start + CHUNK] + 0.0).data)
+        chunk = flat[start : start + CHUNK] + 0.0
+        sha256.update(chunk.data)
     return sha256.hexdigest()
 
 

@@ -31,7 +31,9 @@ class Network:
     @property
     def size(self) -> str:
         """The image size as it is spelled: `331`, or `300x480` (height and width) where it is not square."""
-        return str(self.height) if self.height == self.width else f"{self.height}x{self.width}"
+        if self.height == self.width:
+            return str(self.height)
+        return f"{self.height}x{self.width}"
 
     def __str__(self) -> str:
         name = f"{self.variant}-{self.size}"
@@ -90,8 +92,12 @@ def layer_modules(model: "nn.Module") -> "dict[str, nn.Module]":
     # Flatten gives the same values in another shape, a random operation does nothing in evaluation, and a scope without
     # children is an empty one.
     no_layers = (nn.Flatten, RandomOperation, Scope)
-    childless = {name: module for name, module in model.named_modules() if not any(module.children())}
-    return {name: module for name, module in childless.items() if not isinstance(module, no_layers)}
+    modules = {}
+    for name, module in model.named_modules():
+        is_childless = not any(module.children())
+        if is_childless and not isinstance(module, no_layers):
+            modules[name] = module
+    return modules
 
 
 @cache

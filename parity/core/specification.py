@@ -2,10 +2,12 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from parity.core.layers import Network
 from parity.core.policy import GATES, TRAINING_GATES
@@ -26,7 +28,11 @@ def is_stored(reference: str) -> bool:
 def named(paths: Sequence[Path]) -> dict[str, Path]:
     """Return the files by name, or by path where several have that name."""
     count = Counter(path.name for path in paths)
-    return {path.name if count[path.name] == 1 else str(path): path for path in paths}
+    by_name: dict[str, Path] = {}
+    for path in paths:
+        name = path.name if count[path.name] == 1 else str(path)
+        by_name[name] = path
+    return by_name
 
 
 def labelled(references: Sequence[str]) -> dict[str, str]:
@@ -50,6 +56,26 @@ def labelled(references: Sequence[str]) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
+class GivenWeights:
+    """The weights that a run was given: where they lie, of which variant, and the official network's variables by name.
+
+    `sha256` stands for the content of what lies there, `which` for the weights that were taken where it holds several,
+    and `notes` say what is not plain about that.
+    """
+
+    path: Path
+    variant: str
+    variables: Mapping[str, np.ndarray]
+    sha256: str
+    which: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """What the header calls them."""
+        return f"{self.path}, {self.which}" if self.which else str(self.path)
+
+
+@dataclass(frozen=True)
 class Specification:
     """What a run compares: networks, weights, images and references, and on how many threads.
 
@@ -58,7 +84,7 @@ class Specification:
     """
 
     networks: tuple[Network, ...]
-    checkpoint: Path | None
+    checkpoint: GivenWeights | None
     images: tuple[Path, ...]
     references: tuple[str, ...]
     seed: int
@@ -78,8 +104,8 @@ class Specification:
         if self.training:
             return photographs
         # In turn, each network counted once: it has the same photograph by every reference.
-        networks = list(dict.fromkeys(replace(each, reference="") for each in self.networks))
-        turn = networks.index(replace(network, reference="")) % len(photographs)
+        networks = list(dict.fromkeys(map(_without_reference, self.networks)))
+        turn = networks.index(_without_reference(network)) % len(photographs)
         return (photographs[turn],)
 
     @cached_property
@@ -90,10 +116,19 @@ class Specification:
     @cached_property
     def image_hashes(self) -> dict[Path, str]:
         """SHA-256 of every image of the run."""
-        paths = [path for network in self.networks for path in self.images_of(network)]
-        return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+        hashes: dict[Path, str] = {}
+        for network in self.networks:
+            for path in self.images_of(network):
+                content = path.read_bytes()
+                hashes[path] = hashlib.sha256(content).hexdigest()
+        return hashes
 
     @property
     def named_images(self) -> dict[str, Path]:
         """The images that the networks are run on, by name."""
         return named(list(self.image_hashes))
+
+
+def _without_reference(network: Network) -> Network:
+    """Return a network without the label of the reference that judges it."""
+    return replace(network, reference="")

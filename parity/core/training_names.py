@@ -1,7 +1,7 @@
 """What the training gates judge, by name, read off a port without weights."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -31,10 +31,7 @@ def names(gate: str, network: Network) -> tuple[str, ...]:
         return (*LOSSES, WHOLE)
     layers, trained, statistics = _parts(network)
     if gate == STEP:
-        variables = (*trained, *statistics)
-        slots = [f"{name}/{slot}" for name in trained for slot in SLOTS]
-        averages = [f"{name}/{AVERAGE}" for name in variables]
-        return (*variables, *slots, *averages)
+        return tuple(_after_steps(trained, statistics))
     if gate == STATISTICS:
         return statistics
     if gate in (FORWARD, FORWARD_FLOAT32):
@@ -44,6 +41,17 @@ def names(gate: str, network: Network) -> tuple[str, ...]:
     if gate == EXACT:
         return tuple(filter(_has_exact_gradient, gradients))
     return gradients
+
+
+def _after_steps(trained: Iterable[str], statistics: Iterable[str]) -> Iterator[str]:
+    """Yield the names of all variables, of what the optimiser keeps of those `trained`, and of all averages."""
+    variables = (*trained, *statistics)
+    yield from variables
+    for name in trained:
+        for slot in SLOTS:
+            yield f"{name}/{slot}"
+    for name in variables:
+        yield f"{name}/{AVERAGE}"
 
 
 def _has_exact_gradient(name: str) -> bool:
@@ -64,10 +72,11 @@ def _parts(network: Network) -> tuple[tuple[str, ...], tuple[str, ...], tuple[st
     from pnasnet_torch.weights import variable_targets
 
     # The auxiliary head's last convolution is as large as its map, so it fits one image size only.
-    config = replace(variant(network.variant).config, aux_image_size=(network.height, network.width))
+    image_size = (network.height, network.width)
+    config = replace(variant(network.variant).config, aux_image_size=image_size)
     with torch.device("meta"):
         model = PNASNet(config)
-    parameters = {name for name, _ in model.named_parameters()}
+    parameters = dict(model.named_parameters())
     trained: list[str] = []
     statistics: list[str] = []
     for name, target in variable_targets(model).items():

@@ -90,7 +90,7 @@ class _Evidence:
     ) -> None:
         self._graph = graph
         self._parts = parts
-        selected = {layer for by_layer in results.values() for layer in by_layer}
+        selected = set[str]().union(*results.values())
         # Of every layer, selected or not: all parts are known already.
         self._structure = compare_parts(network, graph, self._visible_layers(selected), parts)
         self.failures: dict[str, dict[str, LayerResult]] = {}
@@ -104,7 +104,8 @@ class _Evidence:
         self._unfilled = ""
         if probe:
             try:
-                self.examiner = Examiner(probe, [layer for layer in graph.layers if layer in self.failures])
+                failing = [layer for layer in graph.layers if layer in self.failures]
+                self.examiner = Examiner(probe, failing)
             except CandidateError as error:
                 self._unfilled = str(error)
 
@@ -127,8 +128,8 @@ class _Evidence:
 
     def culprit(self, layer: str, closely: bool) -> Culprit:
         """Return what is known of a culprit; with a closer look only if `closely`."""
-        by_gate = self.failures[layer]
-        unjudged = tuple(name for name in self._graph.feeders.get(layer, ()) if name in self._unjudged)
+        feeders = self._graph.feeders.get(layer, ())
+        unjudged = tuple(name for name in feeders if name in self._unjudged)
         finding = self._structural(layer)
         if not finding.kind:
             if not self.examiner or layer not in self.examiner.layers:
@@ -137,7 +138,7 @@ class _Evidence:
                 finding = self._look(self.examiner, layer, unjudged)
             else:
                 finding = self._glance(self.examiner, layer)
-        gates = tuple(gate for gate in GATES if gate in by_gate)
+        gates = tuple(gate for gate in GATES if gate in self.failures[layer])
         return Culprit(layer, gates, finding.kind, finding.replays, finding.hints, unjudged)
 
     def _structural(self, layer: str) -> Finding:
@@ -188,9 +189,9 @@ class _Evidence:
         replayed_gates = {replay.gate for replay in replays}
         if set(failures) == {"float32"} and "float32" not in replayed_gates:
             return Finding("float32 alone", (), replays)
-        problems = [result.problem for result in failures.values() if result.problem]
-        if problems:
-            return Finding("error", (problems[0],), replays)
+        for result in failures.values():
+            if result.problem:
+                return Finding("error", (result.problem,), replays)
         if unjudged:
             return Finding("unjudged", (), replays)
         # Asked last, since the candidate has to run twice more for it.
@@ -210,5 +211,6 @@ class _Evidence:
         # It need not fail, so that the examiner at hand may not have looked at it.
         examiner = Examiner(self.examiner.probe, [layer])
         hints = tuple(parameter_hints(examiner.model, layer, examiner.probe.variables))
-        gates = tuple(gate for gate in GATES if gate in self.failures.get(layer, {}))
+        failures = self.failures.get(layer, {})
+        gates = tuple(gate for gate in GATES if gate in failures)
         return Culprit(layer, gates, "within its bound", (examiner.replays[layer],), hints)

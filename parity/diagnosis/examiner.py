@@ -54,7 +54,11 @@ class Examiner:
         self.official = self._official(common)
         # A trace holds the layers that were judged when it was recorded, and may lack what feeds one.
         known = self.official.keys()
-        self.layers = [layer for layer in common if known >= {layer, *self.graph.layers[layer].inputs}]
+        self.layers: list[str] = []
+        for layer in common:
+            needed = {layer, *self.graph.layers[layer].inputs}
+            if known >= needed:
+                self.layers.append(layer)
 
     def _official(self, layers: Sequence[str]) -> Mapping[str, np.ndarray]:
         """Return TensorFlow's values (NHWC) of the layers and of what feeds them, and the images."""
@@ -65,7 +69,8 @@ class Examiner:
         names.discard(IMAGES)
         images_nhwc = self.probe.images.astype(self.graph.spec.dtype)
         # Chained, not copied: a trace's values are read when they are asked for, and take gigabytes together.
-        return ChainMap({IMAGES: images_nhwc}, self.probe.sides.reference.run(images_nhwc, sorted(names)))
+        values = self.probe.sides.reference.run(images_nhwc, sorted(names))
+        return ChainMap({IMAGES: images_nhwc}, values)
 
     @cached_property
     def observed(self) -> Observed:
@@ -108,9 +113,14 @@ class Examiner:
         """
         ancestors = {layer: _ancestors(self.graph.feeders, layer) for layer in layers}
         all_ancestors = set().union(*ancestors.values())
-        alone = Examiner(self.probe, [name for name in self.graph.layers if name in all_ancestors])
-        suspects = [name for name, result in alone.replays.items() if not result or result.margin > SOUND_ALONE]
-        with replaced(self.model, {name: alone.official[name] for name in suspects}):
+        in_order = [name for name in self.graph.layers if name in all_ancestors]
+        alone = Examiner(self.probe, in_order)
+        # By name, with the official values.
+        suspects: dict[str, np.ndarray] = {}
+        for name, result in alone.replays.items():
+            if not result or result.margin > SOUND_ALONE:
+                suspects[name] = alone.official[name]
+        with replaced(self.model, suspects):
             outputs = observe(self.model, self.probe.images, outputs_of=layers).outputs
         explained: dict[str, tuple[str, ...]] = {}
         for layer, actual in outputs.items():
@@ -129,7 +139,8 @@ class Examiner:
         if not self.probe.single:
             return
         names = self.graph.layers[layer].inputs
-        values = self.probe.single.reference.run(self.probe.images, [*({layer, *names} - {IMAGES})])
+        needed = {layer, *names} - {IMAGES}
+        values = self.probe.single.reference.run(self.probe.images, list(needed))
         values[IMAGES] = self.probe.images
         inputs = [values[name] for name in names]
         # Not the float64 network's own value: its inputs are others, and the float32 ones come with their rounding.
@@ -147,7 +158,11 @@ class Examiner:
     @cached_property
     def at_fault(self) -> set[str]:
         """The layers that are at fault by themselves, whatever comes before them."""
-        return self._miswired | {layer for layer, result in self.replays.items() if not result}
+        at_fault = set(self._miswired)
+        for layer, result in self.replays.items():
+            if not result:
+                at_fault.add(layer)
+        return at_fault
 
     @cached_property
     def _miswired(self) -> set[str]:
@@ -155,7 +170,9 @@ class Examiner:
         # By the identity of tensors alone a sound candidate is suspected too, where it copies one; so values are
         # compared.
         suspects = {layer for layer in self.layers if self._is_fed_by_others(layer)}
-        feeders = {name for layer in suspects for name in self.graph.layers[layer].inputs}
+        feeders: set[str] = set()
+        for layer in suspects:
+            feeders.update(self.graph.layers[layer].inputs)
         closer = observe(self.model, self.probe.images, suspects, feeders)
         # Of the candidate itself, not TensorFlow's: behind another fault no value is the official one any more.
         outputs = closer.outputs | {IMAGES: self.official[IMAGES]}

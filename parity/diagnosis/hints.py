@@ -59,7 +59,7 @@ def _other_values(actual: np.ndarray, expected: np.ndarray) -> str:
     if actual.shape != expected.shape:
         return "other values"
     different = np.argwhere(actual != expected)
-    index = tuple(int(i) for i in different[0])
+    index = tuple(different[0].tolist())
     return (
         f"{len(different):,} of {actual.size:,} values differ, such as {list(index)}: "
         f"{actual[index]:.9g}, not {expected[index]:.9g}"
@@ -83,7 +83,8 @@ def mistake(operation: Operation, actual: np.ndarray) -> str:
             continue
         # On some inputs a mistake changes nothing: then it explains nothing either.
         if not same(mistaken_nhwc, operation.expected) and same(actual, mistaken_nhwc):
-            distances.setdefault(words, float(np.linalg.norm((actual - mistaken_nhwc).ravel())))
+            difference = (actual - mistaken_nhwc).ravel()
+            distances.setdefault(words, float(np.linalg.norm(difference)))
     return min(distances, key=lambda words: distances[words], default="")
 
 

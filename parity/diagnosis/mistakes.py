@@ -170,7 +170,7 @@ def subsample(x: Tensor, size: Size) -> Iterator[Mistake]:
 def concat(parts: list[Tensor]) -> Iterator[Mistake]:
     """Yield all orders of the parts; the right one gives what is expected, and so is no mistake."""
     for order in permutations(range(len(parts))):
-        words = "its parts in the order " + ", ".join(str(i) for i in order)
+        words = "its parts in the order " + ", ".join(map(str, order))
         yield words, partial(torch.cat, [parts[i] for i in order], 1)
 
 

@@ -110,7 +110,8 @@ def _axes(actual: np.ndarray, expected: np.ndarray) -> str:
     for count in range(1, expected.ndim + 1):
         for axes in combinations(range(expected.ndim), count):
             if same(actual, np.flip(expected, axes)):
-                return f"flipped along {' and '.join(names[axis] for axis in axes)}"
+                flipped = [names[axis] for axis in axes]
+                return f"flipped along {' and '.join(flipped)}"
     return ""
 
 
@@ -187,7 +188,7 @@ def _few(actual: np.ndarray, expected: np.ndarray) -> str:
     # Of a small array a handful is no longer the exception.
     if not 0 < len(wrong) <= min(FEW, expected.size // 4):
         return ""
-    index = tuple(int(i) for i in wrong[0])
+    index = tuple(wrong[0].tolist())
     return (
         f"{len(wrong)} of {actual.size:,} values, such as {list(index)}: {actual[index]:.6g}, not {expected[index]:.6g}"
     )

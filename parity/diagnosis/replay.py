@@ -40,7 +40,8 @@ def replay(model: PNASNet | CandidateModel, layer: str, inputs: Sequence[np.ndar
         dtype = dtype_of(candidate.module)
         # Each tensor has memory of its own, so that a layer that works in place leaves the inputs as they are.
         tensors = [to_nchw(array, dtype) for array in inputs]
-        return to_nhwc(candidate.value(layer, candidate.layers[layer](*tensors)))
+        output = candidate.layers[layer](*tensors)
+        return to_nhwc(candidate.value(layer, output))
 
 
 @contextmanager
@@ -52,7 +53,10 @@ def replaced(model: PNASNet | CandidateModel, values_nhwc: Mapping[str, np.ndarr
         """Return what gives this value in the place of an output, in the dtype and the shape of the module's own."""
         return lambda _module, _inputs, output: to_nchw(value_nhwc, output.dtype).reshape(output.shape)
 
-    handles = [candidate.layers[name].register_forward_hook(hook(value)) for name, value in values_nhwc.items()]
+    handles = []
+    for name, value_nhwc in values_nhwc.items():
+        layer = candidate.layers[name]
+        handles.append(layer.register_forward_hook(hook(value_nhwc)))
     try:
         yield
     finally:
@@ -74,19 +78,21 @@ def observe(
 
     def givers_of(tensor: object) -> tuple[str, ...]:
         """Return the layers whose output the tensor is, in the order in which they gave it."""
-        return tuple(giver for giver, reference in known[id(tensor)] if reference() is tensor)
+        entries = known[id(tensor)]
+        return tuple(giver for giver, reference in entries if reference() is tensor)
 
     def before(name: str, inputs: Inputs) -> None:
         """Note who gave each input of a layer, and the inputs where they are asked for."""
-        observed.givers[name] = tuple(givers_of(tensor) for tensor in inputs)
+        observed.givers[name] = tuple(map(givers_of, inputs))
         if name in inputs_of:
-            tensors = [tensor for tensor in inputs if isinstance(tensor, Tensor)]
             # Copied, since a later layer may change the tensor in place.
-            observed.inputs[name] = tuple(to_nhwc(tensor).copy() for tensor in tensors)
+            copies = [to_nhwc(tensor).copy() for tensor in inputs if isinstance(tensor, Tensor)]
+            observed.inputs[name] = tuple(copies)
 
     def after(name: str, output: Tensor) -> None:
         """Note that the layer gave this tensor, and its values where they are asked for."""
-        known[id(output)].append((name, weakref.ref(output)))
+        entry = (name, weakref.ref(output))
+        known[id(output)].append(entry)
         if name in outputs_of:
             observed.outputs[name] = to_nhwc(output).copy()
 

@@ -58,7 +58,7 @@ def _culprit(gate: str, name: str, results: Mapping[str, ResultsByName], others:
 
 def _sentences(result: LayerResult) -> list[str]:
     """Return what a result says in words: why it could not be judged, and its notes."""
-    return [sentence for sentence in (result.problem, *result.notes) if sentence]
+    return list(filter(None, (result.problem, *result.notes)))
 
 
 def _kind(gate: str, result: LayerResult) -> str:

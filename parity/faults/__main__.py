@@ -62,14 +62,17 @@ def complete(todo: Sequence[Job], record: Record, workers: int) -> list[Outcome]
         task = progress.add_task("trials", total=len(todo), completed=len(todo) - len(left))
         for outcome in in_processes(left, workers):
             record.add(outcome)
-            progress.update(task, advance=1, description=f"{outcome.setting}: {outcome.name}")
+            description = f"{outcome.setting}: {outcome.name}"
+            progress.update(task, advance=1, description=description)
     # Processes give outcomes as they come: the table has them in the order of the jobs.
     return [record.outcomes[job.key] for job in todo]
 
 
 def describe(outcome: Outcome) -> str:
     """Return in words what was wrong with an outcome."""
-    place = f"{outcome.name} at {outcome.site}" if outcome.site else outcome.name
+    place = outcome.name
+    if outcome.site:
+        place += f" at {outcome.site}"
     gates = ", ".join(outcome.gates) or "no gate"
     return (
         f"{outcome.setting}: {place}: expected {outcome.expected or 'no alarm'}, found {outcome.culprits or 'nothing'} "

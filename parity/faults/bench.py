@@ -87,7 +87,8 @@ class Bench:
                 # The gate compares with the float64 values, the checks with those in float32.
                 panel.see(Seen(result.layer, actual, self.reference.latest["float32"][result.layer], truth))
 
-        session = ParitySession(replace(self._options, candidate=candidate), selection, self.reference, observe=observe)
+        options = replace(self._options, candidate=candidate)
+        session = ParitySession(options, selection, self.reference, observe=observe)
         any_layer = next(iter(layers))
         for gate, network in selection:
             # One result is enough: the session judges all layers by the gate at once.

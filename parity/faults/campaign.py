@@ -95,26 +95,31 @@ def jobs() -> tuple[Job, ...]:
         places = _places(setting.network)
         every_job += _faults_at(setting, places)
         if setting in VARIED:
-            # What has no site here would change nothing.
-            every_job += [Job(setting, variation.name, "") for variation in VARIATIONS if variation.sites(places)]
+            every_job += _variations_at(setting, places)
         if setting in COMPILED_AT:
             every_job.append(Job(setting, COMPILED.name, ""))
     return tuple(every_job)
 
 
-def _faults_at(setting: Setting, places: Places) -> list[Job]:
-    """Return the jobs of all faults that are tried in a setting."""
+def _variations_at(setting: Setting, places: Places) -> Iterator[Job]:
+    """Yield the jobs of all variations of the catalogue that have a site in a setting."""
+    for variation in VARIATIONS:
+        # What has no site here would change nothing.
+        if variation.sites(places):
+            yield Job(setting, variation.name, "")
+
+
+def _faults_at(setting: Setting, places: Places) -> Iterator[Job]:
+    """Yield the jobs of all faults that are tried in a setting."""
     if setting in NONSQUARE:
         faults = ROWS_AND_COLUMNS
         count = NONSQUARE[setting]
     else:
         faults = FAULTS
         count = SITES.get(setting, 0)
-    fault_jobs: list[Job] = []
     for turn, fault in enumerate(faults):
-        sites = spread(fault.where(places), count, turn)
-        fault_jobs += [Job(setting, fault.name, site) for site in sites]
-    return fault_jobs
+        for site in spread(fault.where(places), count, turn):
+            yield Job(setting, fault.name, site)
 
 
 def _places(network: Network) -> Places:
@@ -126,8 +131,10 @@ def _places(network: Network) -> Places:
 def sample(every_job: Sequence[Job], count: int, seed: int) -> list[Job]:
     """Return so many of the jobs at random, in their order; none that has to be compiled."""
     quick = [job for job in every_job if job.name != COMPILED.name]
-    chosen = set(random.Random(seed).sample(range(len(quick)), min(count, len(quick))))
-    return [job for number, job in enumerate(quick) if number in chosen]
+    count = min(count, len(quick))
+    places = range(len(quick))
+    chosen = random.Random(seed).sample(places, count)
+    return [quick[place] for place in sorted(chosen)]
 
 
 def run(todo: Iterable[Job], threads: int) -> Iterator[Outcome]:
@@ -143,7 +150,8 @@ def run(todo: Iterable[Job], threads: int) -> Iterator[Outcome]:
 def make_bench(setting: Setting, threads: int) -> Bench:
     """Return the bench of a setting, with the simpler checks."""
     images = tuple(PHOTOGRAPHS / f"{name}.jpg" for name in setting.photographs)
-    return Bench(Options((setting.network,), None, images, ("official",), setting.seed, threads), checks=True)
+    options = Options((setting.network,), None, images, ("official",), setting.seed, threads)
+    return Bench(options, checks=True)
 
 
 @cache
@@ -164,7 +172,8 @@ def attempt(bench: Bench, job: Job) -> Outcome:
         trial = _vary(bench, entry)
     culprits: dict[str, str] = {}
     if trial.verdict:
-        culprits = {culprit.layer: culprit.kind for culprit in trial.verdict.culprits}
+        for culprit in trial.verdict.culprits:
+            culprits[culprit.layer] = culprit.kind
     seconds = round(time.monotonic() - start, 2)
     return Outcome(*job.key, tuple(trial.gates), culprits, expected, dict(trial.alarms), seconds)
 
@@ -175,4 +184,5 @@ def _vary(bench: Bench, variation: Variation) -> Trial:
     with variation.around():
         if variation.compiled:
             return bench.judge(compiled())
-        return bench.trial(lambda model: variation.plant(model, places), folded=variation.folded(places))
+        folded = variation.folded(places)
+        return bench.trial(lambda model: variation.plant(model, places), folded=folded)

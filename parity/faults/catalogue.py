@@ -1,5 +1,7 @@
 """All faults, by what is at fault."""
 
+from itertools import chain
+
 from parity.faults.branches import BRANCHES
 from parity.faults.fault import Fault
 from parity.faults.heads import HEADS, REPORTING
@@ -28,4 +30,4 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
     "reporting": REPORTING,
     "rows and columns": ROWS_AND_COLUMNS,
 }
-FAULTS = tuple(fault for group in GROUPS.values() for fault in group)
+FAULTS = tuple(chain.from_iterable(GROUPS.values()))

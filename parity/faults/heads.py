@@ -35,12 +35,14 @@ def _dropout(model: PNASNet, _site: str) -> None:
 
 def _mean_over_batch(x: Tensor) -> Tensor:
     """Return the mean (N, C) over rows, columns and images, the same for each image."""
-    return x.mean(dim=(0, 2, 3)).expand(len(x), -1)
+    mean = x.mean(dim=(0, 2, 3))
+    return mean.expand(len(x), -1)
 
 
 def _extra_head(model: PNASNet, _site: str) -> None:
     """Add an auxiliary head, as if it had been loaded too."""
-    model.add_module("aux_7", nn.ModuleDict({"aux_logits": nn.Conv2d(4, 4, 1, bias=False).eval()}))
+    conv = nn.Conv2d(4, 4, 1, bias=False)
+    model.add_module("aux_7", nn.ModuleDict({"aux_logits": conv.eval()}))
 
 
 def _remove(model: PNASNet, site: str) -> None:

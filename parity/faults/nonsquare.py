@@ -165,8 +165,9 @@ def _faults_of_subsampling() -> Iterator[Fault]:
 
 def _faults_of_ends() -> Iterator[Fault]:
     """Yield the faults of the images, and of the last map's mean."""
+    where = where_oblong("conv0", IMAGES)
     for name, function in sides.IMAGES.items():
-        yield Fault(f"image: {name}", where_oblong("conv0", IMAGES), with_images(function), kind="wiring")
+        yield Fault(f"image: {name}", where, with_images(function), kind="wiring")
     for name, function in sides.MEANS.items():
         yield Fault(f"mean: {name}", where_oblong(MEAN, "final_layer.relu"), replaced_by(function))
 

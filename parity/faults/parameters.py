@@ -44,7 +44,8 @@ def _normalise(model: PNASNet, site: str, scale: Callable[[Tensor, float], Tenso
         """Return x (N, C, H, W) normalised, scaled by gamma, and moved by beta."""
         factor = bn.weight * scale(bn.running_var, bn.eps)
         centred = x - bn.running_mean[:, None, None]
-        return centred * factor[:, None, None] + bn.bias[:, None, None]
+        scaled = centred * factor[:, None, None]
+        return scaled + bn.bias[:, None, None]
 
     bn.forward = forward
 

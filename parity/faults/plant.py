@@ -138,7 +138,8 @@ def rewire(model: PNASNet, cell: str, operands: Operands = usual, outputs: tuple
         states = [module.run(module.net_path, net), module._previous(prev)]
         for number in range(len(PNASNET_5.combinations)):
             left, right = operands(number, states)
-            states.append(part(module, f"comb_iter_{number}")(left, right, step))
+            combination = part(module, f"comb_iter_{number}")
+            states.append(combination(left, right, step))
         parts = [states[index] for index in outputs]
         return part(module, "cell_output.concat")(*parts)
 

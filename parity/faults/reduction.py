@@ -61,7 +61,8 @@ def _relus_of_reductions(places: Places) -> list[str]:
 
 def _offset_in_rows(x: Tensor) -> Tensor:
     """Return every second pixel, from the second row and the first column."""
-    return F.pad(x, (0, 0, 0, 1))[:, :, 1::2, ::2]
+    padded = F.pad(x, (0, 0, 0, 1))
+    return padded[:, :, 1::2, ::2]
 
 
 def _padded_before(x: Tensor) -> Tensor:
@@ -72,12 +73,14 @@ def _padded_before(x: Tensor) -> Tensor:
 
 def _from_second_pixel(x: Tensor) -> Tensor:
     """Return every second pixel from the second, with zeros behind."""
-    return F.pad(x, (0, 1, 0, 1))[:, :, 1::2, 1::2]
+    padded = F.pad(x, (0, 1, 0, 1))
+    return padded[:, :, 1::2, 1::2]
 
 
 def _padded_by_edge(x: Tensor) -> Tensor:
     """Return every second pixel from the second, with the last ones again behind."""
-    return F.pad(x, (0, 1, 0, 1), "replicate")[:, :, 1::2, 1::2]
+    padded = F.pad(x, (0, 1, 0, 1), "replicate")
+    return padded[:, :, 1::2, 1::2]
 
 
 REDUCTION = (

@@ -74,7 +74,8 @@ class RememberedReference(LiveReference):
         # each time, of one image or of several.
         key = dtype, id(variables), images_nhwc.astype(dtype).tobytes()
         if key not in self._values:
-            self._values[key] = self.running(graph, variables).run(images_nhwc)
+            running = self.running(graph, variables)
+            self._values[key] = running.run(images_nhwc)
         self.latest[dtype] = self._values[key]
         return self._values[key]
 
@@ -82,7 +83,8 @@ class RememberedReference(LiveReference):
         """Return the official network with these weights, in the graph's dtype."""
         dtype = graph.spec.dtype
         if dtype not in self._running:
-            self._running[dtype] = OfficialRun(graph, None, self._specification.threads), None
+            official = OfficialRun(graph, None, self._specification.threads)
+            self._running[dtype] = official, None
         run, assigned = self._running[dtype]
         if assigned is not variables:
             if CHECKPOINT in self._inputs and variables is self._inputs[CHECKPOINT][0]:
@@ -123,7 +125,8 @@ class RememberedRun:
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Return the value (NHWC) of a layer alone on other inputs."""
-        return self._reference.running(self._graph, self._variables).replay(layer, inputs)
+        running = self._reference.running(self._graph, self._variables)
+        return running.replay(layer, inputs)
 
     def close(self) -> None:
         """Keep everything: the next candidate is judged by the same values."""

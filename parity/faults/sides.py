@@ -19,7 +19,8 @@ MapPads = Callable[[Pair, int, int], tuple[Pair, Pair]]
 
 def same(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]:
     """Return the right padding."""
-    return same_padding(sides[0], kernel, stride), same_padding(sides[1], kernel, stride)
+    rows, columns = sides
+    return same_padding(rows, kernel, stride), same_padding(columns, kernel, stride)
 
 
 def exchanged(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]:
@@ -41,13 +42,16 @@ def exchanged_before(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]
     """Return the padding with the pixels before rows and before columns exchanged."""
     rows, columns = same(sides, kernel, stride)
     # Each side keeps the sum of its pixels, so that every shape is right.
-    return (columns[0], sum(rows) - columns[0]), (rows[0], sum(columns) - rows[0])
+    before_rows = columns[0]
+    before_columns = rows[0]
+    return (before_rows, sum(rows) - before_rows), (before_columns, sum(columns) - before_columns)
 
 
 def sized_by_rows(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]:
     """Return a padding of both sides for as many outputs as the rows have."""
-    outputs = -(-sides[0] // stride)
-    return _for_outputs(outputs, sides[0], kernel, stride), _for_outputs(outputs, sides[1], kernel, stride)
+    rows, columns = sides
+    outputs = -(-rows // stride)
+    return _for_outputs(outputs, rows, kernel, stride), _for_outputs(outputs, columns, kernel, stride)
 
 
 def sized_by_columns(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]:
@@ -58,7 +62,8 @@ def sized_by_columns(sides: Pair, kernel: int, stride: int) -> tuple[Pair, Pair]
 
 def _for_outputs(outputs: int, side: int, kernel: int, stride: int) -> Pair:
     """Return the pixels before and behind a side for so many outputs, the odd one behind as in SAME."""
-    total = max((outputs - 1) * stride + kernel - side, 0)
+    needed = (outputs - 1) * stride + kernel
+    total = max(needed - side, 0)
     return total // 2, total - total // 2
 
 
@@ -70,33 +75,38 @@ def cropped(x: Tensor) -> Tensor:
 
 def zeroed(x: Tensor) -> Tensor:
     """Return the map with zeros outside of the square as long as its shorter side."""
-    side = min(x.shape[2:])
-    return F.pad(cropped(x), (0, x.shape[3] - side, 0, x.shape[2] - side))
+    rows, columns = x.shape[2:]
+    side = min(rows, columns)
+    return F.pad(cropped(x), (0, columns - side, 0, rows - side))
 
 
 def letterboxed(x: Tensor) -> Tensor:
     """Return the map with zeros behind, up to a square as long as its longer side."""
     rows, columns = x.shape[2:]
-    return F.pad(x, (0, max(rows - columns, 0), 0, max(columns - rows, 0)))
+    side = max(rows, columns)
+    return F.pad(x, (0, side - columns, 0, side - rows))
 
 
 def laid_out(x: Tensor) -> Tensor:
     """Return a channel's pixels, one behind the other, as columns x rows."""
-    return x.reshape(*x.shape[:2], x.shape[3], x.shape[2])
+    images, channels, rows, columns = x.shape
+    return x.reshape(images, channels, columns, rows)
 
 
 def laid_out_nhwc(x: Tensor) -> Tensor:
     """Return an image's pixels, one behind the other, as columns x rows."""
+    images, channels, rows, columns = x.shape
     # A file has all channels of a pixel together.
     image_nhwc = x.permute(0, 2, 3, 1)
-    read_nhwc = image_nhwc.reshape(len(x), x.shape[3], x.shape[2], x.shape[1])
+    read_nhwc = image_nhwc.reshape(images, columns, rows, channels)
     return read_nhwc.permute(0, 3, 1, 2)
 
 
 def strided(x: Tensor) -> Tensor:
     """Return each row read as many pixels behind the last as there are rows, not columns."""
     rows, columns = x.shape[2:]
-    positions = torch.arange(rows)[:, None] * rows + torch.arange(columns)
+    starts = torch.arange(rows)[:, None] * rows
+    positions = starts + torch.arange(columns)
     # With more rows than columns, the last rows would lie behind the map's end.
     return x.flatten(2)[:, :, positions % (rows * columns)]
 

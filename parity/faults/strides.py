@@ -65,7 +65,8 @@ def _average(model: PNASNet, site: str, counts_padding: bool) -> None:
         average = F.avg_pool2d(F.pad(x, padding), 3, stride)
         if counts_padding:
             return average
-        share_inside = F.avg_pool2d(F.pad(torch.ones_like(x), padding), 3, stride)
+        inside = F.pad(torch.ones_like(x), padding)
+        share_inside = F.avg_pool2d(inside, 3, stride)
         return average / share_inside
 
     replace(model, site, forward)

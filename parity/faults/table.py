@@ -2,7 +2,6 @@
 checks make of the same trials."""
 
 import platform
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
@@ -23,8 +22,13 @@ GATES = (STRUCTURE, "exact-float32", "exact-float64", "float64", "float32")
 
 def summary(outcomes: Collection[Outcome]) -> dict[str, Any]:
     """Return the table as plain data, with every outcome."""
-    fault_outcomes = [outcome for outcome in outcomes if outcome.expected]
-    harmless = [outcome for outcome in outcomes if not outcome.expected]
+    fault_outcomes: list[Outcome] = []
+    harmless: list[Outcome] = []
+    for outcome in outcomes:
+        if outcome.expected:
+            fault_outcomes.append(outcome)
+        else:
+            harmless.append(outcome)
     versions = {name: version(name) for name in PACKAGES}
     versions["python"] = platform.python_version()
     versions["cpu"] = cpu()
@@ -36,7 +40,7 @@ def summary(outcomes: Collection[Outcome]) -> dict[str, Any]:
         "checks": {name: check_counts(name, fault_outcomes, harmless) for name in CHECKS},
         "faults": _counts_by_fault(fault_outcomes),
         "harmless variations": variation_counts(harmless),
-        "outcomes": [_plain(outcome) for outcome in outcomes],
+        "outcomes": list(map(_plain, outcomes)),
     }
 
 
@@ -45,7 +49,8 @@ def _counts_by_fault(fault_outcomes: Collection[Outcome]) -> dict[str, dict[str,
     by_fault = {}
     for group, faults in GROUPS.items():
         for fault in faults:
-            fault_counts = counts([outcome for outcome in fault_outcomes if outcome.name == fault.name])
+            own_outcomes = [outcome for outcome in fault_outcomes if outcome.name == fault.name]
+            fault_counts = counts(own_outcomes)
             fault_counts["group"] = group
             fault_counts["port"] = fault.port
             by_fault[fault.name] = fault_counts
@@ -67,12 +72,22 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
 
 def counts(outcomes: Collection[Outcome]) -> dict[str, Any]:
     """Return how many of these trials were caught, by which gate, and how many put at exactly the right layers."""
+    caught = localised = 0
+    by_gate = dict.fromkeys(GATES, 0)
+    by_check = dict.fromkeys(CHECKS, 0)
+    for outcome in outcomes:
+        caught += bool(outcome.gates)
+        localised += outcome.right
+        for gate in GATES:
+            by_gate[gate] += gate in outcome.gates
+        for name in CHECKS:
+            by_check[name] += name in outcome.alarms
     return {
         "trials": len(outcomes),
-        "caught": sum(bool(outcome.gates) for outcome in outcomes),
-        "localised": sum(outcome.right for outcome in outcomes),
-        "by gate": {gate: sum(gate in outcome.gates for outcome in outcomes) for gate in GATES},
-        "by check": {name: sum(name in outcome.alarms for outcome in outcomes) for name in CHECKS},
+        "caught": caught,
+        "localised": localised,
+        "by gate": by_gate,
+        "by check": by_check,
     }
 
 
@@ -81,22 +96,23 @@ def check_counts(name: str, faults: Collection[Outcome], harmless: Collection[Ou
 
     It localises a fault where the first layer that it does not let pass is one at fault.
     """
-    return {
-        "caught": sum(name in outcome.alarms for outcome in faults),
+    caught = localised = 0
+    for outcome in faults:
+        caught += name in outcome.alarms
         # No layer is called "", which stands for a crash and for no alarm at all.
-        "localised": sum(outcome.alarms.get(name, "") in outcome.expected for outcome in faults),
-        "false alarms": sum(name in outcome.alarms for outcome in harmless),
-    }
+        localised += outcome.alarms.get(name, "") in outcome.expected
+    false_alarms = sum(name in outcome.alarms for outcome in harmless)
+    return {"caught": caught, "localised": localised, "false alarms": false_alarms}
 
 
 def variation_counts(outcomes: Iterable[Outcome]) -> dict[str, dict[str, int]]:
     """Return how often each variation was tried, and how many false alarms it raised."""
-    tried = Counter[str]()
-    alarms = Counter[str]()
+    by_variation: dict[str, dict[str, int]] = {}
     for outcome in outcomes:
-        tried[outcome.name] += 1
-        alarms[outcome.name] += bool(outcome.gates)
-    return {name: {"trials": tried[name], "false alarms": alarms[name]} for name in tried}
+        variation = by_variation.setdefault(outcome.name, {"trials": 0, "false alarms": 0})
+        variation["trials"] += 1
+        variation["false alarms"] += bool(outcome.gates)
+    return by_variation
 
 
 def markdown(data: Mapping[str, Any]) -> str:
@@ -113,7 +129,8 @@ def _overview(data: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield HEAD
     yield ""
-    yield ", ".join(f"{name} {value}" for name, value in data["versions"].items()) + "."
+    versions = [f"{name} {value}" for name, value in data["versions"].items()]
+    yield f"{', '.join(versions)}."
     yield ""
     yield "| | caught | put at the right layers | false alarms |"
     yield "| --- | --- | --- | --- |"

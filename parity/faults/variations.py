@@ -88,7 +88,7 @@ def _at(name: str, sites: Sites, plant: Plant) -> Variation:
 
 def _convolutions(places: Places) -> list[str]:
     """Return the convolutions that a batch norm follows directly."""
-    feeders = [places.feeder(name) for name in places.layers(BN)]
+    feeders = map(places.feeder, places.layers(BN))
     # Behind a factorized reduction, the norm follows a concatenation.
     return [name for name in feeders if places.graph.layers[name].kind == "Conv2D"]
 

@@ -33,11 +33,14 @@ def _outcomes(parts: Sequence[Sequence[Job]]) -> Iterator[Outcome]:
     # Spawned, so that each loads the frameworks anew, in the environment that is set here.
     context = multiprocessing.get_context("spawn")
     results: multiprocessing.Queue[Outcome] = context.Queue()
-    processes = [context.Process(target=_work, args=(part, results), daemon=True) for part in parts if part]
+    processes = []
+    for part in filter(None, parts):
+        process = context.Process(target=_work, args=(part, results), daemon=True)
+        processes.append(process)
     with _environment():
         for process in processes:
             process.start()
-    left = sum(len(part) for part in parts)
+    left = sum(map(len, parts))
     while left:
         # Not for longer, so that a process that was killed is noticed: it sends nothing any more.
         try:
@@ -78,7 +81,10 @@ def deal(todo: Sequence[Job], workers: int) -> list[list[Job]]:
 
 def _weight(part: Sequence[Job]) -> int:
     """Return how long jobs take, in trials on Mobile."""
-    return sum(LARGE if job.setting.network.variant == "large" else 1 for job in part)
+    weight = 0
+    for job in part:
+        weight += LARGE if job.setting.network.variant == "large" else 1
+    return weight
 
 
 def _work(part: Sequence[Job], results: "multiprocessing.Queue[Outcome]") -> None:

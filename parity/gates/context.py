@@ -37,7 +37,8 @@ class Sides:
 
     def official(self, images_nhwc: np.ndarray, layers: frozenset[str]) -> MutableMapping[str, Any]:
         """Return the official values (NHWC), or their digests, of those of `layers` that the official network has."""
-        return self.reference.run(images_nhwc, [layer for layer in self.reference.layers if layer in layers])
+        common = [layer for layer in self.reference.layers if layer in layers]
+        return self.reference.run(images_nhwc, common)
 
     def results(
         self, gate: str, layers: frozenset[str], images_nhwc: np.ndarray, judge: Judge

@@ -26,6 +26,7 @@ def judge(reference: Reference, network: Network, names: Iterable[str]) -> dict[
             results[name] = LayerResult("preprocess", str(network), name, problem=problem)
             continue
         pixels_nhwc = preprocess(decoded, network.height, network.width)[None]
+        actual = (decoded, pixels_nhwc)
         expected = (official.decoded, official.pixels)
-        results[name] = compare.preprocess(str(network), name, (decoded, pixels_nhwc), expected)
+        results[name] = compare.preprocess(str(network), name, actual, expected)
     return results

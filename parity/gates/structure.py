@@ -69,11 +69,11 @@ def _result(
         notes.append(f"and {len(differing) - LISTED:,} more")
     problem = "" if parts else "neither side has it"
     reached = True
-    lacks_some = any(part not in candidate for part in parts)
+    lacks_some = not candidate.keys() >= set(parts)
     # What the candidate gave before it failed is judged by itself: its failure matters where something is not there.
     if failure and lacks_some:
         problem = str(failure)
         # The candidate ended before it came here, unless it failed here, or has something here that is wrong.
-        reached = failure.layer == name or any(part in candidate for part in differing)
+        reached = failure.layer == name or not candidate.keys().isdisjoint(differing)
     check = Check(f"differences in {len(parts):,} layers and variables", len(differing), 0)
     return LayerResult(STRUCTURE, str(network), name, (check,), problem, notes=tuple(notes), reached=reached)

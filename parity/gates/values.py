@@ -40,7 +40,8 @@ def exact(context: NetworkContext, dtype: str, layers: Layers, step: Step, obser
         truth = expected.pop(layer)
         if isinstance(truth, str):
             shape = sides.graph.layers[layer].shape
-            return compare.digest(gate, network, layer, actual, shape, digests.digest(actual), truth)
+            actual_digest = digests.digest(actual)
+            return compare.digest(gate, network, layer, actual, shape, actual_digest, truth)
         result = compare.exact(network, layer, actual, truth)
         observe(result, actual, truth)
         return result
@@ -94,7 +95,8 @@ def _judge_float64(
     selected = layers.get("float64", frozenset())
     sides = context.sides("float64", needed("float64", layers))
     with step(f"{network}: official network in float64"):
-        truth = sides.official(image_nhwc, selected | layers.get("float32", frozenset()))
+        needed_layers = selected | layers.get("float32", frozenset())
+        truth = sides.official(image_nhwc, needed_layers)
 
     def judge(layer: str, actual: np.ndarray) -> LayerResult:
         """Return the layer result of a value (NHWC) as it arrives."""

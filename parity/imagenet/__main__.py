@@ -1,7 +1,7 @@
 """The ImageNet evaluation of both models outside of pytest: on several machines, and merging what they did.
 
-pnasnet-parity imagenet evaluate --imagenet PATH --checkpoint PREFIX
-torchrun --nnodes 2 --nproc-per-node 8 ... -m parity.imagenet evaluate --imagenet PATH --checkpoint PREFIX
+pnasnet-parity imagenet evaluate --imagenet PATH --checkpoint PATH
+torchrun --nnodes 2 --nproc-per-node 8 ... -m parity.imagenet evaluate --imagenet PATH --checkpoint PATH
 pnasnet-parity imagenet report DIR [DIR ...]
 pnasnet-parity imagenet sample DIR
 """
@@ -20,6 +20,7 @@ from parity.imagenet.report import RESULT, conclude, merge, networks_in, table
 from parity.imagenet.sample import make_sample
 from parity.imagenet.summary import Summary
 from pnasnet_torch.genotype import VARIANTS
+from pnasnet_torch.selection import WHICH
 
 PROG = "pnasnet-parity imagenet"
 # For each command, what the list of commands says of it, and what its own --help begins with.
@@ -96,7 +97,10 @@ def parser() -> Parser:
 
 def _add_evaluate_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `evaluate`: those that `pytest parity` has as well, and those of the evaluation."""
-    parser.add_argument("--checkpoint", metavar="PREFIX", help="the released weights in TensorFlow's format")
+    parser.add_argument(
+        "--checkpoint", metavar="PATH", help="the weights: a checkpoint, a file, an archive or a folder"
+    )
+    parser.add_argument("--weights", metavar="WHICH", help=WHICH)
     parser.add_argument("--image-size", action="append", metavar="SIZE", help="as 331; repeatable (large: 331 and 323)")
     parser.add_argument(
         "--reference", default="official", metavar="SOURCE", help="official (default), slim:PATH or pnasnet-tf:PATH"

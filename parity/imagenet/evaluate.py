@@ -1,12 +1,10 @@
 """The evaluation: which images are this worker's, what both models answer to them, and where that is kept."""
 
 import importlib.metadata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
 from functools import cached_property
 from pathlib import Path
-
-import numpy as np
 
 from parity.core.code import digest_of_logic
 from parity.core.errors import InputError
@@ -23,9 +21,8 @@ from parity.imagenet.record import Record
 from parity.imagenet.report import merge
 from parity.imagenet.store import Store, check_fingerprint, read_fingerprint, read_records, worker_files
 from parity.imagenet.summary import Summary
-from pnasnet_torch import variant
-from pnasnet_torch.weights import empty_network, variable_shapes
-from tf_reference import checkpoint, official
+from pnasnet_torch.weights import is_of_head
+from tf_reference import official
 
 # What the records depend on, with all that these import: preprocessing; and from the pixels on to the records.
 PREPROCESSING = ("pnasnet_torch.decode", "pnasnet_torch.preprocess")
@@ -68,11 +65,6 @@ class Evaluation:
         available = len(self.dataset.images)
         return min(available, self.settings.limit or available)
 
-    @cached_property
-    def variables(self) -> Mapping[str, np.ndarray]:
-        """The checkpoint's variables, by TensorFlow's names."""
-        return checkpoint.read(self.settings.checkpoint)
-
     def header(self) -> list[str]:
         """Return the lines that say what is evaluated, and on what."""
         settings = self.settings
@@ -84,6 +76,7 @@ class Evaluation:
         lines += [f"not the full set, as asked for: {sentence}" for sentence in deviations(dataset)]
         lines += dataset.notes
         lines.append(f"{networks}, {sides}, {settings.checkpoint}")
+        lines += settings.checkpoint.notes
         lines.append(f"{cpu()}, {self.threads} threads, port on {settings.device}; results in {settings.output}")
         return [f"imagenet: {line}" for line in lines]
 
@@ -100,10 +93,11 @@ class Evaluation:
 
     def fingerprint(self, network: Network) -> dict[str, str]:
         """Return all that a record depends on, so that records of something else are never counted in."""
+        checkpoint = self.settings.checkpoint
         fingerprint = {
             "network": str(network),
             "sides": " ".join(self.settings.sides),
-            "checkpoint": checkpoint.fingerprint(self.settings.checkpoint),
+            "checkpoint": f"{checkpoint.sha256} {checkpoint.which}".strip(),
             "reference": self.source.fingerprint,
             "images": self.dataset.digest,
         }
@@ -165,11 +159,12 @@ class Evaluation:
         return remaining
 
     def models(self, network: Network) -> Models:
-        """Return the sides that are evaluated, loaded. Raises InputError where the weights do not fit the network."""
+        """Return the sides that are evaluated, loaded."""
         settings = self.settings
-        shapes = variable_shapes(empty_network(variant(network.variant).config))
-        checkpoint.check(settings.checkpoint, self.variables, shapes)
-        return Models(network, settings.sides, self.source, self.variables, self.threads, settings.device)
+        weights = settings.checkpoint.variables
+        # Evaluation has no auxiliary head.
+        variables = {name: array for name, array in weights.items() if not is_of_head(name)}
+        return Models(network, settings.sides, self.source, variables, self.threads, settings.device)
 
     def _store(self, network: Network) -> Store:
         """Open this worker's file, in which its earlier runs may have left records."""

@@ -14,6 +14,7 @@ from typing import Any
 from parity.core.errors import InputError
 from parity.core.layers import EVALUATION_SIZES, Network, network_at
 from parity.core.pinning import choose_device
+from parity.core.specification import GivenWeights
 from pnasnet_torch.genotype import VARIANTS
 
 DEFAULT_IMAGENET = Path("data/val")
@@ -29,7 +30,7 @@ up, from image-net.org; the weights are pnasnet-5_large_2017_12_13 and pnasnet-5
   --imagenet PATH      class folders (PATH/n01440764/*.JPEG), or slim's TFRecord shards
                        (PATH/validation-00000-of-00128), or a flat folder or ILSVRC2012_img_val.tar with
                        ILSVRC2012_devkit_t12(.tar.gz) beside it or under --devkit
-  --checkpoint PREFIX  the files' common prefix, as pnasnet-5_large_2017_12_13/model.ckpt
+  --checkpoint PATH    the archive as it was downloaded, or unpacked, as pnasnet-5_large_2017_12_13/model.ckpt
 Or set imagenet and checkpoint in tox.ini's [pytest] section, or PNASNET_PARITY_IMAGENET and PNASNET_PARITY_CHECKPOINT,
 or put them into data/val and data/model.ckpt.
 Without either, `tox run -e imagenet` shows the evaluation on data that it makes."""
@@ -68,7 +69,7 @@ class Settings:
 
     imagenet: Path
     devkit: Path | None
-    checkpoint: Path
+    checkpoint: GivenWeights
     networks: tuple[Network, ...]
     sides: tuple[str, ...]
     limit: int | None
@@ -93,13 +94,13 @@ def parse_settings(get: Callable[[str], Any], ini: Callable[[str], str | None] =
     # TensorFlow, which reads the checkpoint, hides GPUs from torch unless torch has seen them before.
     device = choose_device(local_rank)
     imagenet = _data("imagenet", get, ini) or DEFAULT_IMAGENET
-    checkpoint = _data("checkpoint", get, ini) or DEFAULT_CHECKPOINT
     if not imagenet.exists():
         raise InputError(f"there is no validation set at {imagenet}\n{HOW_TO}")
     for name in ("limit", "batch_size", "threads"):
         if get(name) is not None and get(name) < 1:
             raise InputError(f"--{name.replace('_', '-')} {get(name)}: expected at least 1")
     expect = expectation(get("expect"))
+    checkpoint = _checkpoint(_data("checkpoint", get, ini) or DEFAULT_CHECKPOINT, get("weights"))
     networks = _networks(checkpoint, get("variant"), get("image_size"))
     # Here only to refuse what is ambiguous, before hours of evaluation.
     published(expect, list(map(str, networks)))
@@ -127,25 +128,23 @@ def _data(name: str, get: Callable[[str], Any], ini: Callable[[str], str | None]
     return Path(value) if value else None
 
 
-def _networks(prefix: Path, variants: list[str] | None, sizes: list[str] | None) -> tuple[Network, ...]:
-    """Return the networks that the checkpoint is for, at each size; which variant that is the checkpoint says itself.
+def _checkpoint(path: Path, which: str | None) -> GivenWeights:
+    """Return the weights at `path`. Raises InputError where there are none that can be used."""
+    from parity.core.weights import read_given
 
-    Raises InputError for a checkpoint that is missing or of no variant, or of another than `variants` name.
+    if not path.parent.is_dir() or not any(file.name.startswith(path.name) for file in path.parent.iterdir()):
+        raise InputError(f"there are no weights at {path}\n{HOW_TO}")
+    return read_given(path, which)
+
+
+def _networks(checkpoint: GivenWeights, variants: list[str] | None, sizes: list[str] | None) -> tuple[Network, ...]:
+    """Return the networks that the weights are for, at each size; which variant that is they say themselves.
+
+    Raises InputError where `variants` name another one.
     """
-    from pnasnet_torch.errors import WeightsError
-    from pnasnet_torch.weights import variant_of
-    from tf_reference import checkpoint
-
-    try:
-        checkpoint.locate(prefix)
-    except InputError as error:
-        raise InputError(f"{error}\n{HOW_TO}") from error
-    try:
-        variant = variant_of(checkpoint.shapes(prefix))
-    except WeightsError as error:
-        raise InputError(f"{prefix}: {error}") from error
+    variant = checkpoint.variant
     if variants and set(variants) != {variant}:
-        raise InputError(f"--variant {', '.join(variants)}: {prefix} holds the weights of PNASNet-5 {variant}")
+        raise InputError(f"--variant {', '.join(variants)}: {checkpoint.path} holds the weights of PNASNet-5 {variant}")
     networks = [_network(variant, size) for size in sizes or EVALUATION_SIZES[variant]]
     # Each once: 224 and 224x224 are one network.
     return tuple(dict.fromkeys(networks))

@@ -26,6 +26,8 @@ def header(options: Options, taken: frozenset[str] = frozenset()) -> list[str]:
         lines += [f"  {line}" for line in _machine(recorded)]
         lines += [f"  {line}" for line in _parts(options.stored, options.networks)]
     lines += _inputs(recorded or facts)
+    if options.checkpoint:
+        lines += [f"  {note}" for note in options.checkpoint.notes]
     lines += [f"--{name} is another plugin's option here: parity's is --parity-{name}" for name in sorted(taken)]
     return [f"parity: {line}" for line in lines]
 

@@ -9,6 +9,7 @@ from parity.core.specification import COMPRESSIONS
 from parity.imagenet.options import OPTIONS as EVALUATION
 from parity.imagenet.options import SETTINGS
 from pnasnet_torch.genotype import VARIANTS
+from pnasnet_torch.selection import WHICH
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "variant": {"action": "append", "metavar": "NAME", "help": f"{' or '.join(VARIANTS)}; repeatable (default: both)"},
@@ -21,12 +22,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         ),
     },
     "checkpoint": {
-        "metavar": "PREFIX",
+        "metavar": "PATH",
         "help": (
-            "a TensorFlow checkpoint (V2 prefix or V1 file) of the one --variant given; "
-            "default: a synthetic one, made on first use"
+            "the weights: a TensorFlow checkpoint, a file of HDF5, safetensors or PyTorch, an archive or a folder with "
+            "one; which variant they are of they say themselves (default: a synthetic checkpoint, made on first use)"
         ),
     },
+    "weights": {"metavar": "WHICH", "help": WHICH},
     "images": {
         "action": "append",
         "metavar": "PATH",
@@ -103,7 +105,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 # What changes what is compared, so that a command that repeats a run has to repeat it; with one value or several. The
 # threads are among them, as PyTorch's convolutions change bits with their number.
-SINGLE = ("candidate", "adapter", "checkpoint", "seed", "threads")
+SINGLE = ("candidate", "adapter", "checkpoint", "weights", "seed", "threads")
 REPEATABLE = ("variant", "image-size", "images", "reference")
 
 

@@ -1,14 +1,12 @@
 """What pytest's options come to: checked, or a usage error that says what to give instead."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from parity.core.errors import InputError
-from parity.core.layers import Network
-from parity.core.specification import is_stored
+from parity.core.specification import GivenWeights, is_stored
 from parity.imagenet.options import OPTIONS as EVALUATION
 from parity.imagenet.options import Settings
 from parity.plugin.candidate_options import admitted, candidate_of, training_of
@@ -39,19 +37,20 @@ def parse_options(
             raise pytest.UsageError(f"--{option} {given(config, option)}: expected at least {least}")
     references = references_of(config)
     stored = stored_reference(config, references[0]) if is_stored(references[0]) else None
+    # The evaluation looks for its checkpoint in more places than the command line.
+    checkpoint = settings.checkpoint if settings else _checkpoint(config)
     if settings:
         # Its own sizes: no accuracy is of the small images that other runs judge by default.
         networks = settings.networks
     elif stored:
         networks = stored_networks_of(config, stored)
     else:
-        networks = networks_of(config, variants_of(config), references)
+        networks = networks_of(config, _variants(config, checkpoint), references)
     candidate = candidate_of(config)
     judged_networks, left_out = admitted(config, networks, candidate)
     return Options(
         networks=judged_networks,
-        # The evaluation looks for its checkpoint in more places than the command line.
-        checkpoint=settings.checkpoint if settings else _checkpoint(config, networks),
+        checkpoint=checkpoint,
         images=_images(config),
         references=references,
         seed=given(config, "seed"),
@@ -69,22 +68,35 @@ def parse_options(
     )
 
 
-def _checkpoint(config: pytest.Config, networks: Sequence[Network]) -> Path | None:
-    """Return the checkpoint that is asked for; None for a synthetic one. Raises pytest.UsageError for a bad one."""
-    prefix = given(config, "checkpoint")
-    if prefix is None:
+def _checkpoint(config: pytest.Config) -> GivenWeights | None:
+    """Return the weights that are given; None for synthetic ones. Raises pytest.UsageError for bad ones."""
+    path = given(config, "checkpoint")
+    which = given(config, "weights")
+    if path is None:
+        if which:
+            raise pytest.UsageError("--weights chooses among those of --checkpoint PATH, which is not given")
         return None
-    if len({network.variant for network in networks}) != 1:
-        raise pytest.UsageError(
-            "--checkpoint holds the weights of one network: say which, with --variant large or mobile"
-        )
-    from tf_reference import checkpoint
+    if not path:
+        raise pytest.UsageError("--checkpoint is empty: expected the path of weights")
+    # PyTorch comes in with it, which a run that only lists its tests does not need.
+    from parity.core.weights import read_given
 
     try:
-        checkpoint.locate(prefix)
+        return read_given(Path(path), which)
     except InputError as error:
         raise pytest.UsageError(f"--checkpoint: {error}") from error
-    return Path(prefix)
+
+
+def _variants(config: pytest.Config, checkpoint: GivenWeights | None) -> list[str]:
+    """Return the variants that are asked for, or that the weights are of. Raises pytest.UsageError for another one."""
+    asked = variants_of(config)
+    if checkpoint is None:
+        return asked
+    if asked and asked != [checkpoint.variant]:
+        raise pytest.UsageError(
+            f"--variant {', '.join(asked)}: {checkpoint.path} holds the weights of PNASNet-5 {checkpoint.variant}"
+        )
+    return [checkpoint.variant]
 
 
 def _images(config: pytest.Config) -> tuple[Path, ...]:

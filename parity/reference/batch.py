@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pnasnet_torch.weights import is_of_head
 from tf_reference.training import TrainingGraph
 from tf_reference.training_run import Batch
 
@@ -57,7 +58,7 @@ def with_aux_head(
     completed = dict(variables)
     random_names = []
     for name, variable in graph.network.variables.items():
-        if not name.startswith("aux_"):
+        if not is_of_head(name):
             continue
         if name in completed and completed[name].shape == variable.shape:
             continue

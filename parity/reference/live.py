@@ -13,6 +13,7 @@ from parity.reference.batch import make_batches, with_aux_head
 from parity.reference.interface import Knowledge, OfficialPixels, Variables
 from parity.reference.training import DENSITY, IntegerGradients, LiveTraining, integer_gradients
 from pnasnet_torch import variant
+from pnasnet_torch.weights import is_of_head
 from tf_reference import checkpoint
 from tf_reference.backward import backward_graph
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
@@ -23,14 +24,12 @@ from tf_reference.synthetic import synthetic_checkpoint
 from tf_reference.training import TrainingGraph, training_graph
 
 
-def checkpoint_of(specification: Specification, name: str) -> Path:
-    """Return the prefix of the checkpoint for the variant `name`: the one given, or else a synthetic one.
+def synthetic_of(specification: Specification, name: str) -> Path:
+    """Return the prefix of the synthetic checkpoint for the variant `name`.
 
-    A synthetic one is made if it is not in the cache, by the pinned official source whatever the references are: so all
-    of them have the same weights.
+    It is made if it is not in the cache, by the pinned official source whatever the references are: so all of them have
+    the same weights.
     """
-    if specification.checkpoint:
-        return specification.checkpoint
     photographs = sorted(PHOTOGRAPHS.glob("*.jpg"))
     return synthetic_checkpoint(find(), name, variant(name).image_size, specification.seed, photographs)
 
@@ -44,8 +43,8 @@ class LiveReference:
         references = labelled(specification.references)
         self.official_sources = {label: find(reference) for label, reference in references.items()}
         self._specification = specification
-        # The checkpoint that was read last: networks of one variant follow each other, and share it.
-        self._checkpoint: tuple[Path, Variables] | None = None
+        # The variant whose weights were read last, and these: networks of one variant follow each other, and share it.
+        self._synthetic: tuple[str, Variables] | None = None
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
         """Return the official evaluation graph of `network` in `dtype`."""
@@ -65,8 +64,9 @@ class LiveReference:
             spec = GraphSpec(network.variant, network.height, network.width, dtype, training=True)
             return training_graph(official_source, spec)
 
-        # Checked against the evaluation graph, which has no auxiliary head, as checkpoints have none.
-        variables = self.variables(network, self.graph(network, "float32"))
+        # Checked against the evaluation graph: the auxiliary head may be missing, or be one for another image size.
+        self.variables(network, self.graph(network, "float32"))
+        variables = self._weights(network)
         float64_graph = graph("float64")
         variables, random_names = with_aux_head(variables, float64_graph, seed)
         batches = make_batches(float64_graph, self.images(network), seed)
@@ -87,13 +87,22 @@ class LiveReference:
         return OfficialRun(graph, layers, self._specification.threads)
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
-        """Return the checkpoint's variables. Raise InputError where they do not fit the official network."""
-        prefix = checkpoint_of(self._specification, network.variant)
-        if self._checkpoint is None or self._checkpoint[0] != prefix:
-            self._checkpoint = prefix, checkpoint.read(prefix)
-        variables = self._checkpoint[1]
-        checkpoint.check(prefix, variables, graph.shapes)
+        """Return the variables of `graph`. Raise InputError where they do not fit the official network."""
+        given = self._specification.checkpoint
+        # An auxiliary head is left aside where the graph has none.
+        weights = self._weights(network)
+        variables = {name: array for name, array in weights.items() if name in graph.shapes or not is_of_head(name)}
+        checkpoint.check(given.path if given else "the synthetic checkpoint", variables, graph.shapes)
         return variables
+
+    def _weights(self, network: Network) -> Variables:
+        """Return the weights of the network's variant: those given, or else synthetic ones."""
+        if self._specification.checkpoint:
+            return self._specification.checkpoint.variables
+        if self._synthetic is None or self._synthetic[0] != network.variant:
+            prefix = synthetic_of(self._specification, network.variant)
+            self._synthetic = network.variant, checkpoint.read(prefix)
+        return self._synthetic[1]
 
     def images(self, network: Network) -> np.ndarray:
         """Return the network's photographs (N, H, W, 3), preprocessed by its own official source."""

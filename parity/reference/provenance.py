@@ -5,7 +5,6 @@ from typing import Any
 from parity.core.machine import FRAMEWORKS, cpu, version
 from parity.core.specification import Specification
 from parity.reference.interface import StoredReference
-from tf_reference.checkpoint import fingerprint
 
 
 def provenance(specification: Specification, stored: StoredReference | None = None) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def provenance(specification: Specification, stored: StoredReference | None = No
     origin["checkpoint_sha256"] = None
     if specification.checkpoint:
         origin["checkpoint"] = str(specification.checkpoint)
-        origin["checkpoint_sha256"] = fingerprint(specification.checkpoint)
+        origin["checkpoint_sha256"] = specification.checkpoint.sha256
     images = specification.named_images.items()
     origin["images"] = {name: specification.image_hashes[path] for name, path in images}
     return origin

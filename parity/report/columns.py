@@ -59,22 +59,26 @@ def results(gate_results: Sequence[LayerResult], names: Table, explain: Explain)
     A row is a result's place in `gate_results`. `names` numbers the layers of all gates of a network.
     """
     labels = Table()
-    checks = [_checks(result, labels) for result in gate_results]
-    return {
-        "name": [names.number(result.layer) for result in gate_results],
-        "passed": "".join("1" if result else "0" for result in gate_results),
-        "margin": [number(result.margin) for result in gate_results],
-        "labels": labels.texts,
-        "checks": checks,
-        "norm": [number(result.norm) for result in gate_results],
-        "official": [number(result.official) for result in gate_results],
-        **_by_row(gate_results, explain),
-    }
+    columns: dict[str, Any] = {"name": [], "passed": "", "margin": [], "labels": [], "checks": []}
+    columns |= {"norm": [], "official": []}
+    for result in gate_results:
+        columns["name"].append(names.number(result.layer))
+        columns["passed"] += "1" if result else "0"
+        columns["margin"].append(number(result.margin))
+        columns["checks"].append(_checks(result, labels))
+        columns["norm"].append(number(result.norm))
+        columns["official"].append(number(result.official))
+    columns["labels"] = labels.texts
+    return columns | _by_row(gate_results, explain)
 
 
 def _checks(result: LayerResult, labels: Table) -> list[list[Any]]:
     """Return the checks of a result, each as [number of its label, measured, allowed]."""
-    return [[labels.number(check.name), number(check.measured), number(check.allowed)] for check in result.checks]
+    checks = []
+    for check in result.checks:
+        label = labels.number(check.name)
+        checks.append([label, number(check.measured), number(check.allowed)])
+    return checks
 
 
 def _by_row(gate_results: Sequence[LayerResult], explain: Explain) -> dict[str, Any]:

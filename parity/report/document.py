@@ -82,7 +82,8 @@ def document(outcome: Outcome, provenance: Mapping[str, Any], **more: Any) -> di
 
 def _counts(outcome: Outcome, network: Network) -> list[Count]:
     """Return the counts of each gate on a network, in the order of the gates; an optional gate only if it was used."""
-    sizes = whole(network, outcome.images, outcome.unobservable.get(network, frozenset()))
+    unobservable = outcome.unobservable.get(network, frozenset())
+    sizes = whole(network, outcome.images, unobservable)
     counts = []
     for gate in outcome.gates:
         selected = len(outcome.nodes.get((gate, network), {}))
@@ -117,22 +118,29 @@ def _network(outcome: Outcome, network: Network, counts: Iterable[Count]) -> dic
     gates = [_gate(outcome, network, count, names) for count in counts]
     verdicts = {verdict.network: verdict for verdict in outcome.verdicts}
     verdict = verdicts.get(str(network))
+    unobservable = sorted(outcome.unobservable.get(network, ()))
     return {
         "name": str(network),
         "variant": network.variant,
         "height": network.height,
         "width": network.width,
         "reference": network.reference,
-        "layers": {
-            "kind": [layer.kind for layer in layers.values()],
-            "shape": [list(layer.shape) for layer in layers.values()],
-            "inputs": [_inputs(layer, names) for layer in layers.values()],
-        },
+        "layers": _layers(layers.values(), names),
         "gates": gates,
         "verdict": _verdict(verdict, names) if verdict else None,
-        "unobservable": [names.number(layer) for layer in sorted(outcome.unobservable.get(network, ()))],
+        "unobservable": list(map(names.number, unobservable)),
         "names": names.texts,
     }
+
+
+def _layers(layers: Iterable[Layer], names: Table) -> dict[str, list[Any]]:
+    """Return the official layers as columns, each with an entry for every layer."""
+    columns: dict[str, list[Any]] = {"kind": [], "shape": [], "inputs": []}
+    for layer in layers:
+        columns["kind"].append(layer.kind)
+        columns["shape"].append(list(layer.shape))
+        columns["inputs"].append(_inputs(layer, names))
+    return columns
 
 
 def _inputs(layer: Layer, names: Table) -> list[int]:
@@ -168,7 +176,7 @@ def _verdict(verdict: Verdict, names: Table) -> dict[str, Any]:
     downstream = {}
     for layer, nearest_culprits in verdict.downstream.items():
         layer_number = names.number(layer)
-        downstream[str(layer_number)] = [names.number(culprit) for culprit in nearest_culprits]
+        downstream[str(layer_number)] = list(map(names.number, nearest_culprits))
     return {"head": verdict.head, "culprits": culprits, "downstream": downstream}
 
 

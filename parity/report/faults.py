@@ -21,10 +21,11 @@ def faults(path: Path = TABLE) -> dict[str, Any] | None:
     kinds = []
     for name, row in data["faults"].items():
         kinds.append(_counts(name, row, "group", "port", "trials", "caught", "localised"))
+    harmless = sum(row["trials"] for row in data["harmless variations"].values())
     return {
         "versions": data["versions"],
         "trials": data["gates"]["trials"],
-        "harmless": sum(row["trials"] for row in data["harmless variations"].values()),
+        "harmless": harmless,
         "checks": checks,
         "faults": kinds,
     }

@@ -51,10 +51,12 @@ def judgement(run: Run, counts: Sequence[Count], more: Sequence[str] = ()) -> di
 
     `more` are further limits.
     """
-    whole = sum(count.whole for count in counts)
-    selected = sum(count.selected for count in counts)
-    judged = sum(count.judged for count in counts)
-    failed = sum(count.failed for count in counts)
+    whole = selected = judged = failed = 0
+    for count in counts:
+        whole += count.whole
+        selected += count.selected
+        judged += count.judged
+        failed += count.failed
     limits = [*_limits(run, whole, selected, judged), *more]
     kind, words = _conclusion(run, limits, selected, judged, failed)
     return {"kind": kind, "words": words, "judged": judged, "failed": failed, "limits": limits}

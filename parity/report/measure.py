@@ -135,7 +135,7 @@ def closeup(actual: np.ndarray, expected: np.ndarray) -> Closeup:
     """
     worst = []
     for place in _largest(_distances(actual, expected)):
-        index = tuple(int(position) for position in np.unravel_index(place, expected.shape))
+        index = tuple(map(int, np.unravel_index(place, expected.shape)))
         worst.append((index, float(actual[index]), float(expected[index])))
     pairs = points(sampled(actual), sampled(expected), POINTS_OF_CLOSEUP)
     if actual.ndim != 4:
@@ -175,7 +175,8 @@ def _largest(distances: np.ndarray) -> list[int]:
         bound = np.partition(pixel_largest, -WORST)[-WORST]
     places = np.flatnonzero(flat >= bound)
     order = np.argsort(-flat[places], kind="stable")[:WORST]
-    return [int(place) for place in places[order]]
+    worst: list[int] = places[order].tolist()
+    return worst
 
 
 def _difference_map(maps_hw: np.ndarray) -> Map:

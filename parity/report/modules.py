@@ -66,7 +66,8 @@ def parsed(file: str, text: str) -> Module:
     """Take a module apart. Raises ModuleError for an import or export of another form than the two that are known."""
     imports: dict[str, tuple[str, ...]] = {}
     for names, source in IMPORT.findall(text):
-        imports[source] = (*imports.get(source, ()), *_listed(names))
+        earlier = imports.get(source, ())
+        imports[source] = (*earlier, *_listed(names))
     exports = tuple(EXPORT.findall(text))
     body = EXPORT.sub("", IMPORT.sub("", text))
     other = OTHER_FORM.search(body)
@@ -91,20 +92,19 @@ def _check_names(module: Module, modules: Mapping[str, Module]) -> None:
 
 def _ordered(modules: Mapping[str, Module]) -> list[str]:
     """Return the files, each behind those that it imports; the same order for the same modules."""
+    imports = {file: modules[file].imports for file in sorted(modules)}
     try:
-        return list(TopologicalSorter({file: modules[file].imports for file in sorted(modules)}).static_order())
+        return list(TopologicalSorter(imports).static_order())
     except CycleError as error:
         raise ModuleError(f"modules import each other in a circle: {', '.join(error.args[1])}") from error
 
 
 def _scope(module: Module) -> str:
     """Return the module as a function that is called at once, and leaves behind what is exported."""
-    imports = [f'const {{ {", ".join(names)} }} = {EXPORTS}["{source}"];' for source, names in module.imports.items()]
-    lines = [
-        f'{EXPORTS}["{module.file}"] = (() => {{',
-        *imports,
-        module.body,
-        f"return {{ {', '.join(module.exports)} }};",
-        "})();",
-    ]
+    lines = [f'{EXPORTS}["{module.file}"] = (() => {{']
+    for source, names in module.imports.items():
+        imported = ", ".join(names)
+        lines.append(f'const {{ {imported} }} = {EXPORTS}["{source}"];')
+    exported = ", ".join(module.exports)
+    lines += [module.body, f"return {{ {exported} }};", "})();"]
     return "\n".join(lines)

@@ -9,32 +9,31 @@ from parity.report.columns import number
 from parity.report.measure import Closeup, Map
 from parity.report.pictures import DIFFERENCES, VALUES, png
 
+# What is told of every observation, in the order of report.json.
+COLUMNS = ("row", "size", "scale", "counts", "low", "high", "points")
+
 
 def observations(gate_results: Sequence[LayerResult], observed: Mapping[str, Observation]) -> dict[str, Any]:
     """Return what was `observed` of one gate's layers as columns, and their close-ups by row.
 
     The columns have an entry for each result that has an observation; `row` is its place in `gate_results`.
     """
-    by_row: dict[int, Observation] = {}
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     closeups: dict[str, dict[str, Any]] = {}
     for row, result in enumerate(gate_results):
         observation = observed.get(result.layer)
         if observation is None:
             continue
-        by_row[row] = observation
+        columns["row"].append(row)
+        columns["size"].append(observation.size)
+        columns["scale"].append(number(observation.histogram.scale))
+        columns["counts"].append(observation.histogram.counts.tolist())
+        columns["low"].append(number(observation.points.low))
+        columns["high"].append(number(observation.points.high))
+        columns["points"].append(observation.points.levels.tolist())
         if observation.closeup:
             closeups[str(row)] = closeup(observation.closeup)
-    layers = by_row.values()
-    return {
-        "row": list(by_row),
-        "size": [layer.size for layer in layers],
-        "scale": [number(layer.histogram.scale) for layer in layers],
-        "counts": [layer.histogram.counts.tolist() for layer in layers],
-        "low": [number(layer.points.low) for layer in layers],
-        "high": [number(layer.points.high) for layer in layers],
-        "points": [layer.points.levels.tolist() for layer in layers],
-        "closeups": closeups,
-    }
+    return {**columns, "closeups": closeups}
 
 
 def closeup(layer: Closeup) -> dict[str, Any]:

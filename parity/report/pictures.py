@@ -26,7 +26,8 @@ def palette(anchors: tuple[str, ...]) -> bytes:
     anchors_rgb = np.array([list(bytes.fromhex(anchor)) for anchor in anchors])
     # The anchors lie evenly between the lowest level and the highest.
     places = np.linspace(0, len(anchors) - 1, LEVELS + 1)
-    channels = [np.interp(places, range(len(anchors)), channel) for channel in anchors_rgb.T]
+    anchor_places = range(len(anchors))
+    channels = [np.interp(places, anchor_places, channel) for channel in anchors_rgb.T]
     colours_rgb = np.stack(channels, axis=1).round().astype(np.uint8)
     # A colour's place is its level: MISSING comes behind them, at the place NOT_FINITE.
     assert len(colours_rgb) == NOT_FINITE

@@ -9,11 +9,11 @@ from parity.core import code
 from parity.core.machine import version
 from parity.core.policy import TRAINING_GATES
 from parity.core.specification import labelled
-from parity.reference.live import checkpoint_of
+from parity.reference.live import synthetic_of
 from parity.reference.provenance import provenance as run_provenance
 from parity.report.pictures import thumbnail_of
 from parity.session.options import Options
-from tf_reference.checkpoint import fingerprint
+from pnasnet_torch.hub import sha256 as digest_of
 
 if TYPE_CHECKING:
     from parity.session.session import ParitySession
@@ -76,8 +76,12 @@ def _checkpoints(
         # A stored reference's checkpoint need not be on this machine; any other is, a synthetic one in the cache.
         if options.stored:
             sha256 = reference_facts["checkpoint_sha256"]
+        elif options.checkpoint:
+            sha256 = options.checkpoint.sha256
         else:
-            sha256 = fingerprint(checkpoint_of(options, variant))
+            prefix = synthetic_of(options, variant)
+            # The index has checksums of all the rest.
+            sha256 = digest_of(prefix.with_name(f"{prefix.name}.index"))
         name = reference_facts["checkpoint"] or f"synthetic, seed {reference_facts['seed']}"
         yield {"variant": variant, "name": name, "sha256": sha256}
 

@@ -44,14 +44,16 @@ def render(document: Mapping[str, Any]) -> str:
 def write(data: Mapping[str, Any], folder: Path) -> None:
     """Write the document and its page, each whole or not at all."""
     with replacing(folder / JSON) as temporary:
-        temporary.write_text(json.dumps(data, allow_nan=False, separators=(",", ":")) + "\n", encoding="utf-8")
+        text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+        temporary.write_text(f"{text}\n", encoding="utf-8")
     with replacing(folder / HTML) as temporary:
         temporary.write_text(render(data), encoding="utf-8")
 
 
 def compressed(text: str) -> str:
     """Return the text as gzip in base64; the same for the same text."""
-    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode("ascii")
+    content = gzip.compress(text.encode(), 9, mtime=0)
+    return base64.b64encode(content).decode("ascii")
 
 
 @cache

@@ -4,12 +4,11 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-import numpy as np
-
 from pnasnet_torch.checkpoint.files import Files
 from pnasnet_torch.checkpoint.v1 import read_v1
 from pnasnet_torch.checkpoint.v2 import read_v2
 from pnasnet_torch.errors import WeightsError
+from pnasnet_torch.state import State
 
 __all__ = ["Checkpoint", "Files", "prefixes", "read_checkpoint"]
 
@@ -23,7 +22,7 @@ V1_NAME = re.compile(r".*\.ckpt(-\d+)?")
 class Checkpoint(NamedTuple):
     """Variables by name, and the version of the format: V1 or V2."""
 
-    variables: dict[str, np.ndarray]
+    state: State
     version: str
 
 
@@ -63,11 +62,6 @@ def read_checkpoint(files: Files, prefix: str) -> Checkpoint:
 
     Raise WeightsError, naming the file and the variable, if a part is missing or not as it was written.
     """
-    part = PART.fullmatch(prefix)
-    if part:
-        raise WeightsError(
-            f"{files.path(prefix)} is one part of a checkpoint: give what all of them begin with, {part[1]}"
-        )
     names = files_of(files.names, prefix)
     if not names:
         others = prefixes(files.names)

@@ -15,6 +15,10 @@ class DamageError(ValueError):
     """Bytes that are not as they were written; who reads the file adds its name and the variable's."""
 
 
+class UnsupportedError(ValueError):
+    """Bytes that are as they were written, in a form that is not read here."""
+
+
 @contextmanager
 def naming(path: str, variable: str = "") -> Iterator[None]:
     """Turn whatever is wrong with a file into one WeightsError that names the file, and the variable."""
@@ -24,11 +28,12 @@ def naming(path: str, variable: str = "") -> Iterator[None]:
     except WeightsError:
         raise
     # A file whose checksums fit may still have been made to mislead: numbers out of range, text that is none.
-    except (ValueError, LookupError, TypeError, OverflowError, OSError) as error:
+    except (ValueError, LookupError, TypeError, OverflowError) as error:
         where = f" (variable {variable})" if variable else ""
-        problem = error.strerror if isinstance(error, OSError) else error
+        if isinstance(error, UnsupportedError):
+            raise WeightsError(f"{path}{where}: {error}") from error
         raise WeightsError(
-            f"{path} is not a sound TensorFlow checkpoint{where}: {problem}. Copy or download it again"
+            f"{path} is not a sound TensorFlow checkpoint{where}: {error}. Copy or download it again"
         ) from error
 
 

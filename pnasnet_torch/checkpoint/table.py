@@ -5,7 +5,7 @@ They are LevelDB's. Source: tensorflow/core/lib/io/table.cc, format.cc and block
 
 from collections.abc import Iterator
 
-from pnasnet_torch.checkpoint.damage import DamageError, check
+from pnasnet_torch.checkpoint.damage import DamageError, UnsupportedError, check
 from pnasnet_torch.checkpoint.protobuf import varint
 
 # A table's last 8 bytes.
@@ -53,7 +53,9 @@ def _block(content: memoryview, offset: int, size: int) -> memoryview:
     check(checksum, content[offset : end + 1])
     if content[end]:
         kind = "Snappy" if content[end] == SNAPPY else f"method {content[end]}"
-        raise DamageError(f"it is compressed ({kind}), which TensorFlow's own savers never do: save it again with them")
+        raise UnsupportedError(
+            f"it is compressed ({kind}), which TensorFlow's own savers never do: save it again with them"
+        )
     return content[offset:end]
 
 

@@ -10,18 +10,16 @@ from pnasnet_torch.checkpoint.protobuf import Message
 
 # Numbers of tensorflow/core/framework/types.proto.
 DTYPES = {1: np.float32, 2: np.float64, 3: np.int32, 9: np.int64, 19: np.float16}
-OTHER_DTYPES = {7: "string", 10: "bool", 14: "bfloat16"}
+# Others that checkpoints have beside weights: the graph of a TF2 object checkpoint is a string.
+OTHER_DTYPES = {7: "string", 10: "bool", 14: "bfloat16", 20: "resource", 21: "variant"}
 # For each axis, the start and the length; (0, FULL) is all of the axis. No axes at all: all of the variable.
 FULL = -1
 Slice = tuple[tuple[int, int], ...]
 
 
-def dtype_of(number: int) -> np.dtype[np.generic]:
-    """Return the type that has this number. Raise DamageError for one that weights do not have."""
-    if number not in DTYPES:
-        name = OTHER_DTYPES.get(number, f"number {number}")
-        raise DamageError(f"its type is {name}, and not float16, float32, float64, int32 or int64")
-    return np.dtype(DTYPES[number])
+def type_name(number: int) -> str:
+    """Return the name of the type that has this number, and that no array has here."""
+    return OTHER_DTYPES.get(number, f"of type {number}")
 
 
 def shape_of(message: Message) -> tuple[int, ...]:

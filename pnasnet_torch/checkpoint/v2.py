@@ -6,18 +6,20 @@ tensorflow/core/util/saved_tensor_slice_util.cc and tensorflow/core/lib/strings/
 
 import numpy as np
 
-from pnasnet_torch.checkpoint.damage import DamageError, check, naming
+from pnasnet_torch.checkpoint.damage import DamageError, UnsupportedError, check, naming
 from pnasnet_torch.checkpoint.files import Files
 from pnasnet_torch.checkpoint.protobuf import Message
 from pnasnet_torch.checkpoint.table import read_table
-from pnasnet_torch.checkpoint.tensor import Slice, Tensor, dtype_of, shape_of, slice_of
+from pnasnet_torch.checkpoint.tensor import DTYPES, Slice, Tensor, shape_of, slice_of, type_name
+from pnasnet_torch.errors import WeightsError
+from pnasnet_torch.state import Arrays, State
 
 # The key of the entry that describes the checkpoint, and what the keys of slices begin with.
 HEADER = b""
 SLICES = b"\0"
 
 
-def read_v2(files: Files, prefix: str) -> dict[str, np.ndarray]:
+def read_v2(files: Files, prefix: str) -> State:
     """Return all variables of the checkpoint with this prefix, by name.
 
     Raise WeightsError, naming the file and the variable, where a byte is not as written.
@@ -27,16 +29,21 @@ def read_v2(files: Files, prefix: str) -> dict[str, np.ndarray]:
         entries = {key: Message(value) for key, value in read_table(files.read(f"{prefix}.index"))}
         header = entries.pop(HEADER)
         if header.number(2):
-            raise DamageError("it was written on a big-endian machine")
+            raise UnsupportedError("it was written on a big-endian machine: save it again on another one")
         data = _Data(files, prefix, header.number(1))
-    variables = {}
+    variables: Arrays = {}
+    others: dict[str, str] = {}
     for key, entry in entries.items():
         # A slice is read with its variable, which has an entry, too.
         if key.startswith(SLICES):
             continue
         name = str(key, "utf-8", "replace")
+        dtype = entry.number(1)
+        if dtype not in DTYPES:
+            others[name] = type_name(dtype)
+            continue
         with naming(index, name):
-            tensor = Tensor(shape_of(entry.message(2)), dtype_of(entry.number(1)))
+            tensor = Tensor(shape_of(entry.message(2)), np.dtype(DTYPES[dtype]))
             slices = [slice_of(message) for message in entry.messages(7)]
             pieces = [(axes, entries[slice_key(name, axes)]) for axes in slices]
             # A variable that is not partitioned is its own only piece.
@@ -44,7 +51,7 @@ def read_v2(files: Files, prefix: str) -> dict[str, np.ndarray]:
                 values = data.read(name, piece).view(tensor.dtype)
                 tensor.pieces.append((axes, values))
             variables[name] = tensor.whole()
-    return variables
+    return State(variables, others)
 
 
 class _Data:
@@ -61,9 +68,12 @@ class _Data:
         file = f"{self._prefix}.data-{entry.number(3):05}-of-{self._count:05}"
         start = entry.number(4)
         size = entry.number(5)
+        if file not in self._files.names:
+            raise WeightsError(
+                f"{self._files.path(file)}: there is no such file, and {self._prefix}.index says that variables are in "
+                f"it: a checkpoint is all files that begin with {self._prefix}"
+            )
         with naming(self._files.path(file), name):
-            if file not in self._files.names:
-                raise DamageError("there is no such file")
             if file not in self._contents:
                 self._contents[file] = self._files.read(file)
             content = self._contents[file][start : start + size]

@@ -96,14 +96,16 @@ def write_v2() -> Callable[[Path, Mapping[str, np.ndarray]], None]:
 
 
 def write_checkpoint(prefix: Path, variables: Mapping[str, np.ndarray]) -> None:
-    data, entries = b"", [(b"", number(1, 1))]
+    contents, entries = [], [(b"", number(1, 1))]
+    start = 0
     for name, array in sorted(variables.items()):
         content = array.tobytes()
         shape = b"".join(part(2, number(1, side)) for side in array.shape)
-        entry = number(1, 1) + part(2, shape) + number(4, len(data)) + number(5, len(content))
+        entry = number(1, 1) + part(2, shape) + number(4, start) + number(5, len(content))
         entries.append((name.encode(), entry + b"\x35" + masked(crc32c(content)).to_bytes(4, "little")))
-        data += content
-    prefix.with_name(f"{prefix.name}.data-00000-of-00001").write_bytes(data)
+        contents.append(content)
+        start += len(content)
+    prefix.with_name(f"{prefix.name}.data-00000-of-00001").write_bytes(b"".join(contents))
     prefix.with_name(f"{prefix.name}.index").write_bytes(table(entries))
 
 
@@ -119,7 +121,7 @@ def table(entries: Iterable[tuple[bytes, bytes]], kind: int = 0) -> bytes:
 
 
 def block(rows: Iterable[tuple[bytes, bytes]]) -> bytes:
-    entries = (varint(0) + varint(len(key)) + varint(len(value)) + key + value for key, value in rows)
+    entries = [varint(0) + varint(len(key)) + varint(len(value)) + key + value for key, value in rows]
     return b"".join(entries) + bytes(4) + (1).to_bytes(4, "little")
 
 

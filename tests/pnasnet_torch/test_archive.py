@@ -1,14 +1,18 @@
 """Archives are read in memory, and what would lead out of them is refused."""
 
+import gzip
 import io
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pnasnet_torch import archive
-from pnasnet_torch.archive import is_archive, open_archive
+from pnasnet_torch.archive import DECOMPRESSORS, archive_files, decompressed
+from pnasnet_torch.checkpoint import Files
+from pnasnet_torch.content import Kind, kind_of
 from pnasnet_torch.errors import WeightsError
 
 
@@ -29,11 +33,20 @@ def pack(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-@pytest.mark.parametrize(("mode", "name"), [("w:gz", "a.tar.gz"), ("w:gz", "a.tgz"), ("w", "a.tar")])
-def test_files_of_an_archive(pack: Callable[..., Path], mode: str, name: str) -> None:
-    path = pack(member("deep", tarfile.DIRTYPE), member("./deep/model.ckpt.index"), mode=mode, name=name)
+def open_archive(path: Path) -> Files:
+    """Open an archive, compressed or not, as its first bytes tell."""
+    with open(path, "rb") as file:
+        kind = kind_of(str(path), file)
+        if kind not in DECOMPRESSORS:
+            return archive_files(str(path), kind, file)
+        content = decompressed(str(path), kind, file)
+    return archive_files(str(path), kind_of(str(path), content), content)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_files_of_an_archive(pack: Callable[..., Path], mode: str) -> None:
+    path = pack(member("deep", tarfile.DIRTYPE), member("./deep/model.ckpt.index"), mode=mode, name="download")
     files = open_archive(path)
-    assert is_archive(path)
     assert list(files.names) == ["deep/model.ckpt.index"]
     assert bytes(files.read("deep/model.ckpt.index")) == b"abc"
 
@@ -65,18 +78,30 @@ def test_a_member_that_no_archive_of_weights_needs(
 def test_an_archive_that_swells_is_refused(pack: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "LIMIT", 5)
     with pytest.raises(WeightsError, match="makes it larger than 5 bytes"):
-        open_archive(pack(member("one"), member("two")))
+        open_archive(pack(member("one"), member("two"), mode="w"))
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.9])
 def test_a_truncated_archive(pack: Callable[..., Path], kept: float) -> None:
     path = pack(member("one"), member("two"))
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
-    with pytest.raises(WeightsError, match=r"weights\.tar\.gz is not a sound archive"):
+    with pytest.raises(WeightsError, match=r"weights\.tar\.gz is cut short or damaged \(gzip\)"):
         open_archive(path)
 
 
-def test_a_foreign_file(tmp_path: Path) -> None:
-    (tmp_path / "a.tar.gz").write_text("no archive")
-    with pytest.raises(WeightsError, match="is not a sound archive"):
-        open_archive(tmp_path / "a.tar.gz")
+def test_a_zip_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("deep/", "")
+        archive.writestr("deep/model.h5", "abc")
+    files = open_archive(tmp_path / "a.zip")
+    assert {name: bytes(files.read(name)) for name in files.names} == {"deep/model.h5": b"abc"}
+    with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
+        archive.writestr("../model.h5", "abc")
+    with pytest.raises(WeightsError, match="lies outside of the archive"):
+        open_archive(tmp_path / "a.zip")
+
+
+def test_what_swells_when_it_is_unpacked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "LIMIT", 5)
+    with pytest.raises(WeightsError, match=r"a\.h5\.gz is refused: it holds more than 5 bytes"):
+        decompressed("a.h5.gz", Kind.GZIP, io.BytesIO(gzip.compress(bytes(6))))

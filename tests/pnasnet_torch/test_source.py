@@ -1,7 +1,6 @@
 """Weights are found wherever they lie, under whatever names, and told what they are."""
 
 import json
-import logging
 import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from pnasnet_torch import Config, PNASNet, variant
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.formats import write_file
 from pnasnet_torch.hub import FILE, Card, default_size, make_card, sha256
-from pnasnet_torch.source import all_names, detect, identify, load_weights, read_weights
+from pnasnet_torch.identify import identify
+from pnasnet_torch.selection import all_names, select
+from pnasnet_torch.source import load_weights, read_weights
+from pnasnet_torch.state import State
 from pnasnet_torch.weights import OURS, TF, outline, restore, state_of, store, stored_shapes
 
 Variables = dict[str, np.ndarray]
@@ -52,7 +53,7 @@ def assert_are(found: Mapping[str, np.ndarray], variables: Variables) -> None:
 def test_a_checkpoint_wherever_it_lies(prefix: Path, mobile: Variables, lies: str) -> None:
     path = {"checkpoint": prefix, "folder": prefix.parent, "archive": packed(prefix)}[lies]
     weights = read_weights(path)
-    assert (weights.variant, weights.config, weights.names) == ("mobile", MOBILE, TF)
+    assert (weights.variant, weights.config, weights.selection.names) == ("mobile", MOBILE, TF)
     assert weights.image_size == (224, 224)
     assert_are(weights.state, mobile)
 
@@ -63,7 +64,8 @@ def test_a_file_in_its_folder(mobile: Variables, suffix: str, names: str, tmp_pa
     state = restore(outline(MOBILE), TF, mobile, "variables")
     write_file(tmp_path / f"weights{suffix}", store(outline(MOBILE), names, state))
     weights = read_weights(tmp_path)
-    assert (weights.names, weights.stored.format) == (names, suffix)
+    formats = {".h5": "HDF5", ".safetensors": "safetensors", ".pth": "PyTorch"}
+    assert (weights.selection.names, weights.stored.format) == (names, formats[suffix])
     assert_are(weights.state, mobile)
 
 
@@ -79,23 +81,12 @@ def test_a_folder_and_an_archive_without_weights(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(WeightsError, match=r"the folder .*empty should hold weights, and holds none"):
         read_weights(tmp_path / "empty")
-    with pytest.raises(WeightsError, match="should hold a TensorFlow checkpoint, and holds none"):
+    with pytest.raises(WeightsError, match=r"should hold weights, and holds none"):
         read_weights(packed(tmp_path / "empty/none"))
-    with pytest.raises(WeightsError, match=r"absent\.tar\.gz: there is no such file"):
+    with pytest.raises(WeightsError, match=r"there is no checkpoint .*absent\.tar\.gz"):
         read_weights(tmp_path / "absent.tar.gz")
     with pytest.raises(WeightsError, match=r"there is no checkpoint .*nowhere/model"):
         read_weights(tmp_path / "nowhere/model")
-
-
-def test_wrappings_of_others_are_taken_off(mobile: Variables, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    state = restore(outline(MOBILE), TF, mobile, "variables")
-    tensors = {f"module.{name}": nn.Parameter(torch.from_numpy(array.copy())) for name, array in state.items()}
-    tensors["module.conv0_bn.num_batches_tracked"] = torch.tensor(5)  # type: ignore[assignment]
-    torch.save({"state_dict": tensors, "epoch": 3}, tmp_path / "model.pth")
-    with caplog.at_level(logging.INFO):
-        assert_are(read_weights(tmp_path / "model.pth").state, mobile)
-    assert "its state_dict alone is read, of state_dict, epoch" in caplog.text
-    assert "its names are taken without 'module.'" in caplog.text
 
 
 @pytest.mark.parametrize("names", all_names())
@@ -105,7 +96,7 @@ def test_names_and_what_they_are_of_are_found(names: str, config: Config) -> Non
     config = replace(config, num_classes=77)
     shapes = stored_shapes(outline(config), names)
     arrays = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
-    found = detect(arrays, [outline(LARGE), outline(MOBILE)])
+    found = select("a.h5", {"": State(arrays)}, [outline(LARGE), outline(MOBILE)]).names
     assert found == {"pretrainedmodels": "timm"}.get(names, names)
     if config.num_cells == 12 or names in (OURS, TF):
         assert identify(arrays, names) == ("large" if config.num_cells == 12 else "mobile", config)
@@ -128,7 +119,9 @@ def test_the_auxiliary_head_tells_the_image_size_that_it_fits(names: str, size: 
 
 def test_what_is_of_no_variant_is_told(tmp_path: Path) -> None:
     torch.save({"fc.weight": torch.zeros(3, 2), "fc.bias": torch.zeros(3)}, tmp_path / "other.pth")
-    with pytest.raises(WeightsError, match=r"conv0\.weight is missing; 2 tensors are there: fc\.weight, fc\.bias"):
+    with pytest.raises(
+        WeightsError, match=r"no conv0\.weight or conv0/weights or .* 2 tensors, such as fc\.weight, fc\.bias"
+    ):
         read_weights(tmp_path / "other.pth")
 
 
@@ -136,7 +129,6 @@ def test_what_is_of_no_variant_is_told(tmp_path: Path) -> None:
     ("name", "change", "said"),
     [
         ("cell_0/1x1/weights", None, r"missing: cell_0/1x1/weights \(1, 1, 135, 54\)"),
-        ("cell_0/1x1/biases", np.zeros(54, np.float32), r"left over: cell_0/1x1/biases \(54,\)"),
         ("conv0_bn/beta", np.full(32, np.nan, np.float32), r"not finite: conv0_bn/beta: nan at \(0,\)"),
         ("conv0_bn/beta", np.zeros(32, np.int32), r"wrong type: conv0_bn/beta: expected floating point, found int32"),
     ],
@@ -150,9 +142,17 @@ def test_each_tensor_is_used_once(
         read_weights(tmp_path / "a.h5")
 
 
+def test_what_is_no_part_of_the_network_is_refused(mobile: Variables, tmp_path: Path) -> None:
+    write_file(tmp_path / "a.h5", mobile | {f"cell_0/1x1/biases{k}": np.zeros(54, np.float32) for k in range(12)})
+    with pytest.raises(WeightsError, match="12 tensors that are no part of the network") as caught:
+        read_weights(tmp_path / "a.h5")
+    assert str(caught.value).count("left over") == 10
+    assert str(caught.value).endswith("and 2 more")
+
+
 def test_given_names_are_not_guessed(mobile: Variables, tmp_path: Path) -> None:
     write_file(tmp_path / "a.h5", mobile)
-    with pytest.raises(WeightsError, match=r"conv0\.weight is missing"):
+    with pytest.raises(WeightsError, match=r"no conv0\.weight among its 933 tensors"):
         read_weights(tmp_path / "a.h5", OURS)
 
 
@@ -196,7 +196,7 @@ def test_weights_that_config_json_names_and_that_are_not_there(tmp_path: Path) -
     write_file(tmp_path / "a.safetensors", {})
     card_for(tmp_path / "a.safetensors", (224, 224))
     (tmp_path / "a.safetensors").unlink()
-    with pytest.raises(WeightsError, match=r"a\.safetensors: there is no such file"):
+    with pytest.raises(WeightsError, match=r"there is no checkpoint .*a\.safetensors"):
         read_weights(tmp_path)
 
 

@@ -240,7 +240,7 @@ def test_a_truncated_file_changes_nothing(
     save_weights(small_model, path)
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
     before = snapshot(other)
-    with pytest.raises(WeightsError, match=rf"weights{suffix} is not a sound {suffix} file of weights"):
+    with pytest.raises(WeightsError, match=rf"weights{suffix} (is empty|is cut short or damaged|begins as a zip file)"):
         load_weights(other, path)
     assert_state(other, before)
 
@@ -249,7 +249,7 @@ def test_a_truncated_file_changes_nothing(
 def test_a_file_of_another_format_is_refused(other: PNASNet, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"weights{suffix}"
     path.write_bytes(b"a checkpoint of something else\n" * 100)
-    with pytest.raises(WeightsError, match=f"is not a sound {suffix} file"):
+    with pytest.raises(WeightsError, match=rf"weights{suffix} is of no kind that is known"):
         load_weights(other, path)
 
 
@@ -258,25 +258,21 @@ def test_a_file_of_another_network_changes_nothing(other: PNASNet, tmp_path: Pat
     path = tmp_path / f"weights{suffix}"
     save_weights(nn.Linear(3, 4), path)
     before = snapshot(other)
-    with pytest.raises(WeightsError, match=r"left over: weight \(4, 3\)"):
+    with pytest.raises(WeightsError, match=r"holds no weights of PNASNet-5: .* 2 tensors, such as (weight, bias|bias, weight)"):
         load_weights(other, path)
     assert_state(other, before)
 
 
 @pytest.mark.parametrize("name", ["weights.bin", "weights", "weights.H5"])
-def test_an_unknown_suffix_is_refused_both_ways(other: PNASNet, tmp_path: Path, name: str) -> None:
+def test_an_unknown_suffix_is_not_written(other: PNASNet, tmp_path: Path, name: str) -> None:
     with pytest.raises(WeightsError, match=r"unknown format .*: expected one of \.h5, \.safetensors, \.pth"):
         save_weights(other, tmp_path / name)
-    with pytest.raises(
-        WeightsError, match=r"there is no checkpoint .* no checkpoint end in \.h5, \.safetensors, \.pth"
-    ):
-        load_weights(other, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_missing_file_is_named(other: PNASNet, tmp_path: Path, suffix: str) -> None:
-    with pytest.raises(WeightsError, match=rf"absent{suffix}: there is no such file"):
+    with pytest.raises(WeightsError, match=rf"there is no checkpoint .*absent{suffix}"):
         load_weights(other, tmp_path / f"absent{suffix}")
 
 
@@ -296,7 +292,7 @@ class Malicious:
 def test_code_in_a_file_is_not_run(other: PNASNet, tmp_path: Path, save: Callable[[Any, Path], Any]) -> None:
     path, marker = tmp_path / "weights.pth", tmp_path / "marker"
     save({"weight": Malicious(marker)}, path)
-    with pytest.raises(WeightsError, match=r"is not a sound \.pth file"):
+    with pytest.raises(WeightsError, match=r"may run code"):
         load_weights(other, path)
     assert not marker.exists()
 
@@ -314,7 +310,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 ) -> None:
     path = tmp_path / f"weights{suffix}"
     save_weights(small_model, path)
-    monkeypatch.setitem(formats.FORMATS, suffix, formats.FORMATS[suffix]._replace(write=write_a_half))
+    monkeypatch.setitem(formats.FORMATS, suffix, write_a_half)
     with pytest.raises(OSError, match="no space left"):
         save_weights(other, path)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]

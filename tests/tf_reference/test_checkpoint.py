@@ -1,8 +1,5 @@
 """Checkpoints come back bit for bit, and whatever is wrong with one is said."""
 
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +17,6 @@ VALUES: Values = {
     "scalar": np.array(0.1, np.float32),
 }
 SHAPES = {name: array.shape for name, array in VALUES.items()}
-FUNCTIONS = [checkpoint.read, checkpoint.fingerprint, checkpoint.locate]
 TEXT = b"no checkpoint\n"
 FOREIGN = {"empty": b"", "text": TEXT, "long-text": TEXT * 1000, "hdf5": b"\x89HDF\r\n\x1a\n" + bytes(500)}
 VERSIONS = pytest.mark.parametrize("version", [1, 2], ids=["V1", "V2"])
@@ -80,42 +76,20 @@ def test_the_prefix_may_be_text(version: int, tmp_path: Path) -> None:
     assert checkpoint.read(str(tmp_path / "model.ckpt")).keys() == VALUES.keys()
 
 
-@VERSIONS
-def test_the_global_step_is_left_aside(version: int, tmp_path: Path) -> None:
-    checkpoint.write(tmp_path / "model.ckpt", VALUES | {"global_step": np.array(7)}, version)
-    variables = checkpoint.read(tmp_path / "model.ckpt")
-    assert variables.keys() == VALUES.keys()
-    checkpoint.check("model.ckpt", variables, SHAPES)
+def test_variables_are_read_by_other_names(v2: Path) -> None:
+    read = checkpoint.read(v2, {"mine": "scalar"})
+    assert read.keys() == {"mine"}
+    assert read["mine"].tobytes() == VALUES["scalar"].tobytes()
 
 
-@pytest.mark.parametrize("name", ["model.ckp", "model", "model.ckpt-1"])
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_missing_checkpoint_is_named_with_its_neighbours(
-    name: str, function: Callable[[Path], object], v2: Path
-) -> None:
-    with pytest.raises(InputError, match="there is no checkpoint") as caught:
-        function(v2.with_name(name))
-    assert str(v2.with_name(name)) in str(caught.value)
-    assert f"in this folder there is {v2}" in str(caught.value)
-
-
-@pytest.mark.parametrize("folder", ["", "nowhere/", "nowhere/deep/"])
-def test_where_no_checkpoint_lies_near_none_is_hinted_at(folder: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no checkpoint") as caught:
-        checkpoint.read(tmp_path / folder / "model.ckpt")
-    assert "in this folder" not in str(caught.value)
-
-
-@pytest.mark.parametrize("part", ["index", "meta", "data-00000-of-00001", "data-00003-of-00012"])
-def test_a_part_for_the_whole_is_refused(part: str, v2: Path) -> None:
-    """Whether it exists or not; the message gives the prefix."""
-    with pytest.raises(InputError, match=r"one part of a checkpoint.*files share, .*model\.ckpt$"):
-        checkpoint.read(f"{v2}.{part}")
+def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"TensorFlow cannot read the checkpoint .*model\.ckpt"):
+        checkpoint.read(tmp_path / "model.ckpt")
 
 
 def assert_unsound(prefix: Path, name: str = "") -> None:
     """Raise AssertionError unless reading is refused, with the prefix and `name` in the message."""
-    with pytest.raises(InputError, match="not a sound TensorFlow checkpoint") as caught:
+    with pytest.raises(InputError, match="TensorFlow cannot read the checkpoint") as caught:
         checkpoint.read(prefix)
     assert str(prefix) in str(caught.value)
     assert name in str(caught.value)
@@ -204,23 +178,3 @@ def test_every_problem_is_listed_at_once() -> None:
 def test_an_empty_checkpoint_fits_no_network() -> None:
     with pytest.raises(InputError, match=f"{len(SHAPES)} problems"):
         checkpoint.check("model.ckpt", {}, SHAPES)
-
-
-@VERSIONS
-def test_the_fingerprint_stands_for_the_values(version: int, tmp_path: Path) -> None:
-    """The same for the same values, and another as soon as one bit of one value differs."""
-    changed = {name: array.copy() for name, array in VALUES.items()}
-    changed["conv0/weights"].view(np.uint32)[1, 2, 0, 5] ^= 1
-    for name, values in {"a": VALUES, "b": VALUES, "c": changed}.items():
-        checkpoint.write(tmp_path / name, values, version)
-    assert checkpoint.fingerprint(tmp_path / "a") == checkpoint.fingerprint(tmp_path / "b")
-    assert checkpoint.fingerprint(tmp_path / "a") != checkpoint.fingerprint(tmp_path / "c")
-
-
-@VERSIONS
-def test_the_fingerprint_needs_no_tensorflow(version: int, tmp_path: Path) -> None:
-    checkpoint.write(tmp_path / "model.ckpt", VALUES, version)
-    code = "import sys; from tf_reference.checkpoint import fingerprint; print(fingerprint(sys.argv[1]))"
-    command = [sys.executable, "-c", f"{code}; assert 'tensorflow' not in sys.modules", str(tmp_path / "model.ckpt")]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
-    assert result.stdout.strip() == checkpoint.fingerprint(tmp_path / "model.ckpt")

@@ -52,8 +52,10 @@ class TrainingBench:
         graph = cache(partial(_graph, source))
         self.graph = graph("float64")
         # One checkpoint for all seeds: of the weights, those of the auxiliary head alone are others.
-        prefix = synthetic_checkpoint(source, NETWORK.variant, variant(NETWORK.variant).image_size, 0, photographs)
-        self.variables, _ = with_aux_head(checkpoint.read(prefix), self.graph, seed)
+        image_size = variant(NETWORK.variant).image_size
+        prefix = synthetic_checkpoint(source, NETWORK.variant, image_size, 0, photographs)
+        variables = checkpoint.read(prefix)
+        self.variables, _ = with_aux_head(variables, self.graph, seed)
         chosen = [photographs[(seed + number) % len(photographs)] for number in range(2)]
         images_nhwc = load_images(source, chosen, NETWORK.height, NETWORK.width)
         self.batches = make_batches(self.graph, images_nhwc, seed)

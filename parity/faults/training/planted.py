@@ -24,8 +24,9 @@ class Unscaled(DropPath):
 
     def forward(self, x: Tensor, step: int | Tensor | None = None) -> Tensor:
         """Return x with some of its examples dropped, the others as they are."""
+        scaled = super().forward(x, step)
         # Takes back what the right one multiplied by.
-        return super().forward(x, step) * self.keep_prob(step).to(x.dtype)
+        return scaled * self.keep_prob(step).to(x.dtype)
 
 
 class AlwaysScheduled(DropPath):
@@ -179,6 +180,7 @@ def without_background(logits: Tensor, labels: Tensor, label_smoothing: float) -
 
 def smoothed_over_1000(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
     """Return the cross-entropy with labels that are smoothed over all classes but the background."""
-    truth = F.one_hot(labels, logits.shape[1]) * (1 - label_smoothing)
-    truth[:, 1:] += label_smoothing / (logits.shape[1] - 1)
+    classes = logits.shape[1]
+    truth = F.one_hot(labels, classes) * (1 - label_smoothing)
+    truth[:, 1:] += label_smoothing / (classes - 1)
     return -(truth * logits.log_softmax(1)).sum(1).mean()

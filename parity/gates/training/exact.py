@@ -47,7 +47,8 @@ def exact_gradients(
         if name not in official.gradients:
             return None
         check = partial(compare.exact, str(network), name)
-        result, decided = compared(ties.pop(name, None), actual, official.gradients.pop(name), check)
+        expected = official.gradients.pop(name)
+        result, decided = compared(ties.pop(name, None), actual, expected, check)
         results[name] = replace(result, gate=EXACT)
         return decided
 
@@ -57,5 +58,8 @@ def exact_gradients(
         port.backward_from(ROOT, official.images_nhwc, official.given_nhwc, value, gradient)
     except CandidateError as error:  # whatever a faulty candidate raises is its result
         problem = str(error)
-    missing = LayerResult(EXACT, str(network), "", problem=problem)
-    return {name: results.get(name, replace(missing, layer=name)) for name in chosen}
+    chosen_results: Results = {}
+    for name in chosen:
+        missing = LayerResult(EXACT, str(network), name, problem=problem)
+        chosen_results[name] = results.get(name, missing)
+    return chosen_results

@@ -70,7 +70,10 @@ class _Judging:
         self._ties: dict[str, Ties] = {}
         # How many products the gradient of a variable adds up: one for each pixel of its layer's map. Read now, as the
         # values are used up in the forward.
-        self._products = {name: value.size // value.shape[-1] for name, value in official.values.items()}
+        self._products: dict[str, int] = {}
+        for name, value in official.values.items():
+            channels = value.shape[-1]
+            self._products[name] = value.size // channels
         self._independent = metrics.independent_neighbourhoods(batch.images_nhwc[0])
         # The first layer of each block: the forward enters the block there, and the backward leaves it. What was used
         # up by then is given back to the system.

@@ -115,6 +115,7 @@ def _chosen_results(judged: JudgedTraining, gate: str, chosen: Layers) -> Result
     """Return the gate's result of each chosen name; a name without one fails, and its result says why."""
     results: Results = {}
     for name in chosen.get(gate, ()):
-        missing = LayerResult(gate, str(judged.network), name, problem=judged.problems[gate])
+        problem = judged.problems[gate]
+        missing = LayerResult(gate, str(judged.network), name, problem=problem)
         results[name] = judged.results[gate].get(name, missing)
     return results

@@ -95,7 +95,8 @@ class JudgedTraining:
             if expected is None:
                 return None
             check = partial(compare.float64, str(self.network), name, gate=GRADIENT, policy=GRADIENT_FLOAT64)
-            result, decided = compared(self._ties.pop(name, None), actual, expected, check)
+            ties = self._ties.pop(name, None)
+            result, decided = compared(ties, actual, expected, check)
             self.results[GRADIENT][name] = result
             self._observe(result, actual, expected)
             return decided
@@ -144,10 +145,11 @@ class JudgedTraining:
         culprits = localized(STEP, {}, {STEP: earlier}).culprits
         results = self.results[STEP]
         for name in results.keys() & earlier.keys():
-            if not results[name]:
+            result = results[name]
+            if not result:
                 state = "agrees" if earlier[name] else "differs"
-                notes = (*results[name].notes, f"after {count} of the steps it {state}")
-                results[name] = replace(results[name], at_fault=name in culprits, notes=notes)
+                notes = (*result.notes, f"after {count} of the steps it {state}")
+                results[name] = replace(result, at_fault=name in culprits, notes=notes)
         return True
 
     def _results_after(self, count: int, official: Mapping[str, np.ndarray]) -> Results:

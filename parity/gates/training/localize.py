@@ -25,7 +25,9 @@ def localized(gate: str, layers: Mapping[str, Layer], results: Mapping[str, Resu
     looked_at = GRADIENTS if gate in GRADIENTS else (gate,)
     at_fault = set()
     for other_gate in looked_at:
-        at_fault |= {name for name, result in results.get(other_gate, {}).items() if result.at_fault}
+        for name, result in results.get(other_gate, {}).items():
+            if result.at_fault:
+                at_fault.add(name)
     at_fault &= failing
     if gate == STEP and at_fault:
         # Marked in the first step that differs. In the next ones all the rest differs too, and says nothing.

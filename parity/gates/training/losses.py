@@ -18,7 +18,8 @@ def compare_losses(network: Network, losses: Losses, official: Mapping[str, np.n
     for name, truth in official.items():
         actual = float(getattr(losses, name).detach())
         expected = float(truth)
-        check = Check("relative difference", abs(actual - expected) / abs(expected), FLOAT64.relative_l2)
+        difference = abs(actual - expected) / abs(expected)
+        check = Check("relative difference", difference, FLOAT64.relative_l2)
         notes = (f"the port has {actual!r}, the official network {expected!r}",)
         yield LayerResult(LOSS, str(network), name, (check,), notes=notes)
 
@@ -28,12 +29,10 @@ def compare_parts(network: Network, parts: Parts, port: TrainingPort) -> LayerRe
 
     They must have the same layers and variables, draw in the same places, and regularise the same variables.
     """
-    differences = [
-        *_on_one_side("layer", port.layers, parts.layers),
-        *_on_one_side("gradient", names(GRADIENT, network), parts.gradients),
-        *_on_one_side("random operation", port.random_operations, parts.draws),
-        *_on_one_side("regularised variable", port.regularized(), parts.regularized),
-    ]
+    differences = list(_on_one_side("layer", port.layers, parts.layers))
+    differences += _on_one_side("gradient", names(GRADIENT, network), parts.gradients)
+    differences += _on_one_side("random operation", port.random_operations, parts.draws)
+    differences += _on_one_side("regularised variable", port.regularized(), parts.regularized)
     check = Check("what one side alone has", len(differences), 0)
     return LayerResult(LOSS, str(network), WHOLE, (check,), notes=tuple(differences))
 

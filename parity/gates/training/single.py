@@ -45,8 +45,10 @@ class OfficialFloat32:
                 self.truth[count][name] = true_statistic(name, truth[feeder], count)
         self.statistics: dict[int, dict[str, Distance]] = {}
         for count, moved in official.statistics().items():
-            true = self.truth[count]
-            self.statistics[count] = {name: metrics.distance(value, true[name]) for name, value in moved.items()}
+            distances: dict[str, Distance] = {}
+            for name, value in moved.items():
+                distances[name] = metrics.distance(value, self.truth[count][name])
+            self.statistics[count] = distances
 
 
 def true_statistic(name: str, values: np.ndarray, updates: int) -> np.ndarray:
@@ -108,5 +110,6 @@ def _compare_statistics(
     for name, expected in official.truth[count].items():
         distance = official.statistics[count][name]
         result = compare.float32(str(network), name, moved[name], expected, distance, independent)
-        notes = (*result.notes, f"after {count} update{'s' if count > 1 else ''}")
+        updates = f"{count} updates" if count > 1 else f"{count} update"
+        notes = (*result.notes, f"after {updates}")
         yield replace(result, gate=STATISTICS, notes=notes)

@@ -10,7 +10,10 @@ from parity.convert.change import changed
 from pnasnet_torch import Config, variant
 from pnasnet_torch.classes import NAMES
 from pnasnet_torch.errors import WeightsError
-from pnasnet_torch.source import Stored, Weights
+from pnasnet_torch.selection import Selection
+from pnasnet_torch.source import Weights
+from pnasnet_torch.state import State
+from pnasnet_torch.stored import Stored
 from pnasnet_torch.weights import OURS, TF, outline
 
 
@@ -22,7 +25,14 @@ def weights_of(config: Config, name: str = "mobile") -> Weights:
         column = numbers.reshape(-1, *[1] * (tensor.ndim - 1))
         # A view: the values of Large would take 345 MB.
         state[key] = np.broadcast_to(column, tuple(tensor.shape))
-    return Weights(state, name, config, (224, 224), Stored(Path("some.h5"), state, ".h5"), OURS)
+    return Weights(
+        state,
+        name,
+        config,
+        (224, 224),
+        Stored(Path("some.h5"), {"": State(state)}, "HDF5"),
+        Selection("", OURS, "", ""),
+    )
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_there_and_back_by_every_scheme(
     back = tmp_path / "back.pth"
     assert run(source, there, "--names", names)[0] == 0
     assert run(there, back)[0] == 0
-    assert bits(formats.read_file(back)) == bits(state)
+    assert bits(read_weights(back).state) == bits(state)
 
 
 @pytest.mark.parametrize("kind", ["v1", "v2"])
@@ -221,17 +221,17 @@ def swap_axes(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     for name, array in arrays.items():
         if array.shape[-2:] == (7, 7):
             swapped[name] = np.ascontiguousarray(array.swapaxes(-1, -2))
-    formats.FORMATS[".h5"].write(path, swapped)
+    formats.FORMATS[".h5"](path, swapped)
 
 
 def flip_a_bit(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     changed = arrays["conv0_bn.bias"].copy()
     changed.view(np.uint32)[3] ^= 1
-    formats.FORMATS[".h5"].write(path, {**arrays, "conv0_bn.bias": changed})
+    formats.FORMATS[".h5"](path, {**arrays, "conv0_bn.bias": changed})
 
 
 def lose_one(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    formats.FORMATS[".h5"].write(path, {name: array for name, array in arrays.items() if name != "conv0_bn.bias"})
+    formats.FORMATS[".h5"](path, {name: array for name, array in arrays.items() if name != "conv0_bn.bias"})
 
 
 @pytest.mark.parametrize(

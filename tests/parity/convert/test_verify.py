@@ -12,7 +12,8 @@ import pytest
 from parity.convert import verify as verifying
 from parity.convert.change import changed
 from parity.convert.request import NotVerifiedError
-from parity.convert.verify import official_variables, verify
+from parity.convert.verify import evaluation_variables, verify
+from parity.core import weights as given_weights
 from parity.core.layers import Network
 from pnasnet_torch.formats import write_file
 from pnasnet_torch.source import Weights, read_weights
@@ -62,10 +63,10 @@ def test_official_variables_of_a_checkpoint_are_tensorflow_s_own(
         for file in synthetic.parent.glob(f"{synthetic.name}.*"):
             archive.add(file, f"deep/{file.name}")
     # What the port's reader gives cannot be taken: this would turn it into variables.
-    monkeypatch.setattr(verifying, "store", None)
+    monkeypatch.setattr(given_weights, "store", None)
     expected = checkpoint.read(synthetic)
     for source in (weights, read_weights(path)):
-        variables = official_variables(source, 1000)
+        variables = evaluation_variables(source, 1000)
         assert variables.keys() == expected.keys()
         assert np.array_equal(variables["final_layer/FC/weights"], expected["final_layer/FC/weights"][:, 1:])
         assert np.array_equal(variables["final_layer/FC/biases"], expected["final_layer/FC/biases"][1:])
@@ -82,7 +83,7 @@ def test_official_variables_of_a_file_are_without_the_auxiliary_head(weights: We
     write_file(tmp_path / "a.h5", store(outline(config), OURS, state))
     source = read_weights(tmp_path / "a.h5")
     assert source.config == config
-    assert official_variables(source, 1001).keys() == store(outline(weights.config), "tf", weights.state).keys()
+    assert evaluation_variables(source, 1001).keys() == store(outline(weights.config), "tf", weights.state).keys()
 
 
 def test_a_conversion_that_fails_is_not_put_in_place(

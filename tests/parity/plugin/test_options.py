@@ -58,10 +58,10 @@ def parse(*arguments: str) -> Options:
 
 
 @pytest.fixture
-def prefix(tmp_path: Path) -> Path:
-    """Files that lie as those of a V2 checkpoint do."""
-    for suffix in (".index", ".data-00000-of-00001", ".meta"):
-        (tmp_path / f"model.ckpt-7{suffix}").touch()
+def prefix(synthetic: Path, tmp_path: Path) -> Path:
+    """A V2 checkpoint of Mobile."""
+    for suffix in (".index", ".data-00000-of-00001"):
+        (tmp_path / f"model.ckpt-7{suffix}").symlink_to(f"{synthetic}{suffix}")
     return tmp_path / "model.ckpt-7"
 
 
@@ -115,25 +115,30 @@ def test_what_cannot_be_used_is_a_usage_error(arguments: str) -> None:
         assert part in str(caught.value)
 
 
-@pytest.mark.parametrize("variants", [[], ["--variant=mobile", "--variant=large"]], ids=["none", "both"])
-def test_a_checkpoint_takes_one_variant(prefix: Path, variants: list[str]) -> None:
-    """It holds the weights of one network, and which must be said."""
-    with pytest.raises(pytest.UsageError, match="say which, with --variant large or mobile"):
-        parse(f"--checkpoint={prefix}", *variants)
+def test_the_weights_say_which_variant_they_are_of(prefix: Path) -> None:
+    assert {network.variant for network in parse(f"--checkpoint={prefix}").networks} == {"mobile"}
+    for variants in (["--variant=large"], ["--variant=mobile", "--variant=large"]):
+        with pytest.raises(pytest.UsageError, match="holds the weights of PNASNet-5 mobile"):
+            parse(f"--checkpoint={prefix}", *variants)
 
 
-@pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001", ".meta"])
-def test_a_part_of_a_checkpoint_is_not_the_whole(prefix: Path, suffix: str) -> None:
-    """The prefix to give instead is named."""
-    with pytest.raises(pytest.UsageError, match=r"--checkpoint: .* is one part of a checkpoint") as caught:
-        parse("--variant=mobile", f"--checkpoint={prefix}{suffix}")
-    assert str(caught.value).endswith(f"give the prefix that its files share, {prefix}")
+@pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
+def test_one_file_of_a_checkpoint_stands_for_the_whole(prefix: Path, suffix: str) -> None:
+    checkpoint = parse(f"--checkpoint={prefix}{suffix}").checkpoint
+    assert checkpoint
+    assert "conv0/weights" in checkpoint.variables
+    assert "is one of several files: the whole checkpoint" in checkpoint.notes[0]
 
 
 def test_a_missing_checkpoint_names_those_that_are_near(prefix: Path) -> None:
-    with pytest.raises(pytest.UsageError, match="in this folder there is") as caught:
-        parse("--variant=mobile", f"--checkpoint={prefix.with_name('model.ckpt')}")
-    assert str(prefix) in str(caught.value)
+    with pytest.raises(pytest.UsageError, match="there is no checkpoint") as caught:
+        parse(f"--checkpoint={prefix.with_name('model.ckpt')}")
+    assert prefix.name in str(caught.value)
+
+
+def test_a_choice_of_weights_needs_some() -> None:
+    with pytest.raises(pytest.UsageError, match="--weights chooses among those of --checkpoint"):
+        parse("--weights=average")
 
 
 @pytest.mark.parametrize("value", ["", ".", "/"], ids=["empty", "here", "root"])
@@ -182,7 +187,9 @@ def test_what_can_be_used_is_kept(prefix: Path, slim: Path) -> None:
     given = ("--variant=mobile", f"--checkpoint={prefix}", f"--reference=slim:{slim}", "--seed=7", "--threads=3")
     options = parse(*given)
     assert options.networks == (Network("mobile", 224, 224), Network("mobile", 97, 131))
-    assert (options.checkpoint, options.references, options.seed, options.threads) == (prefix, (f"slim:{slim}",), 7, 3)
+    assert options.checkpoint
+    assert options.checkpoint.path == prefix
+    assert (options.references, options.seed, options.threads) == ((f"slim:{slim}",), 7, 3)
 
 
 def test_a_command_repeats_the_options(prefix: Path, slim: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from parity.core.layers import Network
 from parity.core.specification import labelled
 from parity.plugin.reference_options import one_running
-from parity.reference.live import LiveReference, checkpoint_of
+from parity.reference.live import LiveReference, synthetic_of
 from parity.session.options import Options
 from parity.session.session import ParitySession, Selection
 from tests import checkouts
@@ -87,13 +87,6 @@ def test_a_variant_that_a_reference_lacks_is_refused(more: tuple[str, ...], flat
     assert f"--variant mobile: --reference {flat} has PNASNet-5 large alone" in str(caught.value)
 
 
-def test_a_checkpoint_needs_no_variant_where_there_is_but_one(flat: str, tmp_path: Path) -> None:
-    (tmp_path / "model.ckpt.index").touch()
-    assert parse(f"--reference={flat}", f"--checkpoint={tmp_path / 'model.ckpt'}").checkpoint
-    with pytest.raises(pytest.UsageError, match="say which, with --variant"):
-        parse("--reference=official", f"--reference={flat}", f"--checkpoint={tmp_path / 'model.ckpt'}")
-
-
 def test_every_reference_takes_the_same_photograph(flat: str) -> None:
     """A network has the photograph that it has without the other references."""
     options = parse("--reference=official", f"--reference={flat}")
@@ -105,7 +98,7 @@ def test_every_reference_takes_the_same_photograph(flat: str) -> None:
 def test_every_reference_takes_the_same_weights(synthetic: Path) -> None:
     """They are made by the pinned official source, whatever else is run."""
     for reference in ("official", "slim:nowhere", "pnasnet-tf:nowhere"):
-        assert checkpoint_of(Options((), None, (), (reference,), 0, 1), "mobile") == synthetic
+        assert synthetic_of(Options((), None, (), (reference,), 0, 1), "mobile") == synthetic
 
 
 def test_a_command_carries_all_references(altered: str) -> None:
