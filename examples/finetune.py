@@ -31,6 +31,7 @@ from pnasnet_torch.hub import FILE, Card, make_card, sha256
 from pnasnet_torch.operations import BatchNorm
 from pnasnet_torch.optimizer import Averages, RMSProp, clip_by_global_norm, learning_rate
 from pnasnet_torch.preprocess import CENTRAL_FRACTION
+from pnasnet_torch.selection import WHICH
 from pnasnet_torch.training import training_loss
 from pnasnet_torch.weights import OURS
 
@@ -43,9 +44,9 @@ STATE, RESULT = "training.pt", "model.safetensors"
 FREE = ("output", "every", "threads")
 
 
-def new_network(checkpoint: Path, classes: int, steps: int) -> PNASNet:
+def new_network(checkpoint: Path, which: str | None, classes: int, steps: int) -> PNASNet:
     """The checkpoint's network with a new last layer, and without the auxiliary head."""
-    trained = from_pretrained(checkpoint).model
+    trained = from_pretrained(checkpoint, which=which).model
     # Large's drop path reaches its end with this training.
     model = PNASNet(replace(trained.config, num_classes=classes, aux_image_size=None, total_training_steps=steps))
     dropped = ("final_layer.FC.", "aux_")
@@ -64,7 +65,7 @@ class Training:
         self.options = options
         self.data = class_folders(options.photographs) if options.photographs else own_photographs(options.seed)
         torch.manual_seed(options.seed)
-        self.model = new_network(options.checkpoint, len(self.data.classes), options.steps)
+        self.model = new_network(options.checkpoint, options.weights, len(self.data.classes), options.steps)
         if options.image_size < (least := max(minimum_size(self.model.config))):
             raise InputError(f"--image-size {options.image_size}: this network needs at least {least} pixels")
         self.optimizer = RMSProp(self.model.parameters(), options.learning_rate)
@@ -200,6 +201,7 @@ def rate(text: str) -> float:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="whatever from_pretrained loads")
+    made.add_argument("--weights", metavar="WHICH", help=WHICH)
     made.add_argument("--photographs", type=Path, metavar="FOLDER", help="a folder for each class (default: see above)")
     made.add_argument("--output", type=Path, default=Path("finetuned"), metavar="FOLDER", help="default: %(default)s")
     for name, least, default, text in (

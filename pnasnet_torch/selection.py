@@ -14,7 +14,7 @@ from torch import nn
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.naming import scheme, schemes
 from pnasnet_torch.state import State, States
-from pnasnet_torch.weights import EXAMPLES, FIRST, OURS, TF, is_count, is_of_head, targets
+from pnasnet_torch.weights import FIRST, OURS, TF, is_count, is_of_head, targets
 
 # The official name of the port's `FIRST`.
 TF_FIRST = "conv0/weights"
@@ -166,10 +166,10 @@ def listing(names: Collection[str]) -> str:
     return f"{len(names):,} tensors, such as {some}" if names else "0 tensors"
 
 
-def surplus(path: str, selection: Selection, state: State, taken: Collection[str]) -> str:
-    """Return how many tensors a file has that are not `taken` (names of the scheme), by kind; empty if it has none.
+def surplus(selection: Selection, state: State, taken: Collection[str]) -> tuple[str, list[str]]:
+    """Return how many tensors a file has that are not `taken` (names of the scheme), by kind, and the unknown ones.
 
-    Raise WeightsError, with examples, where some are neither counts, nor averages, nor an optimiser's.
+    Counts, averages, and what an optimiser keeps are known: they are no part of the network.
     """
     known = Counter[str]()
     unknown: list[str] = []
@@ -182,15 +182,7 @@ def surplus(path: str, selection: Selection, state: State, taken: Collection[str
             known[kind] += 1
         else:
             unknown.append(name)
-    if unknown:
-        raise WeightsError(_unknown(path, unknown))
-    return ", ".join(f"{count:,} {kind}" for kind, count in known.most_common())
-
-
-def _unknown(path: str, names: Sequence[str]) -> str:
-    listed = "\n  ".join(f"left over: {name}" for name in names[:EXAMPLES])
-    more = f"\n  and {len(names) - EXAMPLES:,} more" if len(names) > EXAMPLES else ""
-    return f"{path} holds {len(names):,} tensors that are no part of the network:\n  {listed}{more}"
+    return ", ".join(f"{count:,} {kind}" for kind, count in known.most_common()), unknown
 
 
 def _kind(name: str, selection: Selection, state: State, variables: Collection[str]) -> str:
@@ -199,8 +191,7 @@ def _kind(name: str, selection: Selection, state: State, variables: Collection[s
     if is_count(name):
         return "counts and rates"
     if name in state.others:
-        is_tensor_like = state.others[name] in ("bfloat16", "bool")
-        return "" if is_tensor_like else f"entries of type {state.others[name]}"
+        return f"entries of type {state.others[name]}"
     if name.endswith(AVERAGE):
         return "averages"
     if selection.suffix and name.removeprefix(selection.prefix) in variables:

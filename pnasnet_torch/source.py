@@ -74,9 +74,11 @@ def _take(model: nn.Module, stored: Stored, selection: Selection) -> tuple[dict[
         if selection.stored_name(name) in others:
             kind = others[selection.stored_name(name)]
             raise WeightsError(f"{stored.path}: {name} is {kind}: expected float16, float32 or float64")
+    left_aside, unknown = surplus(selection, stored.states[selection.key], names)
+    # With what is left over, so that it is told beside what is missing: it may be the same under another name.
+    taken |= {name: stored.states[selection.key].arrays[name] for name in unknown}
     what = f"weights in {stored.path}, under the names {selection.names},"
     state = restore(model, selection.names, taken, what)
-    left_aside = surplus(str(stored.path), selection, stored.states[selection.key], names)
     return state, (*stored.notes, *_notes(stored, selection, left_aside))
 
 

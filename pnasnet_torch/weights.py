@@ -4,6 +4,7 @@ A parameter's path is its variable's scope: `cell_0.1x1.weight` is `cell_0/1x1/w
 change. Nothing is transposed until it fits: the axes follow from the variable's name and rank.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -35,7 +36,7 @@ DENSE: Rules = {"weight": ("weights", (1, 0)), "bias": ("biases", (0,))}
 BOOKKEEPING = frozenset(
     {BATCHES, "global_step", "n_averaged", "save_counter", "beta1_power", "beta2_power", "learning_rate", "loss_scale"}
 )
-# How many problems a message lists of those that it counts.
+# How many problems of a kind a message lists of those that it counts.
 EXAMPLES = 10
 # The port's own names, and TensorFlow's, which come with its layouts.
 OURS, TF = OWN_NAMES.name, "tf"
@@ -183,24 +184,28 @@ def tf_variables(model: nn.Module) -> dict[str, np.ndarray]:
 
 
 def _check(what: str, shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, np.ndarray]) -> None:
-    """Raise one WeightsError that lists all of the `arrays` that do not fit the `shapes`."""
-    problems = [f"missing: {name} {shape}" for name, shape in shapes.items() if name not in arrays]
-    problems += [f"left over: {name} {array.shape}" for name, array in arrays.items() if name not in shapes]
-    # Sets have no order; the problems are sorted below.
-    for name in shapes.keys() & arrays.keys():
-        array = arrays[name]
-        if array.shape != shapes[name]:
-            problems.append(f"wrong shape: {name}: expected {shapes[name]}, found {array.shape}")
+    """Raise one WeightsError that lists the `arrays` that do not fit the `shapes`; of many alike some, and how many."""
+    problems: dict[str, list[str]] = defaultdict(list)
+    problems["missing"] = [f"{name} {shape}" for name, shape in shapes.items() if name not in arrays]
+    for name, array in arrays.items():
+        if name not in shapes:
+            problems["left over"].append(f"{name} {array.shape}")
+        elif array.shape != shapes[name]:
+            problems["wrong shape"].append(f"{name}: expected {shapes[name]}, found {array.shape}")
         elif not np.issubdtype(array.dtype, np.floating):
-            problems.append(f"wrong type: {name}: expected floating point, found {array.dtype}")
+            problems["wrong type"].append(f"{name}: expected floating point, found {array.dtype}")
         elif not np.isfinite(array).all():
             index = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
-            problems.append(f"not finite: {name}: {array[index]} at {index}")
-    if problems:
-        listed = sorted(problems)[:EXAMPLES]
-        if len(problems) > EXAMPLES:
-            listed.append(f"and {len(problems) - EXAMPLES:,} more")
-        raise WeightsError(f"the {what} do not fit the network ({len(problems):,} problems):\n  " + "\n  ".join(listed))
+            problems["not finite"].append(f"{name}: {array[index]} at {index}")
+    count = sum(map(len, problems.values()))
+    if not count:
+        return
+    lines = [f"the {what} do not fit the network ({count:,} problems):"]
+    for kind, places in sorted(problems.items()):
+        lines += [f"{kind}: {place}" for place in sorted(places)[:EXAMPLES]]
+        if len(places) > EXAMPLES:
+            lines.append(f"{kind}: {len(places) - EXAMPLES:,} more")
+    raise WeightsError("\n  ".join(lines))
 
 
 def variant_of(shapes: Mapping[str, tuple[int, ...]], names: str = TF) -> str:
