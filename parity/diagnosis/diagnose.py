@@ -9,8 +9,9 @@ from parity.core.layers import Network, layer_of
 from parity.core.localize import handing_on, localize
 from parity.core.policy import GATES, STRUCTURE
 from parity.core.result import LayerResult
-from parity.diagnosis.examiner import Examiner, Probe
+from parity.diagnosis.examiner import Examiner
 from parity.diagnosis.hints import parameter_hints
+from parity.diagnosis.probe import Probe
 from parity.diagnosis.verdict import Culprit, Verdict
 from parity.gates.structure import compare_parts
 from tf_reference.graph import ReferenceGraph
@@ -178,11 +179,11 @@ class _Evidence:
         replays = (examiner.replays[layer], *examiner.replay_in_float32(layer))
         if not all(replays):
             return Finding("operation", tuple(examiner.operation_hints(layer)), replays)
-        if layer not in examiner.observed.givers:
-            if examiner.observed.error:
-                return Finding("error", (str(examiner.observed.error),), replays)
+        if layer not in examiner.wiring.observed.givers:
+            if examiner.wiring.observed.error:
+                return Finding("error", (str(examiner.wiring.observed.error),), replays)
             return Finding("not reported", (), replays)
-        arrivals = tuple(examiner.arrivals(layer))
+        arrivals = tuple(examiner.wiring.arrivals(layer))
         if arrivals:
             return Finding("wiring", arrivals, replays)
         failures = self.failures[layer]

@@ -2,39 +2,23 @@
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from parity.candidate.model import candidate_model
 from parity.core import compare, metrics
-from parity.core.layers import Network, layer_of
+from parity.core.layers import layer_of
 from parity.core.result import LayerResult
 from parity.diagnosis.hints import Operation, mistake, parameter_hints
-from parity.diagnosis.relations import describe, same
-from parity.diagnosis.replay import Observed, observe, replaced, replay
-from parity.gates.context import Sides
+from parity.diagnosis.probe import Probe
+from parity.diagnosis.relations import describe
+from parity.diagnosis.replay import observe, replaced, replay
+from parity.diagnosis.wiring import Wiring
 from tf_reference.layers import IMAGES
 
 # Alone, a sound layer takes this share of the float64 bound at most: its own few roundings, of 1e-16 each.
 SOUND_ALONE = 1e-4
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Both networks with weights loaded, as `gate` runs them on these `images` (N, H, W, 3).
-
-    `variables` are the weights, in TensorFlow's names and layouts. `single` is the same in float32 beside float64, to
-    replay the culprits there too.
-    """
-
-    network: Network
-    gate: str
-    sides: Sides
-    images: np.ndarray
-    variables: Mapping[str, np.ndarray]
-    single: Sides | None = None
 
 
 class Examiner:
@@ -73,9 +57,9 @@ class Examiner:
         return ChainMap({IMAGES: images_nhwc}, values)
 
     @cached_property
-    def observed(self) -> Observed:
-        """One forward of the candidate: which layer's output arrives where."""
-        return observe(self.model, self.probe.images)
+    def wiring(self) -> Wiring:
+        """What arrives at the layers."""
+        return Wiring(self.probe, self.model, self.official, self.layers)
 
     def _inputs(self, layer: str) -> list[np.ndarray]:
         return [self.official[name] for name in self.graph.layers[layer].inputs]
@@ -158,80 +142,11 @@ class Examiner:
     @cached_property
     def at_fault(self) -> set[str]:
         """The layers that are at fault by themselves, whatever comes before them."""
-        at_fault = set(self._miswired)
+        at_fault = set(self.wiring.miswired)
         for layer, result in self.replays.items():
             if not result:
                 at_fault.add(layer)
         return at_fault
-
-    @cached_property
-    def _miswired(self) -> set[str]:
-        """The layers that get another value than the candidate's own output of the layer that should feed them."""
-        # By the identity of tensors alone a sound candidate is suspected too, where it copies one; so values are
-        # compared.
-        suspects = {layer for layer in self.layers if self._is_fed_by_others(layer)}
-        feeders: set[str] = set()
-        for layer in suspects:
-            feeders.update(self.graph.layers[layer].inputs)
-        closer = observe(self.model, self.probe.images, suspects, feeders)
-        # Of the candidate itself, not TensorFlow's: behind another fault no value is the official one any more.
-        outputs = closer.outputs | {IMAGES: self.official[IMAGES]}
-        miswired = set()
-        for layer in suspects:
-            names = self.graph.layers[layer].inputs
-            if not outputs.keys() >= set(names):
-                continue  # a layer that should feed it never runs, and is the fault itself
-            arrived = closer.inputs[layer]
-            due = [outputs[name] for name in names]
-            if len(arrived) != len(due) or not all(map(_alike, arrived, due)):
-                miswired.add(layer)
-        return miswired
-
-    def _is_fed_by_others(self, layer: str) -> bool:
-        """Return whether a tensor that arrives at the layer is not the very output of the layer that should give it."""
-        wired = self._wired(layer)
-        # One that did not run gets nothing wrong.
-        return self.observed.givers.get(layer, wired) != wired
-
-    def _wired(self, layer: str) -> tuple[tuple[str, ...], ...]:
-        """Return who gives each of the layer's inputs in a sound candidate."""
-        return tuple((name,) for name in self.graph.layers[layer].inputs)
-
-    def arrivals(self, layer: str) -> Iterator[str]:
-        """Yield in words what arrives at the layer, for each input that is not what it should get."""
-        arrived = observe(self.model, self.probe.images, [layer]).inputs[layer]
-        names = self.graph.layers[layer].inputs
-        if len(arrived) != len(names):
-            yield f"it gets {len(arrived)} inputs, not {len(names)}"
-        # Not strict: where it gets more or fewer than it should, those that are there are still looked at.
-        inputs = list(zip(arrived, names, self.observed.givers[layer], strict=False))
-        # The last giver of a tensor decides: it changed the tensor in place, or passed it on.
-        from_elsewhere = [givers[-1:] != (name,) for _, name, givers in inputs]
-        # What comes from where it should is not to blame, unless all does, and is another value all the same.
-        all_to_blame = not any(from_elsewhere) and layer in self._miswired
-        for number, (value, name, givers) in enumerate(inputs):
-            to_blame = from_elsewhere[number] or all_to_blame
-            if not to_blame or same(value, self.official[name]):
-                continue
-            place = f"input {number}" if len(names) > 1 else "it"
-            yield f"{place} gets {self._giver(value, name, givers)}, not {name}"
-
-    def _giver(self, value: np.ndarray, name: str, givers: tuple[str, ...]) -> str:
-        """Return in words where a value (NHWC) comes from that should be that of the layer `name`."""
-        if name in givers[:-1]:
-            later_givers = givers[givers.index(name) + 1 :]
-            return f"{name} as {' and '.join(later_givers)} changed it in place"
-        if givers:
-            return f"the output of {givers[-1]}"
-        # No layer's own tensor: the values alone can tell.
-        relation = describe(value, self.official[name])
-        if relation:
-            return f"a value of no layer: {name}, {relation}"
-        same_shape = [other.name for other in self.graph.layers.values() if other.shape[1:] == value.shape[1:]]
-        for other_name, official in self.probe.sides.reference.run(self.probe.images, same_shape).items():
-            if same(value, official):
-                return f"the values of {other_name}"
-        return "a value of no layer"
 
     def operation_hints(self, layer: str) -> Iterator[str]:
         """Yield in words what the layer does instead of the official operation, and how its parameters differ."""
@@ -266,8 +181,3 @@ def _ancestors(feeders: Mapping[str, Sequence[str]], layer: str) -> set[str]:
                 ancestors.add(name)
                 to_visit.append(name)
     return ancestors
-
-
-def _alike(actual: np.ndarray, expected: np.ndarray) -> bool:
-    """Return whether both are the same to rounding, or to the last bit where some are no numbers."""
-    return same(actual, expected) or np.array_equal(actual, expected, equal_nan=True)

@@ -1,6 +1,6 @@
 """Both networks as a failing gate runs them, to look at its failures more closely."""
 
-from parity.diagnosis.examiner import Probe
+from parity.diagnosis.probe import Probe
 from parity.gates.context import NetworkContext
 
 

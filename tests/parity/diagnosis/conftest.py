@@ -9,7 +9,8 @@ from parity.candidate.port import Port, make_model
 from parity.core.layers import Network
 from parity.core.pinning import pin_torch
 from parity.core.specification import PHOTOGRAPHS
-from parity.diagnosis.examiner import Examiner, Probe
+from parity.diagnosis.examiner import Examiner
+from parity.diagnosis.probe import Probe
 from parity.faults.bench import Bench
 from parity.gates.context import NetworkContext, Sides
 from parity.session.options import Options

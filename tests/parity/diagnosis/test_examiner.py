@@ -52,7 +52,7 @@ def test_each_layer_of_a_sound_port_passes_alone(all_sound: Examiner) -> None:
 @pytest.mark.parametrize("layer", ["conv0", BN, ADD, CONV, "final_layer.mean", "final_layer.predictions"])
 def test_a_layer_of_a_sound_port_has_no_hints(all_sound: Examiner, layer: str) -> None:
     """It also passes alone in float32."""
-    assert list(all_sound.arrivals(layer)) == []
+    assert list(all_sound.wiring.arrivals(layer)) == []
     assert list(all_sound.operation_hints(layer)) == []
     (single,) = all_sound.replay_in_float32(layer)
     assert single
@@ -155,7 +155,7 @@ def test_what_arrives_at_a_layer_is_told(examine: Examine, name: str) -> None:
     """In words, with what should arrive; alone the layer passes, and the fault is known to be there."""
     fault, layer, words = ARRIVALS[name]
     examiner = examine(fault, layer)
-    assert list(examiner.arrivals(layer)) == words
+    assert list(examiner.wiring.arrivals(layer)) == words
     assert examiner.replays[layer]
     assert examiner.at_fault == {layer}
 
@@ -169,7 +169,7 @@ def test_a_wrong_input_is_seen_behind_another_fault(examine: Examine) -> None:
 
     examiner = examine(fault, EARLY, "cell_3.relu", "cell_4.relu", "cell_4.relu_1")
     assert examiner.at_fault == {EARLY, "cell_4.relu"}
-    (words,) = examiner.arrivals("cell_4.relu")
+    (words,) = examiner.wiring.arrivals("cell_4.relu")
     assert words == "it gets the output of cell_3.cell_output.concat, not cell_2.cell_output.concat"
 
 
@@ -201,9 +201,9 @@ def test_inputs_in_a_list_are_none(examine: Examine) -> None:
         plant.replace(model, layer, lambda parts: torch.cat(parts, 1))
 
     examiner = examine(fault, layer, CONV)
-    assert list(examiner.arrivals(layer)) == ["it gets 0 inputs, not 5"]
+    assert list(examiner.wiring.arrivals(layer)) == ["it gets 0 inputs, not 5"]
     assert examiner.at_fault == {layer}
-    assert not examiner.observed.error
+    assert not examiner.wiring.observed.error
 
 
 def test_a_value_that_is_computed_twice_is_no_fault(examine: Examine) -> None:
@@ -215,7 +215,7 @@ def test_what_follows_a_layer_that_never_runs_is_not_at_fault(examine: Examine) 
     layer = "cell_5.relu_1"
     examiner = examine(lambda model: plant.skip(model, layer), layer, CONV)
     assert examiner.at_fault == set()
-    assert list(examiner.arrivals(CONV)) == [f"it gets the output of cell_4.cell_output.concat, not {layer}"]
+    assert list(examiner.wiring.arrivals(CONV)) == [f"it gets the output of cell_4.cell_output.concat, not {layer}"]
 
 
 def test_tensorflow_is_asked_for_what_the_layers_need(examine: Examine) -> None:
