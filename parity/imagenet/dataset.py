@@ -3,27 +3,31 @@
 import hashlib
 import os
 from collections import Counter
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
 from parity.core.errors import InputError
+from parity.imagenet.annotations import Annotation, classify, find_annotations
 from parity.imagenet.archive import TAR_NAME, list_tar
-from parity.imagenet.devkit import KIT_NAMES, OpenKit, open_devkit
-from parity.imagenet.folders import children, is_class_folder, is_flat_image, list_class_folders, list_flat_images
+from parity.imagenet.devkit import KIT_NAMES
+from parity.imagenet.folders import children, classes_of_folders, is_flat_image, list_class_folders, list_flat_images
 from parity.imagenet.labels import label_of
-from parity.imagenet.listing import Listing, Place, few
+from parity.imagenet.listing import OFFICIAL_NAME, Entry, Listing, Place, few
 from parity.imagenet.shards import is_shard, list_shards
 from pnasnet_torch.classes import WNIDS
 
 FULL_SIZE = 50_000
 PER_CLASS = FULL_SIZE // len(WNIDS)
+# Where the set may lie in the folder that is named; the last one is Kaggle's.
+INNER = (TAR_NAME, "val", "validation", "val_images.tar.gz", "ILSVRC/Data/CLS-LOC/val")
 EXPECTED = f"""Expected one of these layouts:
-  class folders     PATH/n01440764/*.JPEG
-  flat folder       PATH/ILSVRC2012_val_00000001.JPEG and so on, and {KIT_NAMES[1]}
-  tar               {TAR_NAME}, or the folder that it is in, and {KIT_NAMES[1]}
-  TFRecord shards   PATH/validation-00000-of-00128 and so on"""
+  class folders     PATH/n01440764/*.JPEG, or ImageNetV2's PATH/0/*.jpeg
+  flat folder       PATH/ILSVRC2012_val_00000001.JPEG and {KIT_NAMES[1]}, LOC_val_solution.csv or val.txt
+  tar               {TAR_NAME}, or the folder that it is in, and the same
+  TFRecord shards   PATH/validation-00000-of-00128 and so on, or TFDS's"""
 
 
 @dataclass(frozen=True)
@@ -57,56 +61,85 @@ class Dataset:
     def digest(self) -> str:
         """The SHA-256 of the names and classes: the same for the same images in any layout."""
         lines = "".join(f"{image.name} {image.wnid}\n" for image in self.images)
-        # A file's name may have bytes that are no text; fsencode gives them back, where encode would fail.
-        return hashlib.sha256(os.fsencode(lines)).hexdigest()
+        return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def open_dataset(path: Path, devkit: Path | None = None) -> Dataset:
     """Open the images at `path`, in whichever layout, in the order of their names.
 
-    The development kit is looked for beside them unless its place `devkit` is given. Raises InputError if the layout is
-    not known, or if anything in it is missing, damaged or contradictory.
+    The development kit, or a list of classes, is looked for beside them unless its place `devkit` is given. Raises
+    InputError if the layout is not known, or if anything in it is missing, damaged or contradictory.
     """
-    # The kit is opened only where the layout needs it: class folders and shards tell the classes themselves.
-    open_kit = partial(open_devkit, devkit, _beside(path))
-    listing = _list(path, open_kit)
+    listing = _list(path)
+    if not listing.entries:
+        raise InputError(f"{listing.path} ({listing.layout}) holds no images. Copy them there, or give another place")
+    notes = listing.notes
+    annotations: list[Annotation] = []
+    try:
+        annotations = find_annotations(devkit, path)
+    except InputError as error:
+        # What merely lies beside, and is not needed, stops nothing.
+        if devkit or not all(entry.told for entry in listing.entries):
+            raise
+        notes += (f"classes were not checked by what lies beside: {error}",)
+    entries = _named_apart(classify(listing.entries, annotations, listing.path))
+    _check_readable({entry.place.path for entry in entries})
     # By name, so that an image has the same index in every layout, and stored records hold for all of them.
-    entries = sorted(listing.entries, key=lambda entry: entry.name)
+    entries.sort(key=lambda entry: entry.name)
     for first, second in pairwise(entries):
         if first.name == second.name:
-            raise InputError(f"{first.name} is there twice: {first.place}, and {second.place}. Remove one of them")
-    if not entries:
-        raise InputError(f"{listing.path} ({listing.layout}) holds no images. Copy them there, or give another place")
+            raise InputError(
+                f"{first.name} is there twice: {first.place}, and {second.place}. Expected each once: move one of them "
+                "elsewhere, or convert the records again"
+            )
     images = tuple(Image(entry.name, entry.wnid) for entry in entries)
     places = tuple(entry.place for entry in entries)
-    return Dataset(listing.layout, listing.path, images, listing.notes, places)
+    return Dataset(listing.layout, listing.path, images, notes, places)
 
 
-def _beside(path: Path) -> tuple[Path, ...]:
-    """Return where a development kit may lie: with the images, or in the folder that they are in."""
-    absolute = Path(os.path.abspath(path))  # so that `.` has a parent
-    folder = absolute if absolute.is_dir() else absolute.parent
-    folders = (folder / "val", folder, folder.parent)
-    return tuple(place for place in folders if place.is_dir())
+def _named_apart(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries, those of one name told apart by path: several class folders may have a 1.jpg.
+
+    An official name is that of one image wherever it lies, and stays.
+    """
+    counts = Counter(entry.name for entry in entries)
+    named: list[Entry] = []
+    for entry in entries:
+        if counts[entry.name] > 1 and not OFFICIAL_NAME.fullmatch(entry.name):
+            named.append(replace(entry, name=entry.path))
+        else:
+            named.append(entry)
+    return named
 
 
-def _list(path: Path, open_kit: OpenKit) -> Listing:
+def _check_readable(paths: Collection[Path]) -> None:
+    """Raise InputError for files that cannot be read, which would cost their images hours later."""
+    unreadable = sorted(str(path) for path in paths if not os.access(path, os.R_OK))
+    if unreadable:
+        raise InputError(
+            f"{len(unreadable):,} of {len(paths):,} files cannot be read, for want of permission or as links that lead "
+            f"nowhere: {few(unreadable)}. Make them readable, or move them elsewhere"
+        )
+
+
+def _list(path: Path) -> Listing:
     """List the images at `path`, whose layout is told by what lies there. Raises InputError for no known layout."""
     if path.is_file():
-        return list_tar(path, open_kit)
+        return list_tar(path)
     if not path.exists():
         raise InputError(f"there is no {path}. {EXPECTED}")
     contents = children(path)
     if any(map(is_shard, contents)):
         return list_shards(path)
-    if any(map(is_class_folder, contents)):
-        return list_class_folders(path)
+    classes = classes_of_folders(contents)
+    if classes:
+        return list_class_folders(path, classes)
     if any(map(is_flat_image, contents)):
-        return list_flat_images(path, open_kit)
+        return list_flat_images(path)
     # The folder that the set is in may be named as well.
-    for inner in (path / TAR_NAME, path / "val"):
-        if inner.exists():
-            return _list(inner, open_kit)
+    for inner in INNER:
+        if (path / inner).exists():
+            return _list(path / inner)
     names = few([child.name for child in contents]) or "nothing"
     raise InputError(f"{path} is no ImageNet validation set: found {names}. {EXPECTED}")
 

@@ -1,13 +1,19 @@
-"""What every layout comes to: images, the class of each, and where its bytes lie."""
+"""What every layout comes to: images, what tells the class of each, and where its bytes lie."""
 
-from collections.abc import Collection, Iterable
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from parity.core.errors import InputError
+from parity.imagenet.labels import LABELS
 
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
+OFFICIAL_NAME = re.compile(r"ILSVRC2012_val_\d{8}\.(jpeg|jpg|png)", re.IGNORECASE)
+# As Hugging Face calls an image: its own name, then its class.
+NAME_WITH_CLASS = re.compile(r"(.+)_(n\d{8})(\.\w+)")
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,32 @@ class Place:
 
 @dataclass(frozen=True)
 class Entry:
-    """One image: its file's base name, the WordNet id of its class, and its place."""
+    """One image: its name, its path within the layout, its place, and the WordNet ids of its class, by what tells each.
+
+    The name is the same in every layout: the file's own, without folders and without a class in it.
+    """
 
     name: str
-    wnid: str
+    path: str
     place: Place
+    told: Mapping[str, str]
+
+    @property
+    def wnid(self) -> str:
+        """The class, which all that tells it agrees on once the entry is classified."""
+        return next(iter(self.told.values()))
+
+
+def entry_at(path: str, place: Place, told: Mapping[str, str] | None = None) -> Entry:
+    """Return the entry of an image, whose file's name may tell its class, besides what is `told`."""
+    path = printable(path)
+    name = PurePosixPath(path).name
+    classes = dict(told or {})
+    match = NAME_WITH_CLASS.fullmatch(name)
+    if match and match[2] in LABELS:
+        classes["its name"] = match[2]
+        name = match[1] + match[3]
+    return Entry(name, path, place, classes)
 
 
 @dataclass(frozen=True)
@@ -59,6 +86,11 @@ class Listing:
     path: Path
     entries: tuple[Entry, ...]
     notes: tuple[str, ...]
+
+
+def printable(name: str) -> str:
+    """Return a file's name as text: its bytes may be none, which no database and no terminal takes."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def is_hidden(name: str) -> bool:
@@ -90,5 +122,5 @@ def ignored(names: Iterable[str]) -> tuple[str, ...]:
             kind = "out of place"
         else:
             kind = "no image"
-        names_by_kind.setdefault(kind, []).append(name)
+        names_by_kind.setdefault(kind, []).append(printable(name))
     return tuple(f"ignored as {kind}: {few(same_kind)}" for kind, same_kind in sorted(names_by_kind.items()))

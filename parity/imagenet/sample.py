@@ -6,6 +6,7 @@ windows of the same places. Neighbouring places look alike, so accuracies lie be
 """
 
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,7 +45,17 @@ def make_sample(folder: Path, variants: Sequence[str]) -> None:
     Takes a minute for Mobile, some for Large. Raises InputError if the folder is there already.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is there already: give a new folder, or delete it")
+        raise InputError(f"{folder} is there already: give a new folder")
+    try:
+        _write_sample(folder, variants)
+    except BaseException:
+        # What is only a part would be refused by the next run, and taken for the whole by others.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _write_sample(folder: Path, variants: Sequence[str]) -> None:
+    """Write the set and the checkpoints into a new folder."""
     images = sample_images()
     classes = {wnid for _name, wnid, _content in images}
     log.info("%s: %d images of %d classes in four layouts", folder, len(images), len(classes))

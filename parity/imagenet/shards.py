@@ -1,20 +1,25 @@
-"""slim's TFRecord shards, as build_imagenet_data.py writes them."""
+"""TFRecord shards, as slim's build_imagenet_data.py writes them, or TFDS."""
 
 import importlib
 import logging
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from parity.core.errors import InputError
+from parity.imagenet.archive import refuse_compressed
 from parity.imagenet.folders import children
 from parity.imagenet.labels import LABELS, label_of
-from parity.imagenet.listing import Entry, Listing, Place, few, ignored
+from parity.imagenet.listing import Entry, Listing, Place, entry_at, few, ignored
+from pnasnet_torch.classes import WNIDS
 from tf_reference.compat import tensorflow
 
-SHARD = re.compile(r"validation-\d{5}-of-\d{5}")
+# slim's validation-00000-of-00128, and TFDS's imagenet2012-validation.tfrecord-00000-of-00064; compressed by somebody.
+SHARD = re.compile(r"(validation|imagenet2012-validation\.tfrecord)-\d{5}-of-(\d{5})(\.gz)?")
+# The classes in their order, as TFDS writes them beside its shards.
+TFDS_LABELS = "label.labels.txt"
 # A record is the length of its data (8 bytes), a checksum of that (4), the data, and a checksum of the data (4).
 HEADER = 12
 FOOTER = 4
@@ -29,8 +34,8 @@ def is_shard(child: os.DirEntry[str]) -> bool:
 def list_shards(folder: Path) -> Listing:
     """List the images in PATH/validation-00000-of-00128 and its like.
 
-    Raises InputError for a shard that is missing, truncated or damaged, and for a record without an image and its
-    class, or whose synset and label differ.
+    Raises InputError for a shard that is missing, compressed, truncated or damaged, and for a record without an image
+    and its class, or whose synset and label differ.
     """
     shards: list[str] = []
     left_aside: list[str] = []
@@ -39,18 +44,35 @@ def list_shards(folder: Path) -> Listing:
             shards.append(child.name)
         else:
             left_aside.append(child.name)
-    _check_complete(folder, shards)
-    entries: list[Entry] = []
     for shard in shards:
-        entries += _entries(folder / shard)
-    return Listing("TFRecord shards", folder, tuple(entries), ignored(left_aside))
+        refuse_compressed(folder / shard)
+    _check_complete(folder, shards)
+    _check_order(folder / TFDS_LABELS)
+    entries: list[Entry] = []
+    empty: list[str] = []
+    for shard in shards:
+        shard_entries = list(_entries(folder / shard))
+        entries += shard_entries
+        if not shard_entries:
+            empty.append(shard)
+    notes = ignored(left_aside)
+    if empty:
+        notes += (f"shards without any image: {few(empty)}",)
+    return Listing("TFRecord shards", folder, tuple(entries), notes)
+
+
+def _check_order(labels: Path) -> None:
+    """Raise InputError where TFDS has written classes beside its shards that are not ILSVRC-2012's in their order."""
+    if labels.is_file() and labels.read_text(errors="replace").split() != list(WNIDS):
+        raise InputError(f"{labels} has other classes than ILSVRC-2012: expected the 1,000 WordNet ids, sorted")
 
 
 def _check_complete(folder: Path, shards: list[str]) -> None:
     """Raise InputError unless these are all shards of one set, and no others."""
+    matches = [SHARD.fullmatch(name) for name in shards]
     # The number of shards is the last part of each name; of two sets in one folder the larger is taken to be meant.
-    total = max(name.rpartition("-")[2] for name in shards)
-    expected = {f"validation-{number:05d}-of-{total}" for number in range(int(total))}
+    total, prefix = max((match[2], match[1]) for match in matches if match)
+    expected = {f"{prefix}-{number:05d}-of-{total}" for number in range(int(total))}
     missing = sorted(expected.difference(shards))
     if missing:
         raise InputError(f"{folder} lacks {len(missing):,} of {len(expected):,} shards: {few(missing)}. Add them")
@@ -100,9 +122,23 @@ def _entry(shard: Path, offset: int, record: bytes) -> Entry:
     """Return the image of a record, with its place in the shard. Raises InputError for a record that is not slim's."""
     where = f"{shard}, the record at byte {offset - HEADER:,}"
     features = _features(where, record)
-    encoded = _only(where, features, "image/encoded")
-    # slim writes base names; others write whole paths.
-    name = PurePosixPath(_only(where, features, "image/filename").decode(errors="replace")).name
+    is_tfds = "file_name" in features
+    encoded = _only(where, features, "image" if is_tfds else "image/encoded")
+    name = _only(where, features, "file_name" if is_tfds else "image/filename").decode(errors="replace")
+    wnid = _tfds_class(where, features) if is_tfds else _slim_class(where, name, features)
+    return entry_at(name, Place(shard, offset + record.index(encoded), len(encoded)), {where: wnid})
+
+
+def _tfds_class(where: str, features: Any) -> str:
+    """Return the class of a record by TFDS, which counts from 0. Raises InputError for a label that is none."""
+    labels = list(features["label"].int64_list.value)
+    if len(labels) != 1 or not 0 <= labels[0] < len(WNIDS):
+        raise InputError(f"{where}: found the label {few([str(label) for label in labels])}, expected one of 0 to 999")
+    return WNIDS[labels[0]]
+
+
+def _slim_class(where: str, name: str, features: Any) -> str:
+    """Return the class of a record by slim. Raises InputError where there is none, or where two things differ."""
     wnid = _only(where, features, "image/class/synset").decode(errors="replace")
     if wnid not in LABELS:
         raise InputError(f"{where} ({name}): image/class/synset is {wnid!r}, which is no class of ILSVRC-2012")
@@ -115,7 +151,7 @@ def _entry(shard: Path, offset: int, record: bytes) -> Entry:
             f"{where} ({name}): image/class/label is {listed}, but image/class/synset is {wnid}, class {expected} of "
             "1 to 1000. Convert the images again, with slim's own script"
         )
-    return Entry(name, wnid, Place(shard, offset + record.index(encoded), len(encoded)))
+    return wnid
 
 
 def _features(where: str, record: bytes) -> Any:

@@ -104,9 +104,12 @@ def write_records(folder: Path, images: Images, shards: int) -> None:
     cuts = np.linspace(0, len(shuffled), shards + 1).astype(int)
     for number in range(shards):
         shard = folder / f"validation-{number:05d}-of-{shards:05d}"
-        with tf.io.TFRecordWriter(str(shard)) as writer:
-            for name, wnid, content in shuffled[cuts[number] : cuts[number + 1]]:
-                writer.write(_example(name, wnid, content).SerializeToString())
+        try:
+            with tf.io.TFRecordWriter(str(shard)) as writer:
+                for name, wnid, content in shuffled[cuts[number] : cuts[number + 1]]:
+                    writer.write(_example(name, wnid, content).SerializeToString())
+        except tf.errors.OpError as error:
+            raise OSError(f"{shard} cannot be written: {error.message}") from error
 
 
 def _example(name: str, wnid: str, content: bytes) -> Any:

@@ -1,5 +1,6 @@
 """The development kit: found, read packed and unpacked, and its ids go through meta.mat."""
 
+import gzip
 import io
 import tarfile
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from parity.imagenet.dataset import open_dataset
-from parity.imagenet.devkit import GROUND_TRUTH, KIT, KIT_NAMES, META, open_devkit
+from parity.imagenet.devkit import GROUND_TRUTH, KIT, KIT_NAMES, META, read_devkit
 from parity.imagenet.writers import FIELDS, Images, write_devkit
 from pnasnet_torch.classes import WNIDS
 from tf_reference.errors import InputError
@@ -19,8 +20,8 @@ Write = Callable[[str], Path]
 
 
 def test_packed_and_unpacked_say_the_same(unpacked_kit: Path, images: Images) -> None:
-    packed = open_devkit(unpacked_kit.parents[1] / "kit.tar.gz", ())
-    assert packed.wnids == open_devkit(unpacked_kit, ()).wnids == tuple(wnid for _, wnid, _ in images)
+    packed = read_devkit(unpacked_kit.parents[1] / "kit.tar.gz")
+    assert packed == read_devkit(unpacked_kit) == [wnid for _, wnid, _ in images]
 
 
 @pytest.mark.parametrize("layout", ["flat folder", "tar"])
@@ -45,19 +46,6 @@ def test_a_kit_is_found_beside_the_images(place: str, packed: bool, write: Write
         assert (len(dataset.images), dataset.notes) == (12, ())
 
 
-@pytest.mark.parametrize("layout", ["flat folder", "tar"])
-def test_without_a_kit(layout: str, write: Write) -> None:
-    path = write(layout)
-    (path.parent / KIT_NAMES[1]).unlink()
-    with pytest.raises(InputError) as caught:
-        open_dataset(path)
-    folders = [path, path.parent] if path.is_dir() else [path.parent, path.parents[1]]
-    assert str(caught.value) == (
-        "the classes of these images are in the development kit alone, and there is none: looked for "
-        f"{KIT} and {KIT}.tar.gz in {folders[0]}, {folders[1]}. Put it there, or give its place with --devkit"
-    )
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_other_ids_for_the_classes_change_no_label(seed: int, write: Write, images: Images, tmp_path: Path) -> None:
     """Another numbering is another ground truth and another meta.mat, but the same classes."""
@@ -74,7 +62,7 @@ def test_ids_go_through_meta_mat(unpacked_kit: Path) -> None:
     rows = np.array([(1000 - n, wnid) for n, wnid in enumerate(WNIDS)], [("ILSVRC2012_ID", "O"), ("WNID", "O")])
     savemat(unpacked_kit / "data" / META, {"synsets": rows[:, None]})
     (unpacked_kit / "data" / GROUND_TRUTH).write_text("1\n1000\n2\n")
-    assert open_devkit(unpacked_kit, ()).wnids == (WNIDS[999], WNIDS[0], WNIDS[998])
+    assert read_devkit(unpacked_kit) == [WNIDS[999], WNIDS[0], WNIDS[998]]
 
 
 def test_the_written_kit_has_the_real_form(unpacked_kit: Path) -> None:
@@ -95,16 +83,28 @@ def test_the_images_of_a_kit_are_numbered(tmp_path: Path) -> None:
 def test_a_kit_that_lacks_a_file(name: str, unpacked_kit: Path) -> None:
     (unpacked_kit / "data" / name).unlink()
     with pytest.raises(InputError, match=rf"the development kit .*{KIT} lacks data/{name}: expected {KIT} or"):
-        open_devkit(unpacked_kit, ())
+        read_devkit(unpacked_kit)
     with tarfile.open(unpacked_kit.parent / "packed.tar.gz", "w:gz") as tar:
         tar.add(unpacked_kit, KIT)
     with pytest.raises(InputError, match=rf"the development kit .*packed.tar.gz lacks data/{name}: expected"):
-        open_devkit(unpacked_kit.parent / "packed.tar.gz", ())
+        read_devkit(unpacked_kit.parent / "packed.tar.gz")
+
+
+def test_a_kit_without_its_compression(unpacked_kit: Path, images: Images) -> None:
+    """As browsers leave it, which unpack what they download."""
+    packed = unpacked_kit.parents[1] / "kit.tar.gz"
+    path = packed.with_name(KIT_NAMES[2])
+    path.write_bytes(gzip.decompress(packed.read_bytes()))
+    assert read_devkit(path) == [wnid for _, wnid, _ in images]
+
+
+def test_the_folder_in_the_kit_is_enough(unpacked_kit: Path) -> None:
+    assert read_devkit(unpacked_kit / "data") == read_devkit(unpacked_kit)
 
 
 def test_a_kit_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the development kit .*nowhere cannot be read: .*No such file"):
-        open_devkit(tmp_path / "nowhere", ())
+        read_devkit(tmp_path / "nowhere")
 
 
 def test_a_packed_kit_that_is_truncated(unpacked_kit: Path) -> None:
@@ -112,8 +112,8 @@ def test_a_packed_kit_that_is_truncated(unpacked_kit: Path) -> None:
     whole = path.read_bytes()
     for length in (0, 5, 1000, len(whole) // 2, len(whole) - 9):
         path.write_bytes(whole[:length])
-        with pytest.raises(InputError, match=r"kit.tar.gz cannot be read: .*copy it again"):
-            open_devkit(path, ())
+        with pytest.raises(InputError, match=r"kit.tar.gz is no sound archive .*: copy it again"):
+            read_devkit(path)
 
 
 def test_a_packed_kit_with_a_flipped_bit(unpacked_kit: Path) -> None:
@@ -123,8 +123,8 @@ def test_a_packed_kit_with_a_flipped_bit(unpacked_kit: Path) -> None:
         content[position] ^= 1
         path.write_bytes(content)
         content[position] ^= 1
-        with pytest.raises(InputError, match=r"kit.tar.gz cannot be read: .*copy it again"):
-            open_devkit(path, ())
+        with pytest.raises(InputError, match=r"kit.tar.gz is no sound archive .*: copy it again"):
+            read_devkit(path)
 
 
 @pytest.mark.parametrize("keep", [0, 100, 5000], ids=["empty", "no-header", "half"])
@@ -132,13 +132,13 @@ def test_a_meta_mat_that_cannot_be_read(keep: int, unpacked_kit: Path) -> None:
     meta = unpacked_kit / "data" / META
     meta.write_bytes(meta.read_bytes()[:keep])
     with pytest.raises(InputError, match=rf"{KIT}: data/meta.mat cannot be read \(\w+: .*copy the kit again"):
-        open_devkit(unpacked_kit, ())
+        read_devkit(unpacked_kit)
 
 
 def test_a_meta_mat_of_something_else(unpacked_kit: Path) -> None:
     savemat(unpacked_kit / "data" / META, {"other": np.ones(3)})
     with pytest.raises(InputError, match=r"cannot be read \(KeyError: 'synsets'\)"):
-        open_devkit(unpacked_kit, ())
+        read_devkit(unpacked_kit)
 
 
 def test_a_meta_mat_with_a_foreign_class(unpacked_kit: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_meta_mat_with_a_foreign_class(unpacked_kit: Path) -> None:
     synsets["WNID"][0, 0], gone = "n00000001", synsets["WNID"][0, 0].item()
     savemat(meta, {"synsets": synsets})
     with pytest.raises(InputError, match=rf"leave out 1 of the 1,000 classes \({gone}\): expected each once"):
-        open_devkit(unpacked_kit, ())
+        read_devkit(unpacked_kit)
 
 
 @pytest.mark.parametrize("line", ["0", "1001", "n01440764", "7.0", "", "७"])
@@ -155,7 +155,7 @@ def test_a_ground_truth_that_is_no_id(line: str, unpacked_kit: Path) -> None:
     truth = unpacked_kit / "data" / GROUND_TRUTH
     truth.write_text(f"1000\r\n{line}\n3\n\n", encoding="utf-8")
     with pytest.raises(InputError, match=rf"{GROUND_TRUTH}, line 2: found .*expected an id from 1 to 1000"):
-        open_devkit(unpacked_kit, ())
+        read_devkit(unpacked_kit)
 
 
 def test_folders_in_the_packed_kit_do_not_matter(unpacked_kit: Path) -> None:
@@ -163,4 +163,4 @@ def test_folders_in_the_packed_kit_do_not_matter(unpacked_kit: Path) -> None:
     with tarfile.open(path, "w:gz") as tar:
         tar.addfile(tarfile.TarInfo(f"./{KIT}/evaluation/{META}"), io.BytesIO())
         tar.add(unpacked_kit / "data", f"./{KIT}/data")
-    assert open_devkit(path, ()).wnids == open_devkit(unpacked_kit, ()).wnids
+    assert read_devkit(path) == read_devkit(unpacked_kit)

@@ -1,5 +1,6 @@
 """Class folders and the flat folder: what is taken, what is noted, what is refused."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 from parity.imagenet.dataset import open_dataset
 from parity.imagenet.devkit import KIT_NAMES
-from parity.imagenet.writers import Images, write_class_folders, write_devkit, write_flat
+from parity.imagenet.writers import Images, write_class_folders, write_devkit, write_flat, write_tar
+from pnasnet_torch.classes import WNIDS
 from tf_reference.errors import InputError
 
 Write = Callable[[str], Path]
@@ -49,6 +51,8 @@ def test_what_else_lies_in_class_folders_is_noted(write: Write) -> None:
         "ignored as hidden: .git",
         "ignored as no image: list.csv",
         "ignored as out of place: ILSVRC2012_val_00000013.JPEG, n01440764/more.jpeg",
+        f"classes were not checked by what lies beside: the development kit {path / KIT_NAMES[0]} lacks data/meta.mat "
+        "and data/ILSVRC2012_validation_ground_truth.txt: expected " + " or ".join(KIT_NAMES),
     )
 
 
@@ -61,7 +65,7 @@ def test_a_class_without_images_is_no_fault(write: Write, images: Images) -> Non
 def test_an_image_without_a_number(write: Write) -> None:
     path = write("flat folder")
     write_flat(path, [("cat.jpg", "", b"")])
-    with pytest.raises(InputError, match=r"^cat.jpg has no image number .*such as ILSVRC2012_val_00000001.JPEG"):
+    with pytest.raises(InputError, match=r"class of 1 of 13 images .* not known: cat.jpg\. .* original names, such as"):
         open_dataset(path)
 
 
@@ -69,7 +73,7 @@ def test_an_image_without_a_number(write: Write) -> None:
 def test_an_image_beyond_the_ground_truth(number: int, write: Write) -> None:
     path = write("flat folder")
     write_flat(path, [(f"ILSVRC2012_val_{number:08d}.JPEG", "", b"")])
-    expected = rf"^ILSVRC2012_val_{number:08d}.JPEG: the ground truth in .*{KIT_NAMES[1]} is for the images 1 to 12\."
+    expected = rf"not known: ILSVRC2012_val_{number:08d}.JPEG\. They are not in .*{KIT_NAMES[1]} \(12 images\)"
     with pytest.raises(InputError, match=expected):
         open_dataset(path)
 
@@ -84,3 +88,62 @@ def test_a_folder_that_cannot_be_read(write: Write, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("os.scandir", refuse)
     with pytest.raises(InputError, match=r"the folder .*val cannot be read: Permission denied"):
         open_dataset(path)
+
+
+def with_classes(images: Images) -> Images:
+    """Name the images as Hugging Face does."""
+    return [(name.replace(".JPEG", f"_{wnid}.JPEG"), wnid, content) for name, wnid, content in images]
+
+
+def test_the_class_in_the_name_is_taken(write: Write, images: Images, tmp_path: Path) -> None:
+    """In a flat folder, in a tar and in class folders; the images are those of the other layouts."""
+    named = with_classes(images)
+    write_flat(tmp_path / "flat", named)
+    write_tar(tmp_path / "ILSVRC2012_img_val.tar", named)
+    write_class_folders(tmp_path / "folders", named)
+    for layout in ("flat", "ILSVRC2012_img_val.tar", "folders"):
+        assert open_dataset(tmp_path / layout).digest == open_dataset(write("class folders")).digest
+
+
+def test_the_class_in_the_name_is_checked(write: Write, images: Images) -> None:
+    path = write("flat folder")
+    name = images[0][0]
+    (path / name).rename(path / name.replace(".JPEG", "_n15075141.JPEG"))
+    with pytest.raises(InputError, match=r"00001_n15075141.JPEG has two classes: n15075141 by its name, n\d+ by .*kit"):
+        open_dataset(path)
+
+
+def test_a_name_in_two_class_folders_is_two_images(tmp_path: Path) -> None:
+    write_class_folders(tmp_path, [("1.jpg", wnid, wnid.encode()) for wnid in WNIDS[:2]])
+    dataset = open_dataset(tmp_path)
+    assert [(image.name, image.wnid) for image in dataset.images] == [(f"{wnid}/1.jpg", wnid) for wnid in WNIDS[:2]]
+    assert [dataset.read(index) for index in range(2)] == [wnid.encode() for wnid in WNIDS[:2]]
+
+
+def test_imagenet_v2_s_folders_are_numbers(tmp_path: Path) -> None:
+    """Not in the order of their names, in which 10 comes before 2."""
+    numbers = [0, 2, 10, 999]
+    write_class_folders(tmp_path, [(f"{number}.jpeg", str(number), b"a") for number in numbers])
+    dataset = open_dataset(tmp_path)
+    assert {image.name: image.label for image in dataset.images} == {f"{number}.jpeg": number + 1 for number in numbers}
+    assert dataset.notes == ("4 folders are numbers: taken for the sorted WordNet ids, counted from 0",)
+
+
+def test_numbers_that_count_from_1_are_refused(tmp_path: Path) -> None:
+    write_class_folders(tmp_path, [("a.jpeg", str(number), b"a") for number in (1, 2, 1000)])
+    with pytest.raises(InputError, match=r"but 1000 is none of .* expected WordNet ids, or numbers from 0 to 999"):
+        open_dataset(tmp_path)
+
+
+def test_a_link_that_leads_nowhere_is_found_at_once(write: Write) -> None:
+    path = write("class folders")
+    (path / "n01440764" / "lost.JPEG").symlink_to(path / "gone")
+    with pytest.raises(InputError, match=r"1 of 13 files cannot be read, .*lost.JPEG\. Make them readable"):
+        open_dataset(path)
+
+
+def test_a_name_whose_bytes_are_no_text(tmp_path: Path) -> None:
+    write_class_folders(tmp_path, [(os.fsdecode(b"caf\xe9.jpg"), "n01440764", b"a")])
+    dataset = open_dataset(tmp_path)
+    assert [image.name for image in dataset.images] == ["caf\\xe9.jpg"]
+    assert (dataset.read(0), len(dataset.digest)) == (b"a", 64)

@@ -1,5 +1,6 @@
 """slim's TFRecord shards: complete, sound, and of one mind about each image's class."""
 
+import gzip
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from parity.imagenet.dataset import open_dataset
 from parity.imagenet.labels import label_of
 from parity.imagenet.writers import Images, write_records
+from pnasnet_torch.classes import WNIDS
 from tf_reference.compat import tensorflow
 from tf_reference.errors import InputError
 
@@ -61,7 +63,12 @@ def test_images_are_shuffled_over_the_shards(shard: Path, images: Images) -> Non
 def test_more_shards_than_images(images: Images, tmp_path: Path) -> None:
     write_records(tmp_path, images, 16)
     assert len(list(tmp_path.iterdir())) == 16
-    assert len(open_dataset(tmp_path).images) == 12
+    dataset = open_dataset(tmp_path)
+    assert len(dataset.images) == 12
+    assert dataset.notes == (
+        "shards without any image: validation-00000-of-00016, validation-00004-of-00016, validation-00008-of-00016, "
+        "validation-00012-of-00016",
+    )
 
 
 def test_missing_shards_are_listed(shard: Path) -> None:
@@ -177,7 +184,7 @@ def test_a_filename_with_folders(shard: Path) -> None:
 
 def test_a_name_in_two_shards(shard: Path) -> None:
     shard.with_name("validation-00000-of-00003").write_bytes(shard.read_bytes())
-    expected = r"JPEG is there twice: .*-00000-of-00003 at byte [\d,]+, and .*-00001-of-00003 at byte [\d,]+\. Remove"
+    expected = r"JPEG is there twice: .*-00000-of-00003 at byte [\d,]+, and .*-00001-of-00003 at byte [\d,]+\. Expected"
     with pytest.raises(InputError, match=expected):
         open_dataset(shard.parent)
 
@@ -186,3 +193,48 @@ def test_indexing_is_logged_by_shard(shard: Path, caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.INFO, "parity"):
         open_dataset(shard.parent)
     assert caplog.messages == [f"indexing {path}" for path in sorted(shard.parent.iterdir())]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_compressed_shard_is_called_one(suffix: str, shard: Path) -> None:
+    """It is sound: nobody is told to copy it again."""
+    content = gzip.compress(shard.read_bytes())
+    shard.rename(shard.with_name(shard.name + suffix)).write_bytes(content)
+    with pytest.raises(InputError, match=rf"00001-of-00003{suffix} is compressed, .* by `gzip -dc ") as caught:
+        open_dataset(shard.parent)
+    assert "again" not in str(caught.value)
+
+
+def tfds(folder: Path, images: Images, label: int | None = None) -> None:
+    """Write the images as TFDS does, in one shard; `label` is that of all, where it is given."""
+    tf = tensorflow()
+    folder.mkdir()
+    with tf.io.TFRecordWriter(str(folder / "imagenet2012-validation.tfrecord-00000-of-00001")) as writer:
+        for name, wnid, content in images:
+            features = tf.train.Features()
+            features.feature["image"].bytes_list.value.append(content)
+            features.feature["file_name"].bytes_list.value.append(name.encode())
+            features.feature["label"].int64_list.value.append(WNIDS.index(wnid) if label is None else label)
+            writer.write(tf.train.Example(features=features).SerializeToString())
+
+
+def test_tfds_s_records_are_taken(images: Images, write: Write, tmp_path: Path) -> None:
+    tfds(tmp_path / "5.1.0", images)
+    (tmp_path / "5.1.0/label.labels.txt").write_text("\n".join(WNIDS) + "\n")
+    dataset = open_dataset(tmp_path / "5.1.0")
+    assert dataset.digest == open_dataset(write("TFRecord shards")).digest
+    assert [dataset.read(index) for index in range(12)] == [content for _, _, content in images]
+
+
+@pytest.mark.parametrize("label", [-1, 1000])
+def test_a_label_of_tfds_that_is_none(label: int, images: Images, tmp_path: Path) -> None:
+    tfds(tmp_path / "5.1.0", images, label)
+    with pytest.raises(InputError, match=rf"record at byte 0: found the label {label}, expected one of 0 to 999"):
+        open_dataset(tmp_path / "5.1.0")
+
+
+def test_tfds_s_classes_in_another_order(images: Images, tmp_path: Path) -> None:
+    tfds(tmp_path / "5.1.0", images)
+    (tmp_path / "5.1.0/label.labels.txt").write_text("\n".join(reversed(WNIDS)))
+    with pytest.raises(InputError, match=r"label.labels.txt has other classes than ILSVRC-2012"):
+        open_dataset(tmp_path / "5.1.0")
