@@ -8,15 +8,16 @@ pnasnet-parity imagenet sample DIR
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from parity.core.command import FAILED, STOPPED, Parser, run
-from parity.imagenet.evaluate import Evaluation
+from parity.core.command import FAILED, STOPPED, USAGE_ERROR, Parser, run
+from parity.core.errors import InputError
 from parity.imagenet.options import OPTIONS, Expectation, add_options, expectation, parse_settings, published
 from parity.imagenet.progress import shown
-from parity.imagenet.report import RESULT, conclude, merge, networks_in, table
+from parity.imagenet.report import RESULT, merge, networks_in, table, write_figures
 from parity.imagenet.sample import make_sample
 from parity.imagenet.summary import Summary
 from pnasnet_torch.genotype import VARIANTS
@@ -37,6 +38,9 @@ SAMPLE = (
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Evaluate this worker's part, and return the exit code; a worker that is alone also reports."""
+    # Imported only now: PyTorch takes seconds, in which Ctrl-C is to be heard as later.
+    from parity.imagenet.evaluate import Evaluation
+
     settings = parse_settings(vars(arguments).get)
     evaluation = Evaluation(settings)
     print(*evaluation.header(), sep="\n", flush=True)
@@ -45,9 +49,12 @@ def evaluate(arguments: argparse.Namespace) -> int:
     for network in settings.networks:
         evaluation.run(network, lambda meter: shown(meter, terminal))
     if evaluation.world > 1:
-        print(f"worker {evaluation.rank} of {evaluation.world} is done; once all are, merge their files:")
+        evaluated = {str(network): evaluation.done(network) for network in settings.networks}
+        counts = ", ".join(f"{network}: {count:,} images" for network, count in evaluated.items())
+        print(f"worker {evaluation.rank} of {evaluation.world} is done ({counts}); once all are, merge their files:")
         print(f"  pnasnet-parity imagenet report {settings.output}")
-        return 0
+        # A worker that could evaluate none of its images has not done well.
+        return 0 if all(evaluated.values()) else FAILED
     summaries = [evaluation.summary(network) for network in settings.networks]
     return _conclude(summaries, settings.expect, settings.output / RESULT)
 
@@ -61,9 +68,16 @@ def report(arguments: argparse.Namespace) -> int:
 
 def _conclude(summaries: Sequence[Summary], expect: Expectation | None, target: Path) -> int:
     """Print the table and each network's result, write `target` as JSON, and return the exit code."""
-    networks = [summary.network for summary in summaries]
-    results = conclude(summaries, published(expect, networks), target)
-    print(table(summaries), *results, f"all figures and every disagreeing image: {target}", sep="\n")
+    expected = published(expect, [summary.network for summary in summaries])
+    results = [summary.result(expected[summary.network]) for summary in summaries]
+    print(table(summaries), *results, sep="\n")
+    try:
+        write_figures(summaries, expected, target)
+    except InputError as error:
+        # Neither the table nor the verdict depends on it; but who asked for the file has it not.
+        print(f"{PROG}: {error}", file=sys.stderr)
+        return USAGE_ERROR if all(results) else FAILED
+    print(f"all figures and every disagreeing image: {target}")
     return 0 if all(results) else FAILED
 
 
@@ -113,12 +127,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments (default: the process's) ask for, and return its exit code."""
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # A job that a scheduler ends is told so by SIGTERM, and ends as by Ctrl-C.
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code: int = options.run(options)
     except KeyboardInterrupt:
+        if options.run is not evaluate:
+            raise
         # Every batch that is done was stored as a whole, so that nothing needs to be saved here.
         print("stopped; what is done is stored, and the same command continues", file=sys.stderr)
         return STOPPED
+    finally:
+        signal.signal(signal.SIGTERM, previous)
     return code
 
 

@@ -55,20 +55,20 @@ def head_of(path: Path) -> bytes:
 
 
 def refuse_compressed(path: Path) -> None:
-    """Raise InputError for a file that is compressed: an image in it could not be read without all before it."""
+    """Raise InputError for a file that is compressed, in which images have no places that they could be read at."""
     head = head_of(path)
     for mark, command in COMPRESSED.items():
         if head.startswith(mark):
             raise InputError(
-                f"{path} is compressed, and images are read at their places in a file that is not: unpack it, as by "
+                f"{path} is compressed, and no image could be read without all before it: unpack it, as by "
                 f"`{command} {path} > FILE`, and give what comes out"
             )
 
 
 def _members(path: Path) -> list[tarfile.TarInfo]:
     """Return all members of a tar. Raises InputError for one that is compressed, truncated or damaged."""
-    logger.info("indexing %s", path)
     refuse_compressed(path)
+    logger.info("indexing %s", path)
     size = path.stat().st_size
     try:
         # Not compressed ("r:"), so that a member's offset is its place in the file, and images are read from there.

@@ -157,3 +157,14 @@ def deviations(dataset: Dataset) -> list[str]:
     if uneven:
         sentences.append(f"{len(uneven):,} of the {len(WNIDS):,} classes have not {PER_CLASS} images: {few(uneven)}")
     return sentences
+
+
+def check_whole(dataset: Dataset) -> None:
+    """Raise InputError, with all that differs, unless the images are the full set."""
+    sentences = deviations(dataset)
+    if sentences:
+        listed = "\n  ".join(sentences)
+        raise InputError(
+            f"{dataset.path} ({dataset.layout}) is not the full validation set:\n  {listed}\n"
+            "Complete it, or say --partial if that is what you mean to evaluate"
+        )

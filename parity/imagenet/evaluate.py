@@ -1,6 +1,7 @@
 """The evaluation: which images are this worker's, what both models answer to them, and where that is kept."""
 
 import importlib.metadata
+import math
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
 from functools import cached_property
@@ -12,13 +13,14 @@ from parity.core.layers import Network
 from parity.core.machine import cpu
 from parity.core.pinning import pin_torch
 from parity.imagenet.answers import answer_batch
-from parity.imagenet.dataset import Dataset, deviations, open_dataset
+from parity.imagenet.dataset import Dataset, check_whole, deviations, open_dataset
 from parity.imagenet.models import Models
-from parity.imagenet.options import Settings, environment_worker
+from parity.imagenet.options import Settings
+from parity.imagenet.output import alone, check_writable
 from parity.imagenet.pipeline import batches
 from parity.imagenet.progress import Meter, Report
 from parity.imagenet.record import Record
-from parity.imagenet.report import merge
+from parity.imagenet.report import RESULT, merge
 from parity.imagenet.store import Store, check_fingerprint, read_fingerprint, read_records, worker_files
 from parity.imagenet.summary import Summary
 from pnasnet_torch.weights import is_of_head
@@ -37,24 +39,30 @@ class Evaluation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.rank, self.world, _, on_this_machine = environment_worker()
+        self.rank = settings.worker.rank
+        self.world = settings.worker.world
         # The workers of one machine share its cores.
-        self.threads = max(1, settings.threads // on_this_machine)
+        self.threads = max(1, settings.threads // settings.worker.local_world)
         pin_torch(self.threads)
         self.source = official.find(settings.reference)
+        self._check()
+
+    def _check(self) -> None:
+        """Raise InputError for what would end the evaluation, or leave it without a result, hours later."""
+        if self.world > self.count:
+            workers = f"{self.world:,} workers, as {self.settings.worker.told_by} say"
+            raise InputError(f"there are {self.count:,} images for {workers}: start no more workers than images")
+        check_writable(self.settings.output / RESULT, 0)
+        for network in self.settings.networks:
+            check_writable(self.file(network), math.ceil(self.count / self.world))
 
     @cached_property
     def dataset(self) -> Dataset:
         """The validation set, found to be whole unless a part was asked for."""
         settings = self.settings
         dataset = open_dataset(settings.imagenet, settings.devkit)
-        sentences = deviations(dataset)
-        if sentences and not (settings.partial or settings.limit):
-            listed = "\n  ".join(sentences)
-            raise InputError(
-                f"{dataset.path} ({dataset.layout}) is not the full validation set:\n  {listed}\n"
-                "Complete it, or say --partial if that is what you mean to evaluate"
-            )
+        if not (settings.partial or settings.limit):
+            check_whole(dataset)
         if (settings.limit or 0) > len(dataset.images) and not settings.partial:
             raise InputError(f"--limit {settings.limit}: {dataset.path} has {len(dataset.images):,} images")
         return dataset
@@ -77,14 +85,20 @@ class Evaluation:
         lines += dataset.notes
         lines.append(f"{networks}, {sides}, {settings.checkpoint}")
         lines += settings.checkpoint.notes
+        if settings.worker.told_by:
+            lines.append(f"worker {self.rank} of {self.world}, as {settings.worker.told_by} say")
         lines.append(f"{cpu()}, {self.threads} threads, port on {settings.device}; results in {settings.output}")
         return [f"imagenet: {line}" for line in lines]
 
     def folder(self, network: Network) -> Path:
         """Return where the records of `network` lie, one file a worker."""
         # One side alone has a folder of its own, so that its records do not stand in the way of both sides'.
-        alone = f"-{self.settings.sides[0]}" if len(self.settings.sides) == 1 else ""
-        return self.settings.output / f"{network}{alone}"
+        side = f"-{self.settings.sides[0]}" if len(self.settings.sides) == 1 else ""
+        return self.settings.output / f"{network}{side}"
+
+    def file(self, network: Network) -> Path:
+        """Return this worker's file, in which its earlier runs may have left records."""
+        return self.folder(network) / f"worker-{self.rank}-of-{self.world}.sqlite"
 
     @cached_property
     def _code(self) -> dict[str, str]:
@@ -125,15 +139,23 @@ class Evaluation:
         """Return the summary of what all workers have done so far."""
         return merge(self.files(network), self.count)
 
+    def done(self, network: Network) -> int:
+        """Return how many of this worker's images have a record."""
+        return sum(record.index % self.world == self.rank for record in self.records(network))
+
     def run(self, network: Network, watch: Watch) -> None:
-        """Evaluate what this worker is dealt and nobody has done; what `watch` yields is told of each stored batch."""
-        meter = Meter(str(network))
-        done: set[int] = set()
-        for record in self.records(network):
-            meter.count(record)
-            done.add(record.index)
-        remaining = self._remaining(done)
+        """Evaluate what this worker is dealt and nobody has done; what `watch` yields is told of each stored batch.
+
+        Raises InputError where another process does the same.
+        """
         with ExitStack() as stack:
+            stack.enter_context(alone(self.file(network)))
+            meter = Meter(str(network))
+            done: set[int] = set()
+            for record in self.records(network):
+                meter.count(record)
+                done.add(record.index)
+            remaining = self._remaining(done)
             models = stack.enter_context(closing(self.models(network))) if remaining else None
             # Behind the models, so that weights that do not fit leave no file behind.
             store = stack.enter_context(closing(self._store(network)))
@@ -167,7 +189,6 @@ class Evaluation:
         return Models(network, settings.sides, self.source, variables, self.threads, settings.device)
 
     def _store(self, network: Network) -> Store:
-        """Open this worker's file, in which its earlier runs may have left records."""
-        path = self.folder(network) / f"worker-{self.rank}-of-{self.world}.sqlite"
+        """Open this worker's file."""
         machine = f"{cpu()}, {self.threads} threads, {self.settings.device}"
-        return Store(path, self.fingerprint(network), self.count, machine)
+        return Store(self.file(network), self.fingerprint(network), self.count, machine)

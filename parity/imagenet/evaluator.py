@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from parity.core.errors import InputError
 from parity.core.layers import Network
 from parity.core.result import LayerResult
 from parity.imagenet.evaluate import Evaluation, Watch
 from parity.imagenet.options import Settings, published
-from parity.imagenet.report import RESULT, conclude, table
+from parity.imagenet.report import RESULT, table, write_figures
 from parity.imagenet.summary import Summary
 
 
@@ -32,8 +33,12 @@ class Evaluator:
         if not self._summaries:
             return []
         target = self.settings.output / RESULT
-        conclude(self._summaries, self._expected, target)
-        return [*self._evaluation.header(), *table(self._summaries).splitlines(), f"imagenet: all figures: {target}"]
+        figures = f"imagenet: all figures: {target}"
+        try:
+            write_figures(self._summaries, self._expected, target)
+        except InputError as error:
+            figures = f"imagenet: {error}"
+        return [*self._evaluation.header(), *table(self._summaries).splitlines(), figures]
 
     def as_dicts(self) -> list[dict[str, Any]]:
         """Return all figures of each network that was evaluated, as plain data."""

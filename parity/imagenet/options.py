@@ -6,7 +6,7 @@ tox.ini, then from the places where such data usually lies.
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from parity.core.errors import InputError
 from parity.core.layers import EVALUATION_SIZES, Network, network_at
 from parity.core.pinning import choose_device
 from parity.core.specification import GivenWeights
+from parity.imagenet.workers import Worker, environment_worker
 from pnasnet_torch.genotype import VARIANTS
 
 DEFAULT_IMAGENET = Path("data/val")
@@ -27,16 +28,19 @@ HOW_TO = """\
 The evaluation needs the ImageNet (ILSVRC-2012) validation set and the released weights. ImageNet comes, after signing
 up, from image-net.org; the weights are pnasnet-5_large_2017_12_13 and pnasnet-5_mobile_2017_12_13 of tensorflow/models
 (research/slim). Lay them out in one of these ways and name the places:
-  --imagenet PATH      class folders (PATH/n01440764/*.JPEG), or slim's TFRecord shards
-                       (PATH/validation-00000-of-00128), or a flat folder or ILSVRC2012_img_val.tar with
-                       ILSVRC2012_devkit_t12(.tar.gz) beside it or under --devkit
+  --imagenet PATH      class folders (PATH/n01440764/*.JPEG), or slim's or TFDS's TFRecord shards
+                       (PATH/validation-00000-of-00128), or a flat folder or ILSVRC2012_img_val.tar with val.txt,
+                       LOC_val_solution.csv or ILSVRC2012_devkit_t12(.tar.gz) beside it or under --devkit
   --checkpoint PATH    the archive as it was downloaded, or unpacked, as pnasnet-5_large_2017_12_13/model.ckpt
 Or set imagenet and checkpoint in tox.ini's [pytest] section, or PNASNET_PARITY_IMAGENET and PNASNET_PARITY_CHECKPOINT,
 or put them into data/val and data/model.ckpt.
 Without either, `tox run -e imagenet` shows the evaluation on data that it makes."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "imagenet": {"metavar": "PATH", "help": "the validation set: class folders, flat folder, tar or TFRecord shards"},
-    "devkit": {"metavar": "PATH", "help": "the development kit, packed or not (default: looked for beside the images)"},
+    "devkit": {
+        "metavar": "PATH",
+        "help": "the development kit, or Kaggle's or Caffe's list of classes (default: beside the images)",
+    },
     "sides": {"choices": tuple(SIDES), "default": "both", "help": "evaluate both models (default), or one alone"},
     "limit": {"type": int, "metavar": "N", "help": "evaluate the first N images alone, by file name"},
     "partial": {"action": "store_true", "help": "the set is not the full one on purpose"},
@@ -80,6 +84,7 @@ class Settings:
     threads: int
     reference: str
     device: str
+    worker: Worker
 
 
 def add_options(add: Callable[..., object]) -> None:
@@ -90,12 +95,16 @@ def add_options(add: Callable[..., object]) -> None:
 
 def parse_settings(get: Callable[[str], Any], ini: Callable[[str], str | None] = lambda _name: None) -> Settings:
     """Return the checked settings; `get` gives an option's value, `ini` that of a key in tox.ini. Raises InputError."""
-    _rank, _world, local_rank, _local_world = environment_worker()
+    worker = environment_worker()
     # TensorFlow, which reads the checkpoint, hides GPUs from torch unless torch has seen them before.
-    device = choose_device(local_rank)
+    device = choose_device(worker.local_rank)
     imagenet = _data("imagenet", get, ini) or DEFAULT_IMAGENET
-    if not imagenet.exists():
-        raise InputError(f"there is no validation set at {imagenet}\n{HOW_TO}")
+    try:
+        imagenet.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"there is no validation set at {imagenet}\n{HOW_TO}") from error
+    except OSError as error:
+        raise InputError(f"the validation set {imagenet} cannot be read: {error.strerror}") from error
     for name in ("limit", "batch_size", "threads"):
         if get(name) is not None and get(name) < 1:
             raise InputError(f"--{name.replace('_', '-')} {get(name)}: expected at least 1")
@@ -118,6 +127,7 @@ def parse_settings(get: Callable[[str], Any], ini: Callable[[str], str | None] =
         threads=get("threads") or os.cpu_count() or 1,
         reference=get("reference"),
         device=device,
+        worker=worker,
     )
 
 
@@ -187,12 +197,3 @@ def published(expect: Expectation | None, networks: Sequence[str]) -> dict[str, 
     if expect and len(compared) != 1:
         raise InputError(f"--expect {expect.text}: there are {', '.join(networks)}; evaluate one size alone")
     return {network: expect if network in compared else None for network in networks}
-
-
-def environment_worker(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int, int]:
-    """Return rank and number of workers, of all and of this machine's, as torchrun sets them; 0, 1, 0, 1 without."""
-    rank = int(environment.get("RANK", 0))
-    world = int(environment.get("WORLD_SIZE", 1))
-    local_rank = int(environment.get("LOCAL_RANK", 0))
-    local_world = int(environment.get("LOCAL_WORLD_SIZE", 1))
-    return rank, world, local_rank, local_world

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from parity.core.errors import InputError
 from parity.core.files import replacing
-from parity.core.result import LayerResult
 from parity.imagenet.figures import Proportion
+from parity.imagenet.folders import children
 from parity.imagenet.options import Expectation
 from parity.imagenet.record import RANKS
 from parity.imagenet.store import (
@@ -33,8 +33,8 @@ def networks_in(folders: Iterable[Path]) -> dict[str, list[Path]]:
     """
     merged: defaultdict[str, list[Path]] = defaultdict(list)
     for folder in folders:
-        children = sorted(folder.iterdir()) if folder.is_dir() else []
-        files_by_network = {child.name: worker_files(child) for child in children}
+        inside = children(folder) if folder.is_dir() else []
+        files_by_network = {child.name: worker_files(Path(child.path)) for child in inside}
         if not any(files_by_network.values()):
             raise InputError(
                 f"{folder} holds no results: expected NETWORK/worker-*.sqlite in it, as an evaluation writes"
@@ -69,10 +69,13 @@ def merge(paths: Sequence[Path], count: int | None = None) -> Summary:
 
 def table(summaries: Iterable[Summary]) -> str:
     """Return the accuracies of all networks and sides as a table, and below it what the sides disagree on."""
+    from rich.box import ASCII2
     from rich.console import Console
     from rich.table import Table
 
-    accuracies = Table("network", "model", "images", "top-1 %", "95 % interval", "top-5 %", "95 % interval")
+    heads = ("network", "model", "images", "top-1 %", "95 % interval", "top-5 %", "95 % interval")
+    # Of characters that every terminal and file takes.
+    accuracies = Table(*heads, box=ASCII2)
     for column in accuracies.columns[2:]:
         column.justify = "right"
     lines: list[str] = []
@@ -118,14 +121,14 @@ def _agreement(summary: Summary) -> list[str]:
     ]
 
 
-def conclude(
-    summaries: Sequence[Summary], expected: Mapping[str, Expectation | None], target: Path
-) -> list[LayerResult]:
-    """Return the result of the *imagenet* gate on each network, and write all figures into `target`.
+def write_figures(summaries: Sequence[Summary], expected: Mapping[str, Expectation | None], target: Path) -> None:
+    """Write all figures and every disagreeing image into `target`, as JSON.
 
-    That is JSON, with every disagreeing image. `expected` has the published accuracies by network.
+    `expected` has the published accuracies by network. Raises InputError where the file cannot be written.
     """
     content = json.dumps([summary.as_dict(expected[summary.network]) for summary in summaries], indent=1)
-    with replacing(target) as temporary:
-        temporary.write_text(content + "\n")
-    return [summary.result(expected[summary.network]) for summary in summaries]
+    try:
+        with replacing(target) as temporary:
+            temporary.write_text(content + "\n")
+    except OSError as error:
+        raise InputError(f"{target}, with all figures, could not be written: {error.strerror}") from error

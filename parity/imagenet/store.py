@@ -4,11 +4,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from parity.core.errors import InputError
+from parity.imagenet.folders import children
 from parity.imagenet.record import Answer, Failure, Record
+from parity.imagenet.sqlite import connect, naming, reading
 
 # What is stored of one side's answer; a side that was not run has NULL there.
 ANSWER = ("classes", "logits", "margin_1", "margin_5")
@@ -32,10 +35,10 @@ class Store:
     """
 
     def __init__(self, path: Path, fingerprint: Fingerprint, images: int, machine: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = _connect(path)
+        self._path = path
+        self._connection = connect(path)
         # Tables and fingerprint in one transaction, so that no file has the first without the second.
-        with _naming(path), self._transaction():
+        with self._transaction():
             if not _has_tables(self._connection):
                 for statement in SCHEMA:
                     self._connection.execute(statement)
@@ -63,20 +66,23 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Write all that is executed meanwhile, or nothing of it where an error is raised."""
-        # The lock is taken at once: SQLite may refuse it to a transaction that has read before it writes.
-        self._connection.execute("BEGIN IMMEDIATE")
-        with self._connection:
-            yield
+        with naming(self._path):
+            # The lock is taken at once: SQLite may refuse it to a transaction that has read before it writes.
+            self._connection.execute("BEGIN IMMEDIATE")
+            with self._connection:
+                yield
 
 
 def worker_files(folder: Path) -> list[Path]:
-    """Return the workers' files in `folder`, whoever wrote them."""
-    return sorted(folder.glob("worker-*.sqlite"))
+    """Return the workers' files in `folder`, whoever wrote them. Raises InputError if it cannot be read."""
+    if not folder.is_dir():
+        return []
+    return [Path(child.path) for child in children(folder) if fnmatch(child.name, "worker-*.sqlite")]
 
 
 def read_fingerprint(path: Path) -> dict[str, str]:
     """Return what the file's records depend on; empty where a worker was stopped before it wrote anything."""
-    with _reading(path) as connection:
+    with reading(path) as connection:
         if not _has_tables(connection):
             return {}
         return dict(connection.execute("SELECT key, value FROM fingerprint"))
@@ -84,7 +90,7 @@ def read_fingerprint(path: Path) -> dict[str, str]:
 
 def read_run(path: Path) -> tuple[int, str] | None:
     """Return how many images the worker's latest run was over, and on what machine; None where nothing is written."""
-    with _reading(path) as connection:
+    with reading(path) as connection:
         if not _has_tables(connection):
             return None
         row = connection.execute("SELECT images, machine FROM run").fetchone()
@@ -102,7 +108,7 @@ def check_fingerprint(path: Path, stored: Fingerprint, expected: Fingerprint) ->
         listed = "\n  ".join(differences)
         raise InputError(
             f"{path} holds results of something else; they are not mixed:\n  {listed}\n"
-            "Give another --output, or delete that folder to begin anew"
+            "Give another --output: those stay as they are"
         )
 
 
@@ -110,7 +116,7 @@ def read_records(paths: Iterable[Path]) -> Iterator[Record]:
     """Yield the records of all files, one at a time; an image that two files have comes once."""
     seen: set[int] = set()
     for path in paths:
-        with _reading(path) as connection:
+        with reading(path) as connection:
             if not _has_tables(connection):
                 continue
             for row in connection.execute("SELECT * FROM images ORDER BY image"):
@@ -124,7 +130,7 @@ def read_failures(paths: Iterable[Path]) -> list[Failure]:
     failures: dict[int, Failure] = {}
     recorded: set[int] = set()
     for path in paths:
-        with _reading(path) as connection:
+        with reading(path) as connection:
             if not _has_tables(connection):
                 continue
             for row in connection.execute("SELECT * FROM failures"):
@@ -132,36 +138,6 @@ def read_failures(paths: Iterable[Path]) -> list[Failure]:
                 failures[failure.index] = failure
             recorded.update(row[0] for row in connection.execute("SELECT image FROM images"))
     return [failures[index] for index in sorted(failures.keys() - recorded)]
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open a file, which SQLite makes where it is missing. Raises InputError if it cannot be opened."""
-    with _naming(path):
-        # For so many seconds it waits where another process writes. Transactions begin in Store alone: with another
-        # isolation level the module would begin some by itself.
-        return sqlite3.connect(path, timeout=60, isolation_level=None)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Hold a file open; raise InputError where it turns out to be no sound one."""
-    connection = _connect(path)
-    try:
-        with _naming(path):
-            yield connection
-    finally:
-        connection.close()
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Raise SQLite's errors as InputError with the name of the file."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise InputError(
-            f"{path} is not a sound file of results: {error}. Delete it to evaluate its images again"
-        ) from error
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

@@ -5,28 +5,34 @@ In this process where one command is like the next; the store's own promises are
 
 import json
 import logging
+import os
 import re
 import shutil
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from parity.core.command import run as run_command
+from parity.core.errors import InputError
 from parity.core.layers import Network
 from parity.imagenet.__main__ import PROG, main, parser
 from parity.imagenet.devkit import KIT_NAMES
 from parity.imagenet.evaluator import Evaluator
-from parity.imagenet.options import environment_worker, parse_settings
+from parity.imagenet.options import parse_settings
+from parity.imagenet.output import alone
 from parity.imagenet.progress import shown
 from parity.imagenet.record import Answer, Record
 from parity.imagenet.sample import sample_images
-from parity.imagenet.store import read_records, worker_files
+from parity.imagenet.store import Store, read_records, worker_files
+from parity.imagenet.workers import environment_worker
 from parity.imagenet.writers import write_class_folders, write_devkit, write_flat, write_records, write_tar
 from tests.waiting import ROOT, run, running
 from tf_reference import checkpoint
@@ -281,6 +287,80 @@ def test_pytest_refuses_a_set_that_is_not_whole_unless_meant(data: Path, synthet
     assert (code, "1 passed" in said) == (0, True), said
 
 
+def test_a_second_process_on_the_same_share_is_told_so(evaluate: Command, whole: Path) -> None:
+    with alone(whole / NETWORK / "worker-0-of-1.sqlite"):
+        code, said = evaluate(f"--output={whole}")
+    assert (code, "another process evaluates what" in said) == (USAGE_ERROR, True), said
+    assert not list(whole.glob("*/*.lock"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_says_that_it_continues_and_does(
+    number: int, evaluate: Command, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_behind_the_first(store: Store, *batch: list[Any]) -> None:
+        add(store, *batch)
+        os.kill(os.getpid(), number)
+
+    add = Store.add
+    arguments = ("--sides=torch", f"--limit={PART}", f"--output={tmp_path}")
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "add", stop_behind_the_first)
+        code, said = evaluate(*arguments)
+    assert (code, "stopped; what is done is stored, and the same command continues" in said) == (130, True), said
+    assert len(records(tmp_path / ALONE)) == 1
+    code, said = evaluate(*arguments)
+    assert (code, f"{NETWORK}: {PART - 1} of {PART - 1} images" in said) == (0, True), said
+
+
+def test_no_space_in_the_middle_of_a_run(evaluate: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_store: Store, *_batch: list[Any]) -> None:
+        raise InputError("no space is left there")
+
+    monkeypatch.setattr(Store, "add", refuse)
+    code, said = evaluate("--sides=torch", "--limit=1", f"--output={tmp_path}")
+    assert (code, "no space is left there" in said) == (USAGE_ERROR, True), said
+
+
+def test_a_result_that_cannot_be_written_leaves_the_table(command: Command, whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole / NETWORK, tmp_path / NETWORK)
+    (tmp_path / "result.json").mkdir()
+    code, said = command("report", str(tmp_path))
+    assert code == USAGE_ERROR
+    for part in (
+        "PyTorch port",
+        "passes the imagenet gate",
+        "result.json, with all figures, could not be written: Is a",
+    ):
+        assert part in said
+
+
+@pytest.mark.parametrize("world", [IMAGES + 1, 1000])
+def test_more_workers_than_images(
+    world: int, evaluate: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some of them would be done with nothing."""
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    monkeypatch.setenv("SLURM_NTASKS", str(world))
+    code, said = evaluate(f"--output={tmp_path / 'out'}")
+    assert code == USAGE_ERROR
+    assert f"there are {IMAGES} images for {world:,} workers, as SLURM_PROCID and SLURM_NTASKS say" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_worker_of_which_no_image_is_sound(
+    evaluate: Command, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is done, and has evaluated nothing: that is no success."""
+    shutil.copytree(data / "folders", tmp_path / "val")
+    for path in (tmp_path / "val").glob("*/*"):
+        path.write_bytes(b"no image")
+    for name, value in ranks(1).items():
+        monkeypatch.setenv(name, value)
+    code, said = evaluate(f"--imagenet={tmp_path / 'val'}", "--sides=torch", f"--output={tmp_path / 'out'}")
+    assert (code, f"worker 1 of 2 is done ({NETWORK}: 0 images)" in said) == (1, True), said
+
+
 @pytest.mark.slow
 def test_killed_at_its_start_and_later_the_same_command_continues(
     arguments: tuple[str, ...], whole: Path, tmp_path: Path
@@ -290,7 +370,7 @@ def test_killed_at_its_start_and_later_the_same_command_continues(
     with running(*command) as process:
         process.wait_until(lambda: "imagenet: " in process.said)
         process.kill()
-    assert not folder.exists()
+    assert not records(folder)
     once = kill_at_first_image(folder, *command)
     twice = kill_at_first_image(folder, *command)
     assert twice[: len(once)] == once
@@ -303,12 +383,10 @@ def test_killed_at_its_start_and_later_the_same_command_continues(
 def test_torchrun_tells_each_worker_which_it_is(tmp_path: Path) -> None:
     """Tell it as `ranks` does."""
     script = tmp_path / "worker.py"
-    script.write_text("from parity.imagenet.options import environment_worker\nprint(environment_worker())\n")
+    script.write_text("from parity.imagenet.workers import environment_worker\nprint(environment_worker())\n")
     code, said = run(*TORCHRUN, script, environment={"PYTHONPATH": str(ROOT)})
     assert code == 0, said
-    expected = [(rank, 2, rank, 2) for rank in range(2)]
-    assert [environment_worker(ranks(rank)) for rank in range(2)] == expected
-    assert {str(worker) for worker in expected} <= set(said.splitlines()), said
+    assert {str(environment_worker(ranks(rank))) for rank in range(2)} <= set(said.splitlines()), said
 
 
 @pytest.mark.slow

@@ -98,5 +98,5 @@ def test_a_worker_that_was_stopped_before_it_wrote_anything(tmp_path: Path) -> N
 def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
     path = tmp_path / "worker-0-of-1.sqlite"
     path.write_bytes(b"no database" * 100)
-    with pytest.raises(InputError, match=r"worker-0-of-1\.sqlite is not a sound file of results"):
+    with pytest.raises(InputError, match=r"worker-0-of-1\.sqlite: .*it is no file of results\. Move it elsewhere"):
         store(path)

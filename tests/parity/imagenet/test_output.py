@@ -1,0 +1,98 @@
+"""Whether results can be written is found out first, and one process writes them at a time."""
+
+import os
+import resource
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from parity.imagenet.output import alone, check_writable
+from tf_reference.errors import InputError
+
+FILE = Path("mobile-224") / "worker-0-of-1.sqlite"
+
+
+def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / FILE, 50_000)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "results").touch()
+    with pytest.raises(InputError, match=r"sqlite cannot be written: .*/results is no folder\. Give another --output"):
+        check_writable(tmp_path / "results" / FILE, 1)
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir(parents=True)
+    with pytest.raises(InputError, match=r"worker-0-of-1.sqlite is a folder: expected a file of results"):
+        check_writable(tmp_path / FILE, 1)
+
+
+@pytest.mark.parametrize("what", [".", "mobile-224", "mobile-224/worker-0-of-1.sqlite"])
+def test_what_may_not_be_written_is_named(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may write everything, as in a container, cannot be refused: the fault is planted in the question."""
+    if what != ".":
+        (tmp_path / FILE.parent).mkdir()
+        (tmp_path / FILE).touch()
+    monkeypatch.setattr("os.access", lambda path, _mode: Path(path) != tmp_path / what)
+    with pytest.raises(InputError, match=r"sqlite cannot be written: .* is not writable\. Make it writable, or give"):
+        check_writable(tmp_path / FILE, 1)
+
+
+def test_a_disk_without_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=1_000_000))
+    check_writable(tmp_path / FILE, 1_000)
+    with pytest.raises(InputError, match=r"may take 30,100,000 bytes more, and .* has 1,000,000 free\. Make room"):
+        check_writable(tmp_path / FILE, 50_000)
+
+
+def test_what_is_stored_already_needs_no_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / FILE.parent).mkdir()
+    (tmp_path / FILE).touch()
+    os.truncate(tmp_path / FILE, 30_000_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=1_000_000))
+    check_writable(tmp_path / FILE, 50_000)
+
+
+def test_a_limit_on_the_size_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (8192, resource.RLIM_INFINITY))
+    with pytest.raises(InputError, match=r"may take 100,600 bytes, and files may have 8,192 here: raise .* ulimit -f"):
+        check_writable(tmp_path / FILE, 1)
+
+
+def test_a_second_process_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "new" / FILE
+    with (
+        alone(path),
+        pytest.raises(InputError, match=r"another process evaluates what .*sqlite is for: wait"),
+        alone(path),
+    ):
+        pytest.fail("both hold the file")
+    assert not list(tmp_path.iterdir())
+
+
+def test_workers_do_not_disturb_each_other(tmp_path: Path) -> None:
+    with alone(tmp_path / "worker-0-of-2.sqlite"), alone(tmp_path / "worker-1-of-2.sqlite"):
+        (tmp_path / "worker-0-of-2.sqlite").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["worker-0-of-2.sqlite"]
+
+
+def test_what_a_killed_process_left_stands_in_nobody_s_way(tmp_path: Path) -> None:
+    (tmp_path / "worker-0-of-1.lock").touch()
+    with alone(tmp_path / "worker-0-of-1.sqlite"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_lock: object, *_arguments: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    with (
+        pytest.raises(InputError, match=r"cannot be locked: No locks available\. Give an --output on another disk"),
+        alone(tmp_path / FILE),
+    ):
+        pytest.fail("it was not locked")
