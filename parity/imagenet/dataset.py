@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ FULL_SIZE = 50_000
 PER_CLASS = FULL_SIZE // len(WNIDS)
 # Where the set may lie in the folder that is named; the last one is Kaggle's.
 INNER = (TAR_NAME, "val", "validation", "val_images.tar.gz", "ILSVRC/Data/CLS-LOC/val")
+# What may hold the set in a form that is not read: Hugging Face's, TFDS's newer one, LMDB, and archives.
+UNREAD = re.compile(r"\.(parquet|arrow|array_record-.*|mdb|zip|tgz|tar(\.\w+)?)$")
 EXPECTED = f"""Expected one of these layouts:
   class folders     PATH/n01440764/*.JPEG, or ImageNetV2's PATH/0/*.jpeg
   flat folder       PATH/ILSVRC2012_val_00000001.JPEG and {KIT_NAMES[1]}, LOC_val_solution.csv or val.txt
@@ -140,8 +143,11 @@ def _list(path: Path) -> Listing:
     for inner in INNER:
         if (path / inner).exists():
             return _list(path / inner)
-    names = few([child.name for child in contents]) or "nothing"
-    raise InputError(f"{path} is no ImageNet validation set: found {names}. {EXPECTED}")
+    names = [child.name for child in contents]
+    unread = [name for name in names if UNREAD.search(name)]
+    advice = f" Unpack {few(unread)}, or write the images in it out as files." if unread else ""
+    found = few(names) or "nothing"
+    raise InputError(f"{path} is no ImageNet validation set: found {found}.{advice} {EXPECTED}")
 
 
 def deviations(dataset: Dataset) -> list[str]:

@@ -16,11 +16,11 @@ from parity.imagenet.answers import answer_batch
 from parity.imagenet.dataset import Dataset, check_whole, deviations, open_dataset
 from parity.imagenet.models import Models
 from parity.imagenet.options import Settings
-from parity.imagenet.output import alone, check_writable
+from parity.imagenet.output import alone, check_file, check_folder
 from parity.imagenet.pipeline import batches
 from parity.imagenet.progress import Meter, Report
 from parity.imagenet.record import Record
-from parity.imagenet.report import RESULT, merge
+from parity.imagenet.report import merge
 from parity.imagenet.store import Store, check_fingerprint, read_fingerprint, read_records, worker_files
 from parity.imagenet.summary import Summary
 from pnasnet_torch.weights import is_of_head
@@ -52,9 +52,10 @@ class Evaluation:
         if self.world > self.count:
             workers = f"{self.world:,} workers, as {self.settings.worker.told_by} say"
             raise InputError(f"there are {self.count:,} images for {workers}: start no more workers than images")
-        check_writable(self.settings.output / RESULT, 0)
+        check_folder(self.settings.output)
         for network in self.settings.networks:
-            check_writable(self.file(network), math.ceil(self.count / self.world))
+            check_file(self.file(network), math.ceil(self.count / self.world))
+            self.files(network)  # which refuses results of something else
 
     @cached_property
     def dataset(self) -> Dataset:

@@ -13,25 +13,28 @@ RECORD = 600
 EMPTY = 100_000
 
 
-def check_writable(path: Path, images: int) -> None:
-    """Raise InputError where a file of results at `path` cannot be written, or not with so many images."""
-    nearest = path
+def check_folder(folder: Path) -> Path:
+    """Return the folder, or the one above that it would be made in. Raises InputError where that cannot be written."""
+    nearest = folder
     while not os.path.lexists(nearest):
         nearest = nearest.parent
-    folder = path.parent if nearest == path else nearest
-    if not folder.is_dir():
-        raise InputError(f"{path} cannot be written: {folder} is no folder. Give another --output")
+    if not nearest.is_dir():
+        raise InputError(f"results cannot be written to {folder}: {nearest} is no folder. Give another --output")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise _unwritable(folder, nearest)
+    return nearest
+
+
+def check_file(path: Path, images: int) -> None:
+    """Raise InputError where a file of results at `path` cannot be written, or not with so many images."""
+    folder = check_folder(path.parent)
     if path.is_dir():
         raise InputError(f"{path} is a folder: expected a file of results, or none. Give another --output")
-    # In the folder SQLite makes a file of its own, for what a batch changes.
-    if not os.access(folder, os.W_OK | os.X_OK) or not os.access(nearest, os.W_OK):
-        raise InputError(
-            f"{path} cannot be written: {nearest}, or the folder that it is in, is not writable. Make it writable, or "
-            "give another --output"
-        )
+    if path.exists() and not os.access(path, os.W_OK):
+        raise _unwritable(path.parent, path)
     size = EMPTY + RECORD * images
     free = shutil.disk_usage(folder).free
-    stored = path.stat().st_size if nearest == path else 0
+    stored = path.stat().st_size if path.exists() else 0
     if size - stored > free:
         raise InputError(
             f"{path} may take {size - stored:,} bytes more, and {folder} has {free:,} free. Make room, or give another "
@@ -40,6 +43,13 @@ def check_writable(path: Path, images: int) -> None:
     limit = _largest_file()
     if limit is not None and size > limit:
         raise InputError(f"{path} may take {size:,} bytes, and files may have {limit:,} here: raise that by ulimit -f")
+
+
+def _unwritable(folder: Path, place: Path) -> InputError:
+    """Return the error that names the place which may not be written."""
+    return InputError(
+        f"results cannot be written to {folder}: {place} is not writable. Make it writable, or give another --output"
+    )
 
 
 def _largest_file() -> int | None:

@@ -111,6 +111,24 @@ def test_a_folder_of_no_known_layout(files: tuple[str, ...], found: str, tmp_pat
     assert [line[2:18].strip() for line in layouts] == list(LAYOUTS)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "validation-00000-of-00014.parquet",
+        "imagenet2012-validation.array_record-00000-of-00064",
+        "data.mdb",
+        "imagenet-object-localization-challenge.zip",
+        "ILSVRC2012_img_val.tar.gz",
+    ],
+)
+def test_what_is_not_read_is_to_be_unpacked(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(
+        InputError, match=rf"found {name}\. Unpack {name}, or write the images in it out as files\. Exp"
+    ):
+        open_dataset(tmp_path)
+
+
 def test_a_set_without_images(write: Write, tmp_path: Path) -> None:
     (tmp_path / "n01440764").mkdir()
     with pytest.raises(InputError, match=r"\(class folders\) holds no images"):

@@ -236,6 +236,7 @@ def test_results_of_other_weights_are_refused(evaluate: Command, synthetic: Path
     assert re.search(
         r"worker-0-of-1\.sqlite holds results of something else; they are not mixed:\n  checkpoint: ", said
     )
+    assert f"imagenet: {NETWORK}" not in said, "found out before anything is said to begin"
     assert records(whole / NETWORK) == before
 
 
