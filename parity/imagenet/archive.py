@@ -81,7 +81,10 @@ def _members(path: Path) -> list[tarfile.TarInfo]:
     except tarfile.TarError as error:
         head = head_of(path)
         if len(head) == tarfile.BLOCKSIZE and head[MARK_OFFSET : MARK_OFFSET + len(MARK)] != MARK:
-            raise InputError(f"{path} is no tar: it begins with {head[:16]!r}. Expected {TAR_NAME}") from error
+            raise InputError(
+                f"{path} is no tar: it begins with {head[:16]!r}. Expected {TAR_NAME}, or the folder that images or "
+                "shards are in"
+            ) from error
         raise InputError(f"{path} is truncated or damaged ({size:,} bytes): {error}. Copy it again") from error
     # tarfile takes damage between two members for the end, which a block of zeros marks.
     if end != bytes(tarfile.BLOCKSIZE):
