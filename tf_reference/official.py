@@ -86,9 +86,8 @@ def official_wheel() -> Source:
     It is never installed: its top-level names clash with other people's packages. Raise InputError if it is altered or
     cannot be had.
     """
-    name, version, expected = _pinned()
-    stem = f"{name.replace('-', '_')}-{version}"
-    wheel = cache_dir("official") / f"{stem}-py3-none-any.whl"
+    _name, _version, expected = _pinned()
+    wheel, _ = pinned_wheel()
     if not wheel.exists():
         _download(wheel)
     sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
@@ -98,6 +97,12 @@ def official_wheel() -> Source:
             f"Delete the file and run again, or fetch it yourself: {' '.join(_command(wheel.parent))}"
         )
     return Source(wheel, sha256)
+
+
+def pinned_wheel() -> tuple[Path, str]:
+    """Return where the pinned wheel lies, or will lie once it was fetched, and which version of what it is."""
+    name, version, _sha256 = _pinned()
+    return cache_dir("official") / f"{name.replace('-', '_')}-{version}-py3-none-any.whl", f"{name} {version}"
 
 
 def _pinned() -> tuple[str, str, str]:

@@ -1,9 +1,6 @@
 """Another implementation, seen through an adapter."""
 
-import contextlib
-import importlib
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -11,24 +8,33 @@ import torch
 from torch import Tensor, nn
 
 from parity.candidate.adapter import Adapter
-from parity.candidate.importing import find_object, importable
-from parity.candidate.interface import NETWORK_GATES, CandidateRun
+from parity.candidate.interface import Candidate, CandidateRun
+from parity.candidate.making import Maker
 from parity.candidate.model import Variables, views
 from parity.candidate.parts import CandidateParts, candidate_parts
 from parity.candidate.port import Port
+from parity.core.code import Origin, origin_of
 from parity.core.errors import InputError
 from parity.core.layers import Network, port_layers
+from parity.core.pinning import Pins
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.naming import BATCHES, NamingError
 from pnasnet_torch.weights import empty_network, load_tf_variables, variable_targets
 
+# The parameter that has a value for each class.
+CLASSES = "final_layer.FC.bias"
+
 
 class AdaptedModel:
-    """A model of another implementation with its adapter, as the variant `variant_name` (large, mobile) is judged."""
+    """A model of another implementation with its adapter, as the variant `variant_name` (large, mobile) is judged.
 
-    def __init__(self, module: nn.Module, adapter: Adapter, variant_name: str) -> None:
-        self.module = module.eval()
+    The `pins` are held while it runs.
+    """
+
+    def __init__(self, module: nn.Module, adapter: Adapter, variant_name: str, pins: Pins) -> None:
+        self.module = module
         self._adapter = adapter
+        self._pins = pins
         self._config = variant(variant_name).config
         self._official_layers = port_layers(variant_name)
 
@@ -98,7 +104,9 @@ class AdaptedModel:
 
     def predict(self, images: Tensor) -> object:
         """Run one forward of images (N, 3, H, W), and return what the model gives."""
-        return self.module(images)
+        run = getattr(self.module, self._adapter.method)
+        with self._pins.held():
+            return run(images)
 
     def value(self, layer: str, output: Tensor) -> Tensor:
         """Return a layer's value, (N, C, H, W) or (N, C), from its module's output.
@@ -111,16 +119,17 @@ class AdaptedModel:
         return output
 
 
-class Implementation:
+class Implementation(Candidate):
     """A candidate: a PyTorch implementation by its adapter, from the folder `root` where it is a checkout."""
 
-    gates: Sequence[str] = NETWORK_GATES
     replayable = True
 
-    def __init__(self, name: str, adapter: Adapter, root: Path | None = None) -> None:
+    def __init__(self, name: str, adapter: Adapter, root: Path | None = None, pins: Pins | None = None) -> None:
         self.name = name
         self.adapter = adapter
         self._root = root
+        self._pins = pins or Pins()
+        self._maker = Maker(adapter, self._pins, root)
 
     def refuses(self, network: Network) -> str:
         """Return why the implementation has no such network; empty if it has."""
@@ -136,28 +145,40 @@ class Implementation:
         """Return the official layers that no module of the implementation gives."""
         return frozenset(layer for layer in port_layers(network.variant) if not self.adapter.module(layer))
 
+    def examine(self, networks: Iterable[Network]) -> None:
+        """Raise InputError where the implementation's model cannot be had, or has not the official classes."""
+        state = self._maker.make("float32").state_dict()
+        for variant_name in {network.variant for network in networks}:
+            classes = variant(variant_name).config.num_classes
+            bias = state.get(self.adapter.names.parameter(CLASSES))
+            if bias is not None and len(bias) != classes:
+                raise InputError(
+                    f"{self.name} gives a model of {len(bias):,} classes: the official network has "
+                    f"{classes:,}, with the background as class 0; make it with {classes:,}"
+                )
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the implementation's code changed of the settings, and whether it gave the same model again."""
+        notes = []
+        if self._pins.changed:
+            changes = ", ".join(self._pins.changed.values())
+            notes.append(f"{self.name} changed {changes}: put back each time its code had run")
+        if self._maker.repeats:
+            notes.append(f"{self.name} gives the same model each time: each dtype was judged on a copy of it")
+        return notes
+
+    @property
+    def origin(self) -> Origin:
+        """Which code the implementation is."""
+        return origin_of(self.adapter.make.partition(":")[0], self._root)
+
     def make(self, network: Network, dtype: str) -> AdaptedModel:
         """Return the implementation's model in `dtype`, whose weights are to be loaded.
 
         Raises InputError where it cannot be had.
         """
-        # What an implementation prints while it is built is no part of what a run says.
-        with importable(self._root), contextlib.redirect_stdout(io.StringIO()):
-            function = find_object(self.adapter.make)
-            arguments = dict(self.adapter.arguments)
-            for name, spec in self.adapter.objects:
-                arguments[name] = find_object(spec)
-            if self.adapter.globals:
-                home = importlib.import_module(self.adapter.make.partition(":")[0])
-                for name, spec in self.adapter.globals:
-                    setattr(home, name, find_object(spec))
-            # Within the checkout's modules, as a function may import some more of them when it is called.
-            model = function(**arguments)
-        if not isinstance(model, nn.Module):
-            raise InputError(f"{self.adapter.make} gives {type(model).__name__}: expected a torch.nn.Module")
-        for name, value in self.adapter.attributes:
-            setattr(model, name, value)
-        return AdaptedModel(model.to(getattr(torch, dtype)), self.adapter, network.variant)
+        return AdaptedModel(self._maker.make(dtype), self.adapter, network.variant, self._pins)
 
     def open(self, network: Network, dtype: str) -> CandidateRun:
         """Return one network of the implementation in one dtype, to be filled and run."""

@@ -5,6 +5,7 @@ arguments       that it is called with
 objects         more arguments, each the attribute MODULE:NAME
 globals         names that the callable's module lacks, each MODULE:NAME
 attributes      set on the model
+method          of the model, which runs it on images to its last layer (default: the model itself)
 names           the scheme of its modules (see pnasnet_torch.naming); or [parts] and [modules], the rules themselves,
                 with `variants`
 sizes           the least and the largest side of images (pixels) that it admits
@@ -39,6 +40,7 @@ class Adapter:
     objects: tuple[tuple[str, str], ...] = ()
     globals: tuple[tuple[str, str], ...] = ()
     attributes: tuple[tuple[str, Any], ...] = ()
+    method: str = "__call__"
     sizes: tuple[int, int] | None = None
     unobservable: tuple[str, ...] = ()
     not_replayable: tuple[str, ...] = ()

@@ -1,10 +1,10 @@
 """Another reference in the place of the port: TensorFlow judged by TensorFlow."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from parity.candidate.interface import NETWORK_GATES, CandidateRun
+from parity.candidate.interface import Candidate, CandidateRun
 from parity.candidate.parts import CandidateParts, Parts
 from parity.candidate.port import Port
 from parity.core.layers import Network
@@ -13,14 +13,11 @@ from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.run import OfficialRun
 
 
-class ReferenceCandidate:
+class ReferenceCandidate(Candidate):
     """A candidate: the network of another official source, called `name`.
 
     Every layer can be observed. Layers are not run one by one: that takes a PyTorch model.
     """
-
-    gates: Sequence[str] = NETWORK_GATES
-    replayable = False
 
     def __init__(self, name: str, threads: int) -> None:
         self.name = name
@@ -33,10 +30,6 @@ class ReferenceCandidate:
         if network.variant in variants:
             return ""
         return f"it has PNASNet-5 {' and '.join(variants)} alone"
-
-    def unobservable(self, _network: Network) -> frozenset[str]:
-        """Return the layers that cannot be observed: none, as every tensor of a graph can be fetched."""
-        return frozenset()
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
         """Return the graph that the official source builds of the network in `dtype`."""

@@ -8,17 +8,36 @@ import torch
 from torch import Tensor, nn
 
 from parity.candidate.model import CandidateModel, candidate_model
+from parity.core.errors import InputError
 from pnasnet_torch import PNASNet
 
 Inputs = tuple[Tensor, ...]
+# What PyTorch says on a CPU, in a RuntimeError, where memory cannot be had.
+OUT_OF_MEMORY = "can't allocate memory"
 
 
 class CandidateError(Exception):
     """An error that the candidate raised, in `layer` or, if that is empty, outside of any."""
 
-    def __init__(self, layer: str, error: Exception) -> None:
+    def __init__(self, layer: str, error: BaseException) -> None:
         super().__init__(f"the port fails with {type(error).__name__}: {error}")
         self.layer = layer
+
+
+@contextmanager
+def blamed_on_candidate(layer: Callable[[], str] = lambda: "") -> Iterator[None]:
+    """Turn whatever the candidate raises while this lasts, in the `layer` that is running then, into a CandidateError.
+
+    What was given, or this machine, is at fault for an InputError, which is raised as it is, and for lack of memory.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        if isinstance(error, MemoryError) or OUT_OF_MEMORY in str(error):
+            raise InputError(f"this machine has too little memory for the candidate: {error}") from error
+        raise CandidateError(layer(), error) from error
 
 
 class _AllSeen(Exception):
@@ -89,11 +108,8 @@ def run(
         running = ""
 
     # Where gradients are recorded, PyTorch holds outputs until the backward: up to 1.15 GB for Large at 331.
-    with _hooks(candidate, enters, leaves), torch.inference_mode():
-        try:
-            candidate.predict(images)
-        except Exception as error:
-            raise CandidateError(running, error) from error
+    with _hooks(candidate, enters, leaves), torch.inference_mode(), blamed_on_candidate(lambda: running):
+        candidate.predict(images)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from parity.candidate.capture import CandidateError, to_nchw, to_nhwc
+from parity.candidate.capture import blamed_on_candidate, to_nchw, to_nhwc
+from parity.candidate.interface import Candidate
 from parity.candidate.model import candidate_model
 from parity.candidate.parts import CandidateParts, candidate_parts
 from parity.candidate.port import Make, Port, make_model
@@ -66,10 +67,8 @@ ENGINES = {
 }
 
 
-class EngineCandidate:
+class EngineCandidate(Candidate):
     """A candidate: the port under an engine, which is asked for every layer that its form of the port has."""
-
-    replayable = False
 
     def __init__(self, name: str, threads: int) -> None:
         """Raise InputError where a package that the engine takes is not installed."""
@@ -84,10 +83,6 @@ class EngineCandidate:
         self.gates = (*exact_gates, *sorted(self.engine.dtypes, reverse=True))
         # Starting takes minutes, so runners of models that take other weights are kept, by what they were started for.
         self.started: dict[tuple[Network, str, tuple[str, ...]], tuple[PNASNet, Runner]] = {}
-
-    def refuses(self, _network: Network) -> str:
-        """Return why there is no such network: never, as the port has them all."""
-        return ""
 
     def unobservable(self, network: Network) -> frozenset[str]:
         """Return the layers that the engine's form of the port folds into others."""
@@ -118,12 +113,9 @@ class EngineRun(Port):
         model = candidate_model(self.model).module
         names = tuple(name for name in port_layers(self.network.variant) if name in layers)
         images = to_nchw(images_nhwc, getattr(torch, self.dtype))
-        try:
-            # Exporters and compilers warn of their own insides.
-            with warnings.catch_warnings(action="ignore"), torch.no_grad():
-                outputs = self._outputs(model, names, images)
-        except Exception as error:
-            raise CandidateError("", error) from error
+        # Exporters and compilers warn of their own insides.
+        with blamed_on_candidate(), warnings.catch_warnings(action="ignore"), torch.no_grad():
+            outputs = self._outputs(model, names, images)
         for name in names:
             # Taken out, so that a layer's memory is free once it was judged.
             report(name, to_nhwc(outputs.pop(name)))

@@ -5,16 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from parity.candidate import adapter
 from parity.candidate.adapted import Implementation
 from parity.candidate.adapter import Adapter
 from parity.candidate.another_reference import ReferenceCandidate
 from parity.candidate.engines import ENGINES, EngineCandidate
-from parity.candidate.importing import find_object
 from parity.candidate.interface import Candidate
+from parity.candidate.making import Maker
 from parity.core.errors import InputError
+from parity.core.pinning import Pins
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.genotype import VARIANTS
 from pnasnet_torch.naming import OURS, NamingError, Scheme, scheme, schemes
@@ -22,8 +23,11 @@ from tf_reference.kinds import KINDS
 from tf_reference.official import EXPECTED, OFFICIAL
 
 CHECKOUT = "pnasnet-pytorch"
+# The port's method that goes on from the logits to the probabilities, where its forward ends.
+RUNS_TO_THE_END = "predict"
+PROBABILITIES = "final_layer.predictions"
 # What an adapter says of how an implementation is built, wherever its model comes from.
-STRUCTURE = ("sizes", "unobservable", "not_replayable", "vectors")
+STRUCTURE = ("method", "sizes", "unobservable", "not_replayable", "vectors")
 
 
 def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candidate:
@@ -44,7 +48,8 @@ def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candida
         return Implementation(name, adapter.built_in(name))
     if not rest:
         raise InputError(f"unknown candidate {name!r}: expected {', '.join(known())}, or MODULE:CALLABLE")
-    return Implementation(name, _adapter_by_weight_names(name))
+    pins = Pins()
+    return Implementation(name, _adapter_by_weight_names(name, pins), pins=pins)
 
 
 def known() -> tuple[str, ...]:
@@ -64,21 +69,19 @@ def _checkout(name: str, path: str) -> Implementation:
     return Implementation(name, adapter.built_in(CHECKOUT), root.resolve())
 
 
-def _adapter_by_weight_names(name: str) -> Adapter:
+def _adapter_by_weight_names(name: str, pins: Pins) -> Adapter:
     """Return the adapter for a model that is called `name`, by the scheme that the names of its weights follow.
 
     Raises InputError where they follow none, or `name` gives no model.
     """
-    model = find_object(name)()
-    if not isinstance(model, nn.Module):
-        raise InputError(f"{name}() gives {type(model).__name__}: expected a torch.nn.Module")
+    model = Maker(Adapter(OURS, name), pins).make("float32")
     state = model.state_dict()
     for variant_name in VARIANTS:
         with torch.device("meta"):
             port_state = PNASNet(variant(variant_name).config).state_dict()
         for known_names in (OURS, *map(scheme, schemes())):
             if _follows(state, known_names, port_state):
-                return _adapter_like(known_names, variant_name, name)
+                return _adapter_like(known_names, variant_name, name, isinstance(model, PNASNet))
     raise InputError(
         f"{name}() has {len(state)} weights, such as {next(iter(state), 'none')}, whose names follow none of "
         f"{', '.join((OURS.name, *schemes()))}: say in an adapter what its modules are called (--adapter FILE.toml)"
@@ -94,9 +97,18 @@ def _follows(state: Mapping[str, Tensor], known_names: Scheme, port_state: Mappi
     return True
 
 
-def _adapter_like(known_names: Scheme, variant_name: str, make: str) -> Adapter:
-    """Return the adapter for what `make` gives, of one variant, built as the implementation with these names is."""
-    like = Adapter(OURS) if known_names is OURS else adapter.built_in(known_names.name)
+def _adapter_like(known_names: Scheme, variant_name: str, make: str, is_port: bool) -> Adapter:
+    """Return the adapter for what `make` gives, of one variant, built as the implementation with these names is.
+
+    What has the port's names may be the port itself (`is_port`), which goes on behind its logits.
+    """
+    if known_names is not OURS:
+        like = adapter.built_in(known_names.name)
+    elif is_port:
+        like = Adapter(OURS, method=RUNS_TO_THE_END)
+    else:
+        # What only has the port's names may end at the logits, as the port's own forward does.
+        like = Adapter(OURS, unobservable=(PROBABILITIES,))
     # How the known implementation is called into being (arguments, objects, ...) is none of the user's function.
     structure = {field: getattr(like, field) for field in STRUCTURE}
     return Adapter(replace(like.names, variants=(variant_name,)), make, **structure)

@@ -1,6 +1,8 @@
 """Objects by their names, MODULE:NAME; also from a checkout, whose modules are not left importable behind it."""
 
+import contextlib
 import importlib
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.core.errors import InputError
+from parity.core.pinning import Pins
 
 
 @contextmanager
@@ -45,6 +48,21 @@ def _pop_modules(names: set[str]) -> dict[str, Any]:
     return taken_out
 
 
+@contextmanager
+def others_code(what: str, pins: Pins) -> Iterator[None]:
+    """Run code of others while this lasts: what it prints is left out, and what it changes of the `pins` is put back.
+
+    Raises InputError, saying that it is `what` raised it, for whatever it raises, its leaving the process among it.
+    """
+    try:
+        with pins.held(), contextlib.redirect_stdout(io.StringIO()):
+            yield
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{what} raises {type(error).__name__}: {error}") from error
+
+
 def find_object(spec: str) -> Any:
     """Return the attribute that MODULE:NAME names; the module may lie in the current folder.
 
@@ -58,11 +76,17 @@ def find_object(spec: str) -> Any:
         sys.path.insert(0, str(Path.cwd()))
     try:
         named_object: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{spec} cannot be had: {error}; install that package in this environment, or correct the name"
+        ) from error
+    except (Exception, SystemExit) as error:  # whatever another's module raises while it is imported
+        raise InputError(
+            f"{spec} cannot be had: importing {module_name} raises {type(error).__name__}: {error}"
+        ) from error
+    try:
         for attribute in attributes.split("."):
             named_object = getattr(named_object, attribute)
-    except Exception as error:  # whatever another's module raises while it is imported
-        raise InputError(
-            f"{spec} cannot be had: {type(error).__name__}: {error}. Is its package installed in this environment, "
-            "and are the names right?"
-        ) from error
+    except Exception as error:  # a module that loads its names lazily raises other errors than AttributeError, too
+        raise InputError(f"{spec} cannot be had: {error}; correct the name") from error
     return named_object

@@ -1,6 +1,7 @@
 """The interface of what is judged against the reference: the port as it is, or what `--candidate` names."""
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from parity.candidate.model import CandidateModel
 from parity.candidate.parts import CandidateParts, candidate_parts
 from parity.candidate.port import Judge, Port
+from parity.core.code import Origin, origin_of
 from parity.core.layers import Network
 from parity.core.policy import GATES
 from parity.core.result import LayerResult
@@ -41,55 +43,52 @@ class CandidateRun(Protocol):
         ...
 
 
-class Candidate(Protocol):
-    """What can take the port's place."""
+class Candidate(ABC):
+    """What can take the port's place: `name` is what it is called in messages and reports.
+
+    `gates` can judge it. Where it is `replayable`, its layers can be run one by one, to find out which is at fault.
+    """
+
+    name: str
+    gates: Sequence[str] = NETWORK_GATES
+    replayable: bool = False
+
+    def refuses(self, _network: Network) -> str:
+        """Return why the candidate has no such network; empty if it has, as the port has them all."""
+        return ""
+
+    def unobservable(self, _network: Network) -> frozenset[str]:
+        """Return the official layers that cannot be observed in the candidate: none unless it says so."""
+        return frozenset()
+
+    def examine(self, networks: Iterable[Network]) -> None:  # noqa: B027, as most have nothing to examine
+        """Raise InputError where the candidate cannot be judged, before that begins: it cannot be had, or run."""
 
     @property
-    def name(self) -> str:
-        """What the candidate is called in messages and reports."""
-        ...
+    def notes(self) -> Sequence[str]:
+        """What is to be said of the candidate at the end of a run: what it changed of the settings, for one."""
+        return ()
 
     @property
-    def gates(self) -> Sequence[str]:
-        """The gates that can judge the candidate."""
-        ...
+    def origin(self) -> Origin:
+        """Which code the candidate is: its place, version and commit; by default the port's."""
+        return origin_of("pnasnet_torch")
 
-    @property
-    def replayable(self) -> bool:
-        """Whether the candidate's layers can be run one by one, to find out which is at fault."""
-        ...
-
-    def refuses(self, network: Network) -> str:
-        """Return why the candidate has no such network; empty if it has."""
-        ...
-
-    def unobservable(self, network: Network) -> frozenset[str]:
-        """Return the official layers that cannot be observed in the candidate."""
-        ...
-
+    @abstractmethod
     def open(self, network: Network, dtype: str) -> CandidateRun:
         """Return one network of the candidate in one dtype, to be filled and run."""
-        ...
 
+    @abstractmethod
     def parts(self, network: Network) -> CandidateParts:
         """Return the layers and variables that the candidate has, with their shapes and dtypes."""
-        ...
 
 
-class OwnPort:
+class OwnPort(Candidate):
     """A candidate: the port as it is."""
 
     name = "pnasnet_torch"
     gates: Sequence[str] = GATES
     replayable = True
-
-    def refuses(self, _network: Network) -> str:
-        """Return why the port has no such network: never, as it has them all."""
-        return ""
-
-    def unobservable(self, _network: Network) -> frozenset[str]:
-        """Return the layers that cannot be observed in the port: none, as each is a module."""
-        return frozenset()
 
     def open(self, network: Network, dtype: str) -> CandidateRun:
         """Return one network of the port in one dtype, to be filled and run."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from parity.candidate.capture import CandidateError, run
+from parity.candidate.capture import CandidateError, blamed_on_candidate, run
 from parity.candidate.model import candidate_model
 from parity.candidate.port import Make, make_model
 from parity.core.layers import Network
@@ -31,22 +31,21 @@ class CandidateParts(NamedTuple):
 def candidate_parts(network: Network, make: Make = make_model, images: int = 0) -> CandidateParts:
     """Return what the candidate that `make` makes has, from a forward of so many `images`.
 
-    Whatever a faulty candidate raises is its result.
+    Whatever a faulty candidate raises is its result. Raises InputError where the candidate cannot be had.
     """
     parts: Parts = {}
+    layers: frozenset[str] = frozenset()
 
     def after(name: str, output: torch.Tensor) -> None:
         """Note what a layer gives."""
         parts["layer", name] = _describe(output)
 
     try:
-        candidate = candidate_model(make(network, "float32"))
-        layers = frozenset(candidate.layers)
-        for name, tensor in candidate.variables().items():
-            parts["variable", name] = str(tuple(tensor.shape))
-    except Exception as error:
-        return CandidateParts(parts, frozenset(), CandidateError("", error))
-    try:
+        with blamed_on_candidate():
+            candidate = candidate_model(make(network, "float32"))
+            layers = frozenset(candidate.layers)
+            for name, tensor in candidate.variables().items():
+                parts["variable", name] = str(tuple(tensor.shape))
         # On the CPU and not on the meta device, so that shapes and dtypes are those that the real kernels give; without
         # an image, they cost next to nothing.
         run(candidate, torch.zeros(images, 3, network.height, network.width), after=after)

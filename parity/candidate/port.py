@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from parity.candidate.capture import CandidateError, capture
+from parity.candidate.capture import CandidateError, blamed_on_candidate, capture
 from parity.candidate.model import CandidateModel, candidate_model
 from parity.core.layers import Network
 from parity.core.result import LayerResult
@@ -42,13 +42,11 @@ class Port:
         """The model with the weights given last. Raises CandidateError if it cannot be made or filled."""
         # Read first: what is wrong with a stored variable is no fault of the candidate's.
         variables = None if self._to_load is None else dict(self._to_load)
-        try:
+        with blamed_on_candidate():
             if variables is not None:
                 candidate_model(self._model).load(variables)
                 self._to_load = None
             return self._model
-        except Exception as error:
-            raise CandidateError("", error) from error
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
         """Take the official variables; the model is filled with them when it is next used."""

@@ -1,18 +1,18 @@
 """The gates on a conversion: the official network with the source's weights, the port with the target's."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from parity.candidate.interface import CandidateRun
+from parity.candidate.interface import Candidate, CandidateRun
 from parity.candidate.parts import CandidateParts, candidate_parts
 from parity.candidate.port import Port
 from parity.convert.request import NotVerifiedError
 from parity.convert.status import step
 from parity.core.layers import DEFAULT_SIZES, Network, network_at, port_layers
+from parity.core.machine import processors
 from parity.core.weights import official_variables
 from parity.diagnosis.verdict import DETAILED
 from parity.plugin.terminal import table
@@ -47,7 +47,7 @@ def verify(source: Weights, result: Weights, network: Network | None = None) -> 
         images=(),
         references=(OFFICIAL,),
         seed=0,
-        threads=os.cpu_count() or 1,
+        threads=processors(),
         candidate=Converted(result),
     )
     reference = SourceWeights(options, evaluation_variables(source, classes), classes)
@@ -104,7 +104,7 @@ class SourceWeights(LiveReference):
         return self._variables
 
 
-class Converted:
+class Converted(Candidate):
     """A candidate: the port with the weights that a conversion wrote."""
 
     name = "the conversion"
@@ -115,14 +115,6 @@ class Converted:
         # The official network, too, has the auxiliary head in training alone.
         self._config = replace(weights.config, aux_image_size=None)
         self._state = weights.state
-
-    def refuses(self, _network: Network) -> str:
-        """Return why there is no such network: never, as the weights are judged as their own variant alone."""
-        return ""
-
-    def unobservable(self, _network: Network) -> frozenset[str]:
-        """Return the layers that cannot be observed in the port: none, as each is a module."""
-        return frozenset()
 
     def make(self, _network: Network, dtype: str) -> PNASNet:
         """Return the port in `dtype`, filled with the converted weights."""

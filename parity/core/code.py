@@ -3,11 +3,14 @@
 import ast
 import hashlib
 import importlib.metadata
+import importlib.util
 import io
 import json
 import subprocess
+import sys
 import tokenize
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from parity.core.machine import version
@@ -17,22 +20,78 @@ DISTRIBUTION = "pnasnet-parity"
 PACKAGES = ("parity", "pnasnet_torch", "tf_reference")
 
 
-def commit() -> str:
-    """Return the commit that the code is of, in 12 digits; empty where it is not known.
+@dataclass(frozen=True)
+class Origin:
+    """Which code that is: the file or folder it lies in, its version, and its commit; empty where it is not known."""
 
-    That is the commit of the checkout that the code lies in, with ", changed" if files of it were, or the one that an
-    installation from git was made of.
+    path: str
+    version: str = ""
+    commit: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.version} in {self.path}".strip()
+        return f"{text} (commit {self.commit})" if self.commit else text
+
+
+def origin_of(module: str, root: Path | None = None) -> Origin:
+    """Return where a module, which may lie in the folder `root`, comes from, without importing it."""
+    package = module.partition(".")[0]
+    if package in PACKAGES:
+        return Origin(str(PACKAGE.parent / package), version(DISTRIBUTION), commit())
+    place = root or _place(package)
+    if place is None:
+        return Origin("", version(package))
+    return Origin(str(place), _version_of(package), commit_of(place))
+
+
+def _place(package: str) -> Path | None:
+    """Return the folder of a package, or the file of a module that is none."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except ValueError:  # of a module that somebody made while running
+        return None
+    if spec is None or not spec.origin:
+        return None
+    file = Path(spec.origin)
+    return file.parent if spec.submodule_search_locations else file
+
+
+def _version_of(package: str) -> str:
+    """Return the version of an installed package, or else what an imported one says itself."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return str(getattr(sys.modules.get(package), "__version__", ""))
+
+
+def commit_of(place: Path) -> str:
+    """Return the commit of the checkout that a file or folder lies in, in 12 digits; empty where it is not known.
+
+    It ends with ", changed" if files of the checkout were.
     """
-    checkout = PACKAGE.parent
-    # A repository further up is somebody else's, that the package is only installed in.
-    if (checkout / ".git").exists():
-        # Without tags (--exclude), which `git describe` would name instead of the commit.
-        command = ["git", "describe", "--always", "--abbrev=12", "--dirty=, changed", "--exclude=*"]
-        try:
-            completed = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True, timeout=10)
-        except (OSError, subprocess.SubprocessError):
-            return ""
-        return completed.stdout.strip()
+    folders = [place, *place.parents]
+    # A repository around an environment is somebody else's, that the package is only installed in.
+    if any(folder.name in ("site-packages", "dist-packages") for folder in folders):
+        return ""
+    for folder in folders:
+        if (folder / ".git").exists():
+            # Without tags (--exclude), which `git describe` would name instead of the commit.
+            command = ["git", "describe", "--always", "--abbrev=12", "--dirty=, changed", "--exclude=*"]
+            try:
+                completed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=10)
+            except (OSError, subprocess.SubprocessError):
+                return ""
+            return completed.stdout.strip()
+    return ""
+
+
+def commit() -> str:
+    """Return the commit that the suite's code is of, as `commit_of` does, or that an installation from git was made of.
+
+    A repository further up than the checkout is not asked.
+    """
+    if (PACKAGE.parent / ".git").exists():
+        return commit_of(PACKAGE)
     try:
         # pip notes there where a distribution came from, if not from an index.
         origin_text = importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
@@ -44,13 +103,9 @@ def commit() -> str:
     return str(origin.get("vcs_info", {}).get("commit_id", ""))[:12]
 
 
-def code_in_words() -> str:
-    """Return version, place and commit of the code, in one line."""
-    line = f"{DISTRIBUTION} {version(DISTRIBUTION)} in {PACKAGE.parent}"
-    known_commit = commit()
-    if known_commit:
-        line += f" (commit {known_commit})"
-    return line
+def suite() -> Origin:
+    """Return which code the suite itself is."""
+    return Origin(str(PACKAGE.parent), version(DISTRIBUTION), commit())
 
 
 def digest_of_logic(*modules: str) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -9,10 +10,17 @@ from parity.core.errors import InputError
 from pnasnet_torch.errors import WeightsError
 
 FAILED = 1
+BROKEN = 3
 USAGE_ERROR = 4
 # What shells report of a process that Ctrl-C ended: 128 and the number of the signal.
 STOPPED = 130
-EXIT_CODES = "exit codes: 0 all is well; 1 it is not; 4 what was given cannot be used; 130 stopped"
+EXIT_CODES = (
+    "exit codes: 0 all is well; 1 it is not; 3 the suite itself failed; 4 what was given cannot be used; 130 stopped"
+)
+ASK_FOR_REPORT = (
+    "this is an error of pnasnet-parity itself and says nothing of what was judged: please report it, with the lines "
+    "above and the command"
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,12 +42,23 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main: Callable[[Sequence[str] | None], int], prog: str, arguments: Sequence[str] | None = None) -> int:
-    """Run the command `main`, and return its exit code; input that it cannot use is told in a sentence on stderr."""
+    """Run the command `main`, and return its exit code.
+
+    Input that it cannot use is told in a sentence on stderr, and an error of its own as it is, with a request to report
+    it.
+    """
     try:
         return main(arguments)
     except (InputError, WeightsError, OSError) as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return USAGE_ERROR
+    except MemoryError as error:
+        print(f"{prog}: this machine has too little memory: {error}".rstrip(": "), file=sys.stderr)
+        return USAGE_ERROR
+    except Exception:
+        traceback.print_exc()
+        print(f"{prog}: {ASK_FOR_REPORT}", file=sys.stderr)
+        return BROKEN
     except KeyboardInterrupt:
         print(f"{prog}: stopped", file=sys.stderr)
         return STOPPED

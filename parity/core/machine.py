@@ -1,9 +1,17 @@
-"""The machine that a run is on: its processor, and the versions of what computes."""
+"""The machine that a run is on: its processors, what is set there, and the versions of what computes."""
 
 import importlib.metadata
+import os
 import platform
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+# How the names of variables begin that change which kernels the frameworks take, or how these compute.
+CHANGING_BITS = (
+    *("ATEN_", "DNNL_", "KMP_", "MKL_", "NVIDIA_TF32_OVERRIDE", "OMP_", "ONEDNN_", "OPENBLAS_"),
+    *("TF_XLA_FLAGS", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "XLA_FLAGS"),
+)
+CGROUPS = Path("/sys/fs/cgroup")
 FRAMEWORKS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy")
 
 
@@ -24,3 +32,51 @@ def cpu() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def environment_settings(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables of the environment that change bits, by name."""
+    names = [name for name in sorted(environment) if name.startswith(CHANGING_BITS)]
+    return {name: environment[name] for name in names}
+
+
+def processors() -> int:
+    """Return how many processors this process may use: those it may run on, or as many as a quota gives it time for."""
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        usable = os.cpu_count() or 1
+    return max(1, min([usable, *map(int, _quotas())]))
+
+
+def _quotas(root: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> Iterator[float]:
+    """Yield how many processors' time each control group of this process has, where it has a quota."""
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:  # not on Linux
+        return
+    for line in lines:
+        _number, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        # Those above have quotas, too. In a container a path may be that of the machine, and its group the root.
+        top = root / "cpu" if controllers else root
+        group = top / path.strip("/")
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(top):
+                yield from _quota(folder)
+
+
+def _quota(group: Path) -> Iterator[float]:
+    """Yield the quota of one control group, in processors; nothing where it has none."""
+    try:
+        if (group / "cpu.max").exists():
+            quota, period = (group / "cpu.max").read_text().split()
+        else:
+            quota = (group / "cpu.cfs_quota_us").read_text()
+            period = (group / "cpu.cfs_period_us").read_text()
+    except OSError:
+        return
+    # Without a quota it is "max", or -1 in the older groups.
+    if quota != "max" and int(quota) > 0:
+        yield int(quota) / int(period)

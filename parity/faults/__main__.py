@@ -5,7 +5,6 @@ and exits with 1 if a fault was missed, put at a wrong layer, or a harmless vari
 """
 
 import json
-import os
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from parity.core.command import FAILED, Parser, run
 from parity.core.errors import InputError
 from parity.core.files import replacing
+from parity.core.machine import processors
 from parity.faults.campaign import Job, jobs, sample
 from parity.faults.record import Outcome, Record
 from parity.faults.table import markdown, summary
@@ -91,7 +91,7 @@ def parser() -> Parser:
     command.add_argument(
         "--workers",
         type=int,
-        default=os.cpu_count() or 1,
+        default=processors(),
         metavar="N",
         help="processes of up to 8 GB (%(default)s)",
     )

@@ -1,9 +1,9 @@
 """The port with something planted in it, as a candidate that a session judges like any other."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 
 from parity.candidate.capture import CandidateError
-from parity.candidate.interface import NETWORK_GATES
+from parity.candidate.interface import Candidate
 from parity.candidate.parts import CandidateParts, candidate_parts
 from parity.candidate.port import Port, make_model
 from parity.core.layers import Network
@@ -17,11 +17,10 @@ Planting = Callable[[PNASNet], object]
 Sound = Callable[[str, Variables], PNASNet]
 
 
-class PlantedCandidate:
+class PlantedCandidate(Candidate):
     """The port as `plant` changes it, once it has its weights; layers `folded` into others are unobservable."""
 
     name = "the port, changed"
-    gates: Sequence[str] = NETWORK_GATES
     replayable = True
 
     def __init__(self, plant: Planting, sound: Sound, folded: Collection[str] = ()) -> None:
@@ -29,10 +28,6 @@ class PlantedCandidate:
         self._sound = sound
         self._folded = frozenset(folded)
         self._parts: CandidateParts | None = None
-
-    def refuses(self, _network: Network) -> str:
-        """Return no reason: the port has every network."""
-        return ""
 
     def unobservable(self, _network: Network) -> frozenset[str]:
         """Return the layers that are folded into others."""

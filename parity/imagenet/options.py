@@ -13,6 +13,7 @@ from typing import Any
 
 from parity.core.errors import InputError
 from parity.core.layers import EVALUATION_SIZES, Network, network_at
+from parity.core.machine import processors
 from parity.core.pinning import choose_device
 from parity.core.specification import GivenWeights
 from parity.imagenet.workers import Worker, environment_worker
@@ -124,7 +125,7 @@ def parse_settings(get: Callable[[str], Any], ini: Callable[[str], str | None] =
         expect=expect,
         batch_size=get("batch_size"),
         output=Path(get("output")),
-        threads=get("threads") or os.cpu_count() or 1,
+        threads=get("threads") or processors(),
         reference=get("reference"),
         device=device,
         worker=worker,

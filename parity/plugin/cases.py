@@ -95,12 +95,13 @@ def _blocks(layers: Iterable[str]) -> list[str]:
 
 
 def describe_item(item: pytest.Item) -> None:
-    """Let `-k` find an item by the name that the verdict gives its gate; and let no warning of others fail it."""
+    """Let `-k` find an item by its gate, network and name as they are printed; and let no warning of others fail it."""
     places = item.config.stash[PLACES]
     places[item] = len(places)
     own_cases = cases([item])
     if own_cases:
-        item.extra_keyword_matches.add(own_cases[0].gate)
+        # pytest's own ids have the gates by the names of tests, and other letters than ASCII as numbers.
+        item.extra_keyword_matches.update(map(str, own_cases[0]))
         item.add_marker(pytest.mark.filterwarnings("default"))
 
 

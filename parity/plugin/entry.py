@@ -20,12 +20,16 @@ def pytest_load_initial_conftests(
     """Load the suite around the reading of the conftest.py files, where the run asks for it."""
     if not is_asked_for(early_config, parser, args):
         return (yield)
-    from parity.plugin import loading
+    from parity.plugin.others import shown_at_the_end
 
-    loading.prepare(early_config)
+    with shown_at_the_end(early_config):
+        from parity.plugin import loading
+
+        loading.prepare(early_config)
     yield
     # Behind the conftest.py files, whose options come first.
-    loading.load(early_config, parser)
+    with shown_at_the_end(early_config):
+        loading.load(early_config, parser)
 
 
 def is_asked_for(config: pytest.Config, parser: pytest.Parser, arguments: list[str]) -> bool:

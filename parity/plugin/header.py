@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from parity.core.code import code_in_words
+from parity.core import code
 from parity.core.layers import Network
 from parity.reference.interface import StoredReference
-from parity.reference.provenance import provenance
+from parity.reference.provenance import provenance, source_origin
 from parity.session.options import Options
 
 
@@ -19,8 +19,12 @@ def header(options: Options, taken: frozenset[str] = frozenset()) -> list[str]:
     # What a stored reference was made from, where it says so.
     recorded = facts.get("recorded")
     networks = ", ".join(str(network) for network in options.networks)
-    lines = [code_in_words(), *_machine(facts), f"{networks}: {options.judged} against {facts['reference']}"]
+    lines = [f"{code.DISTRIBUTION} {code.suite()}", *_machine(facts)]
+    lines.append(f"{networks}: {options.judged} against {facts['reference']}")
     lines += [f"  {line}" for line in options.left_out]
+    lines.append(f"  {options.judged}: {options.origin}")
+    if not options.stored:
+        lines += [f"  {reference}: {source_origin(reference)}" for reference in options.references]
     if recorded and options.stored:
         lines.append(f"  made from {recorded['reference']} {recorded.get('created', '')}".rstrip())
         lines += [f"  {line}" for line in _machine(recorded)]
@@ -43,11 +47,12 @@ def _parts(stored: StoredReference, networks: Iterable[Network]) -> Iterator[str
 
 
 def _machine(facts: Mapping[str, Any]) -> list[str]:
-    """Return two lines: the versions, and what on the machine could change bits."""
-    return [
-        ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
-        f"{facts['cpu']}, {facts['threads']} threads, oneDNN off in TensorFlow, TF32 off, deterministic algorithms",
-    ]
+    """Return a line for the versions, and one or two for what on the machine could change bits."""
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    pins = f"{facts['cpu']}, {facts['threads']} threads, oneDNN off in TensorFlow, TF32 off, deterministic algorithms"
+    # Digests and older traces do not tell what was set.
+    settings = ", ".join(f"{name}={value}" for name, value in facts.get("environment", {}).items())
+    return [versions, pins, f"the environment sets {settings}"] if settings else [versions, pins]
 
 
 def _inputs(facts: Mapping[str, Any]) -> list[str]:

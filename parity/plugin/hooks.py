@@ -1,23 +1,14 @@
 """pytest's hooks and fixtures; each delegates to what lies beside it."""
 
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from parity.core.layers import Case
 from parity.core.result import LayerResult
-from parity.plugin import cases, configuring, header, running, terminal
-
-
-@contextmanager
-def shown_at_most() -> Iterator[None]:
-    """Let warnings be shown while this lasts, where the user or a project turns them into errors: they are others'."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")
-        yield
+from parity.plugin import cases, configuring, examining, header, running, terminal
+from parity.plugin.others import shown_at_the_end
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -27,7 +18,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options."""
-    configuring.configure(config)
+    # They may bring in a candidate, and what that imports.
+    with shown_at_the_end(config):
+        configuring.configure(config)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -38,7 +31,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make an item of each case of a test."""
     # The port's layers are read off a model: that brings in PyTorch, which may warn.
-    with shown_at_most():
+    with shown_at_the_end(metafunc.config):
         cases.generate_cases(metafunc)
 
 
@@ -60,10 +53,17 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before the terminal lists them, and behind every plugin that gives them an order
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Sort the selected items, and refuse a selection of nothing."""
+    """Sort the selected items, and refuse a selection of nothing, and inputs that cannot be used."""
     stash = session.config.stash
     cases.sort_items(session.items, stash[cases.OPTIONS], stash[cases.PLACES])
     cases.check_selection(session)
+    with shown_at_the_end(session.config):
+        examining.examine(session)
+
+
+def pytest_internalerror(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Say whose error it is, where it is the suite's."""
+    running.ask_for_report(excinfo.value)
 
 
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
@@ -76,10 +76,10 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
 )  # within pytest's own, which turns warnings into errors where it is told to
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[None]:
     """Write the report."""
-    with shown_at_most():  # pytest warns where it can keep no cache
+    with shown_at_the_end(session.config):  # pytest warns where it can keep no cache
         yield
         # Behind the fixtures' end, which gives the last verdict.
-        running.write_report(session, exitstatus)
+        running.finish(session, exitstatus)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -88,7 +88,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminal.write_verdict(terminalreporter, config)
     yield
     terminal.write_summary(terminalreporter, config)
-    for line in running.report_lines(config):
+    for line in (*running.report_lines(config), *running.broken_lines(config)):
         terminalreporter.write_line(line)
 
 

@@ -1,10 +1,10 @@
 """pytest's options for parity. Each has a second name, --parity-NAME, for where another plugin has the first."""
 
-import os
 from typing import Any
 
 import pytest
 
+from parity.core.machine import processors
 from parity.core.specification import COMPRESSIONS
 from parity.imagenet.options import OPTIONS as EVALUATION
 from parity.imagenet.options import SETTINGS
@@ -90,9 +90,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "threads": {
         "type": int,
-        "default": os.cpu_count() or 1,
+        "default": processors(),
         "metavar": "N",
-        "help": "threads that each framework computes on (default: all cores, here %(default)s)",
+        "help": "threads of each framework (default: all, here %(default)s)",
     },
     "report": {
         "metavar": "DIR",

@@ -16,6 +16,8 @@ from parity.plugin.options import REPEATABLE, SINGLE, default, given
 from parity.plugin.reference_options import record_of, references_of, stored_reference
 from parity.session.options import Options
 
+# More than any machine has processors.
+MOST_THREADS = 1024
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
@@ -35,6 +37,9 @@ def parse_options(
     for option, least in (("threads", 1), ("seed", 0)):
         if given(config, option) < least:
             raise pytest.UsageError(f"--{option} {given(config, option)}: expected at least {least}")
+    # The frameworks end the process where the system gives them no more.
+    if given(config, "threads") > MOST_THREADS:
+        raise pytest.UsageError(f"--threads {given(config, 'threads')}: expected at most {MOST_THREADS:,}")
     references = references_of(config)
     stored = stored_reference(config, references[0]) if is_stored(references[0]) else None
     # The evaluation looks for its checkpoint in more places than the command line.
@@ -103,13 +108,22 @@ def _images(config: pytest.Config) -> tuple[Path, ...]:
     """Return the images that are asked for, those of a folder by name. Raises pytest.UsageError for a missing one."""
     files: list[Path] = []
     for path in map(Path, given(config, "images") or []):
-        if path.is_dir():
-            files += _images_in(path)
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise pytest.UsageError(f"--images {path}: there is no such file or folder")
+        try:
+            files += _images_at(path)
+        except OSError as error:
+            raise pytest.UsageError(f"--images {path}: this cannot be read: {error.strerror}") from error
     return tuple(files)
+
+
+def _images_at(path: Path) -> list[Path]:
+    """Return the image in a file, or those of a folder. Raises pytest.UsageError where there are none, or OSError."""
+    if path.is_dir():
+        return _images_in(path)
+    if not path.is_file():
+        raise pytest.UsageError(f"--images {path}: there is no such file or folder")
+    # Only whether it may be read: what is in it is looked at before the first gate.
+    path.open("rb").close()
+    return [path]
 
 
 def _images_in(folder: Path) -> list[Path]:

@@ -1,18 +1,23 @@
 """What the hooks and fixtures delegate to: the session of a run, its report, and failures."""
 
 import gc
+import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from parity.core.command import ASK_FOR_REPORT
 from parity.core.errors import InputError
 from parity.core.layers import Case
 from parity.core.pinning import pin_torch
 from parity.core.result import LayerResult
 from parity.plugin.cases import OPTIONS, cases, is_unobservable, selection
 from parity.plugin.configuring import SETTINGS
+from parity.plugin.entry import SUITE
 
 if TYPE_CHECKING:
     from parity.imagenet.evaluator import Evaluator
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from parity.session.session import ParitySession
 
 SESSION = pytest.StashKey["ParitySession"]()
+# Whether the suite itself failed.
+BROKEN = pytest.StashKey[bool]()
 RECORDER = pytest.StashKey["Recorder"]()
 # The property of an item's report that says why it is counted apart: downstream or repeated, or unobservable.
 PROPERTY = "parity"
@@ -33,7 +40,7 @@ def running(session: pytest.Session) -> Iterator["ParitySession"]:
     from parity.plugin.progress import Progress
 
     config = session.config
-    with exit_on_bad_input():
+    with ending(session, "the session could not be opened"):
         progress = Progress(config)
         evaluator = _evaluator(config, progress)
         recorder = start_recorder(config)
@@ -45,7 +52,7 @@ def running(session: pytest.Session) -> Iterator["ParitySession"]:
     try:
         yield parity_session
     finally:
-        with exit_on_bad_input():
+        with ending(session, "the last verdict could not be given"):
             parity_session.close()
 
 
@@ -89,7 +96,15 @@ def start_recorder(config: pytest.Config) -> "Recorder | None":
     return recorder
 
 
-def write_report(session: pytest.Session, code: int) -> None:
+def finish(session: pytest.Session, code: int) -> None:
+    """Give a run that pytest ends with `code` its own code where the suite itself failed, and write its report."""
+    if session.config.stash.get(BROKEN, False):
+        code = pytest.ExitCode.INTERNAL_ERROR
+        session.exitstatus = code
+    _write_report(session, code)
+
+
+def _write_report(session: pytest.Session, code: int) -> None:
     """Write the report of a run that was to have one and has begun. A run that cannot write it does not end well."""
     recorder = session.config.stash.get(RECORDER, None)
     if recorder is None:
@@ -115,23 +130,36 @@ def report_lines(config: pytest.Config) -> list[str]:
 
 
 @contextmanager
-def exit_on_bad_input() -> Iterator[None]:
-    """End the run with pytest's code for usage errors where the inputs turn out to be of no use."""
+def ending(run: pytest.Session, reason: str) -> Iterator[None]:
+    """End the run where its inputs turn out to be of no use, with pytest's code for usage errors; or where the suite
+    itself fails, for this `reason`."""
     try:
         yield
     except InputError as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+    except Exception:
+        # The session does not go on behind its own error, which all cases behind this one would only repeat.
+        run.shouldfail = reason
+        run.config.stash[BROKEN] = True
+        raise
 
 
 def judge(session: "ParitySession", case: Case, run: pytest.Session) -> LayerResult:
     """Return the session's layer result of a case. Where the session itself fails, the run ends."""
-    with exit_on_bad_input():
-        try:
-            return session.result(*case)
-        except Exception:
-            # The session does not go on behind its own error, which all cases behind this one would only repeat.
-            run.shouldfail = f"{case.network} {case.gate} could not be computed; nothing behind it was compared"
-            raise
+    with ending(run, f"{case.network} {case.gate} could not be computed; nothing behind it was compared"):
+        return session.result(*case)
+
+
+def broken_lines(config: pytest.Config) -> list[str]:
+    """Return a line that asks for a report where the suite itself failed."""
+    return [f"parity: {ASK_FOR_REPORT}"] if config.stash.get(BROKEN, False) else []
+
+
+def ask_for_report(error: BaseException) -> None:
+    """Ask for a report of an error that ends pytest, where it went through the suite's code."""
+    files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+    if any(file.is_relative_to(SUITE) for file in files):
+        print(f"parity: {ASK_FOR_REPORT}", file=sys.stderr)
 
 
 def skip_unobservable(case: Case, node: pytest.Item) -> None:

@@ -1,10 +1,13 @@
 """What the figures of a run depend on, besides the code."""
 
+from pathlib import Path
 from typing import Any
 
-from parity.core.machine import FRAMEWORKS, cpu, version
+from parity.core.code import Origin, commit_of
+from parity.core.machine import FRAMEWORKS, cpu, environment_settings, version
 from parity.core.specification import Specification
 from parity.reference.interface import StoredReference
+from tf_reference import official
 
 
 def provenance(specification: Specification, stored: StoredReference | None = None) -> dict[str, Any]:
@@ -17,6 +20,7 @@ def provenance(specification: Specification, stored: StoredReference | None = No
         "versions": {name: version(name) for name in FRAMEWORKS},
         "cpu": cpu(),
         "threads": specification.threads,
+        "environment": environment_settings(),
         "reference": ", ".join(specification.references),
     }
     if stored:
@@ -32,3 +36,15 @@ def provenance(specification: Specification, stored: StoredReference | None = No
     images = specification.named_images.items()
     origin["images"] = {name: specification.image_hashes[path] for name, path in images}
     return origin
+
+
+def source_origin(reference: str) -> Origin:
+    """Return which official source a reference runs: where it lies, and the version or the commit of it.
+
+    The pinned one need not be there yet: it is fetched when it is first used.
+    """
+    if reference == official.OFFICIAL:
+        path, version_there = official.pinned_wheel()
+        return Origin(str(path), version_there)
+    root = Path(reference.partition(":")[2]).resolve()
+    return Origin(str(root), "", commit_of(root))

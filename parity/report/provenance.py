@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from parity.core.policy import TRAINING_GATES
 from parity.core.specification import labelled
 from parity.reference.live import synthetic_of
 from parity.reference.provenance import provenance as run_provenance
+from parity.reference.provenance import source_origin
 from parity.report.pictures import thumbnail_of
 from parity.session.options import Options
 from pnasnet_torch.hub import sha256 as digest_of
@@ -42,13 +44,22 @@ def provenance(options: Options, session: "ParitySession") -> dict[str, Any]:
         "versions": versions,
         "code": {"path": str(code.PACKAGE.parent), "commit": code.commit() or None},
         "machine": {"cpu": run_facts["cpu"], "system": platform.platform(), "threads": run_facts["threads"]},
-        "settings": list(SETTINGS),
+        "settings": [*SETTINGS, *_other_settings(options, run_facts)],
         "candidate": options.candidate.name if options.candidate else None,
+        "origin": asdict(options.origin),
         "references": list(_references(options, session, reference_facts)),
         "checkpoints": list(_checkpoints(options, session, reference_facts)),
         "images": _images(options, reference_facts) if _used_images(session) else [],
         "seed": reference_facts["seed"],
     }
+
+
+def _other_settings(options: Options, run_facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the environment sets that changes bits, and what the candidate's code changed of the settings."""
+    for name, value in run_facts["environment"].items():
+        yield f"{name}={value}"
+    if options.candidate:
+        yield from options.candidate.notes
 
 
 def _references(
@@ -57,11 +68,14 @@ def _references(
     """Yield each reference with the SHA-256 of its official source; a stored one with all that was recorded with it."""
     for label, name in labelled(options.references).items():
         # Where nothing official runs, what was recorded tells which source did.
-        if session.official_sources:
-            sha256 = session.official_sources[label].fingerprint
-        else:
-            sha256 = reference_facts["source_sha256"]
-        yield {"label": label, "name": name, "sha256": sha256, "recorded": reference_facts if options.stored else None}
+        source = session.official_sources.get(label)
+        yield {
+            "label": label,
+            "name": name,
+            "sha256": source.fingerprint if source else reference_facts["source_sha256"],
+            "origin": asdict(source_origin(name)) if source else None,
+            "recorded": reference_facts if options.stored else None,
+        }
 
 
 def _checkpoints(

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from parity.candidate.interface import Candidate
+from parity.candidate.interface import Candidate, OwnPort
 from parity.candidate.observable import shown
+from parity.core.code import Origin
 from parity.core.layers import Network
 from parity.core.specification import Specification
 from parity.reference.interface import StoredReference
@@ -43,6 +44,11 @@ class Options(Specification):
     def judged(self) -> str:
         """The name of what is compared with the reference."""
         return self.candidate.name if self.candidate else "the port"
+
+    @property
+    def origin(self) -> Origin:
+        """Which code is compared with the reference."""
+        return (self.candidate or OwnPort()).origin
 
     @property
     def shown(self) -> list[str]:

@@ -210,7 +210,9 @@ class ParitySession:
     @property
     def said_at_end(self) -> list[str]:
         """The sentences to be told at the end besides the results."""
-        lines = [f"parity: {note}" for note in self._notes]
+        candidate = self._options.candidate
+        notes = [*self._notes, *(candidate.notes if candidate else ())]
+        lines = [f"parity: {note}" for note in notes]
         if self._reference_note:
             lines.append(f"parity: {self._reference_note}")
         if self._evaluator:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from parity.candidate.capture import CandidateError, to_nchw, to_nhwc
+from parity.candidate.capture import CandidateError, blamed_on_candidate, to_nchw, to_nhwc
 from parity.candidate.model import views
 from parity.candidate.training.hooks import Given, Report, ReportError, ReportGradient, asked, report_gradient
 from parity.candidate.training.unfused import unfused_statistics
@@ -149,11 +149,12 @@ class TrainingPort:
             # The name is a default, so that each hook has its own, and not that of the loop's last layer.
             handles.append(module.register_forward_hook(lambda _module, _inputs, output, name=name: call(name, output)))
         try:
-            yield
-        except ReportError as error:
-            raise error.error from None
-        except Exception as error:
-            raise CandidateError(running, error) from error
+            with blamed_on_candidate(lambda: running):
+                yield
+        except CandidateError as error:
+            if isinstance(error.__cause__, ReportError):
+                raise error.__cause__.error from None
+            raise
         finally:
             for handle in handles:
                 handle.remove()
@@ -166,7 +167,7 @@ class TrainingPort:
         model = self.model
         optimizer = RMSProp(model.parameters(), rate)
         averages = Averages(model)
-        try:
+        with blamed_on_candidate():
             for batch in batches:
                 model.zero_grad()
                 # Whole steps are in float64, where the official batch norm is not the fused one that the port copies.
@@ -175,8 +176,6 @@ class TrainingPort:
                 clip_by_global_norm(model.parameters())
                 optimizer.step()
                 averages.update(model, batch.step)
-        except Exception as error:
-            raise CandidateError("", error) from error
         variables = self.variables()
         for slot, own_name in SLOTS.items():
             values = {name: optimizer.state[parameter][own_name] for name, parameter in model.named_parameters()}

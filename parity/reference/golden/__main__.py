@@ -1,7 +1,6 @@
 """Makes the golden digests anew from the official source, on TensorFlow, and says what changed."""
 
 import argparse
-import os
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -10,6 +9,7 @@ from parity.core import command, integers
 from parity.core.command import Parser
 from parity.core.errors import InputError
 from parity.core.layers import Network
+from parity.core.machine import processors
 from parity.core.specification import Specification
 from parity.reference.golden import digests
 from parity.reference.golden.digests import DTYPES, NETWORKS, Golden, Row
@@ -89,7 +89,7 @@ def parse(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("network", nargs="*", metavar="NETWORK", help=f"{', '.join(names)} (default: all)")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if something has changed")
     parser.add_argument("--reference", default="official", metavar="SOURCE", help="official (default) or slim:PATH")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
+    parser.add_argument("--threads", type=int, default=processors(), metavar="N", help="default: all cores")
     arguments = parser.parse_args(given)
     # Not by argparse's choices: these refuse an empty list of networks.
     unknown = [name for name in arguments.network if name not in names]

@@ -1,0 +1,87 @@
+"""Models of another implementation, made as its adapter says, and refused where they cannot be judged."""
+
+import importlib
+from copy import deepcopy
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import torch
+from torch import nn
+
+from parity.candidate.adapter import Adapter
+from parity.candidate.importing import find_object, importable, others_code
+from parity.core.errors import InputError
+from parity.core.pinning import Pins
+
+# What hides a model's modules from hooks, by its class's name.
+HIDING = {"ScriptModule": "torch.jit", "OptimizedModule": "torch.compile"}
+
+
+class Maker:
+    """What makes the models of an implementation by its adapter, from the folder `root` where it is a checkout.
+
+    The `pins` are held while its code runs. Each model has its weights for itself, though the implementation `repeats`
+    what it gave before.
+    """
+
+    def __init__(self, adapter: Adapter, pins: Pins, root: Path | None = None) -> None:
+        self.repeats = False
+        self._adapter = adapter
+        self._pins = pins
+        self._root = root
+        # The parameters of all models that were given and are still there, by id.
+        self._given: WeakValueDictionary[int, nn.Parameter] = WeakValueDictionary()
+
+    def make(self, dtype: str) -> nn.Module:
+        """Return a model in evaluation mode and in `dtype`, on the CPU, with whatever weights it has.
+
+        Raises InputError where it cannot be had, and for what is no model whose layers can be observed.
+        """
+        what = f"{self._adapter.make}()"
+        # All within the checkout's modules, as a function may import some more of them when it is called.
+        with importable(self._root), others_code(what, self._pins):
+            model = self._call()
+            _check(model, what)
+            for name, value in self._adapter.attributes:
+                setattr(model, name, value)
+            return self._own(model).to("cpu", getattr(torch, dtype)).eval()
+
+    def _call(self) -> nn.Module:
+        """Return what the implementation's function gives."""
+        function = find_object(self._adapter.make)
+        arguments = dict(self._adapter.arguments)
+        for name, spec in self._adapter.objects:
+            arguments[name] = find_object(spec)
+        if self._adapter.globals:
+            home = importlib.import_module(self._adapter.make.partition(":")[0])
+            for name, spec in self._adapter.globals:
+                setattr(home, name, find_object(spec))
+        model: nn.Module = function(**arguments)
+        return model
+
+    def _own(self, model: nn.Module) -> nn.Module:
+        """Return the model, or a copy of it where it has a parameter of one that was given before."""
+        # Otherwise float32 would be judged with what was loaded, and rounded, for float64.
+        if any(id(parameter) in self._given for parameter in model.parameters()):
+            self.repeats = True
+            model = deepcopy(model)
+        for parameter in model.parameters():
+            self._given[id(parameter)] = parameter
+        return model
+
+
+def _check(model: object, what: str) -> None:
+    """Raise InputError unless `what` gave a model whose layers can be observed, and that can be filled."""
+    if not isinstance(model, nn.Module):
+        raise InputError(f"{what} gives {type(model).__name__}: expected a torch.nn.Module")
+    for kind in type(model).__mro__:
+        if kind.__name__ in HIDING:
+            maker = HIDING[kind.__name__]
+            raise InputError(
+                f"{what} gives what {maker} made of a model, which hides its layers: give the model itself"
+            )
+    parameters = list(model.parameters())
+    if not parameters:
+        raise InputError(f"{what} gives a {type(model).__name__} without parameters: expected a network")
+    if any(parameter.is_meta for parameter in parameters):
+        raise InputError(f"{what} gives a model on the device meta, which holds no values: make it on the CPU")
