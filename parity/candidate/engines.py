@@ -2,7 +2,7 @@
 
 import importlib.util
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from parity.candidate.capture import blamed_on_candidate, to_nchw, to_nhwc
+from parity.candidate.importing import others_code
 from parity.candidate.interface import Candidate
 from parity.candidate.model import candidate_model
 from parity.candidate.parts import CandidateParts, candidate_parts
@@ -23,9 +24,11 @@ from parity.candidate.runners import (
     start_exported,
     start_onnxruntime,
     start_openvino,
+    try_compiler,
 )
 from parity.core.errors import InputError
 from parity.core.layers import Network, layer_modules, port_layers
+from parity.core.pinning import Pins
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.inference import inference_form
 
@@ -45,9 +48,10 @@ def _channels_last(model: PNASNet) -> PNASNet:
 class Engine:
     """A way to run the port: `start` makes a runner from the filled model in its `form`, for images like those given.
 
-    The `packages` that it takes have to be installed. One that `follows` the model takes the weights that are loaded
-    into it later. Whatever it folds, fuses or compiles, it is judged with integers too: they round nowhere in whatever
-    order they are added, and a batch norm's scale is a power of 2 wherever it is put (parity.core.integers).
+    The `packages` that it takes have to be installed; what else it takes shows when it is `tried`. One that `follows`
+    the model takes the weights that are loaded into it later. Whatever it folds, fuses or compiles, it is judged with
+    integers too: they round nowhere in whatever order they are added, and a batch norm's scale is a power of 2 wherever
+    it is put (parity.core.integers).
     """
 
     start: Callable[[Tapped, Tensor, int], Runner] = start_eager
@@ -55,12 +59,13 @@ class Engine:
     packages: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float32", "float64")
     follows: bool = False
+    tried: Callable[[], object] = lambda: None
 
 
 ENGINES = {
     "channels_last": Engine(form=_channels_last),
     "inference": Engine(form=inference_form),
-    "compile": Engine(start_compiled, follows=True),
+    "compile": Engine(start_compiled, follows=True, tried=try_compiler),
     "export": Engine(start_exported),
     "onnxruntime": Engine(start_onnxruntime, packages=("onnx", "onnxscript", "onnxruntime"), dtypes=("float32",)),
     "openvino": Engine(start_openvino, packages=("onnx", "onnxscript", "openvino"), dtypes=("float32",)),
@@ -83,6 +88,15 @@ class EngineCandidate(Candidate):
         self.gates = (*exact_gates, *sorted(self.engine.dtypes, reverse=True))
         # Starting takes minutes, so runners of models that take other weights are kept, by what they were started for.
         self.started: dict[tuple[Network, str, tuple[str, ...]], tuple[PNASNet, Runner]] = {}
+
+    def examine(self, _networks: Iterable[Network]) -> None:
+        """Raise InputError where what the engine takes is there and does not work."""
+        pins = Pins()
+        for package in self.engine.packages:
+            with others_code(f"importing {package}", pins):
+                importlib.import_module(package)
+        with others_code(f"{self.name}, tried on an addition,", pins):
+            self.engine.tried()
 
     def unobservable(self, network: Network) -> frozenset[str]:
         """Return the layers that the engine's form of the port folds into others."""

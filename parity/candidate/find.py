@@ -26,6 +26,8 @@ CHECKOUT = "pnasnet-pytorch"
 # The port's method that goes on from the logits to the probabilities, where its forward ends.
 RUNS_TO_THE_END = "predict"
 PROBABILITIES = "final_layer.predictions"
+# Of another shape in each variant.
+FIRST_WEIGHT = "conv0.weight"
 # What an adapter says of how an implementation is built, wherever its model comes from.
 STRUCTURE = ("method", "sizes", "unobservable", "not_replayable", "vectors")
 
@@ -37,7 +39,7 @@ def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candida
     """
     kind, _, rest = name.partition(":")
     if own_adapter:
-        return Implementation(name, replace(adapter.read(own_adapter), make=name))
+        return _by_own_adapter(name, replace(adapter.read(own_adapter), make=name))
     if name in ENGINES:
         return EngineCandidate(name, threads)
     if name == OFFICIAL or kind in KINDS:
@@ -50,6 +52,27 @@ def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candida
         raise InputError(f"unknown candidate {name!r}: expected {', '.join(known())}, or MODULE:CALLABLE")
     pins = Pins()
     return Implementation(name, _adapter_by_weight_names(name, pins), pins=pins)
+
+
+def _by_own_adapter(name: str, own: Adapter) -> Implementation:
+    """Return the implementation called `name` by the user's own adapter, with the variants that its model can be.
+
+    Raises InputError where there is no model.
+    """
+    pins = Pins()
+    if not own.names.variants:
+        weight = Maker(own, pins).make("float32").state_dict().get(own.names.parameter(FIRST_WEIGHT))
+        fitting = [
+            name for name in VARIANTS if weight is not None and weight.shape == _port_state(name)[FIRST_WEIGHT].shape
+        ]
+        own = replace(own, names=replace(own.names, variants=tuple(fitting)))
+    return Implementation(name, own, pins=pins)
+
+
+def _port_state(variant_name: str) -> Mapping[str, Tensor]:
+    """Return the port's parameters and buffers of one variant, without values."""
+    with torch.device("meta"):
+        return PNASNet(variant(variant_name).config).state_dict()
 
 
 def known() -> tuple[str, ...]:
@@ -77,8 +100,7 @@ def _adapter_by_weight_names(name: str, pins: Pins) -> Adapter:
     model = Maker(Adapter(OURS, name), pins).make("float32")
     state = model.state_dict()
     for variant_name in VARIANTS:
-        with torch.device("meta"):
-            port_state = PNASNet(variant(variant_name).config).state_dict()
+        port_state = _port_state(variant_name)
         for known_names in (OURS, *map(scheme, schemes())):
             if _follows(state, known_names, port_state):
                 return _adapter_like(known_names, variant_name, name, isinstance(model, PNASNet))

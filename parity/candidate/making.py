@@ -49,6 +49,11 @@ class Maker:
     def _call(self) -> nn.Module:
         """Return what the implementation's function gives."""
         function = find_object(self._adapter.make)
+        if isinstance(function, nn.Module) or not callable(function):
+            kind = type(function).__name__
+            raise InputError(
+                f"{self._adapter.make} is a {kind}: expected a function without arguments that gives a model"
+            )
         arguments = dict(self._adapter.arguments)
         for name, spec in self._adapter.objects:
             arguments[name] = find_object(spec)

@@ -47,6 +47,11 @@ def start_compiled(tapped: Tapped, _images: Tensor, _threads: int) -> Runner:
     return torch.compile(tapped, fullgraph=True)
 
 
+def try_compiler() -> Tensor:
+    """Return what torch.compile makes of an addition: it takes a C++ compiler, which a machine may lack."""
+    return torch.compile(lambda value: value + 1)(torch.zeros(1))
+
+
 def start_exported(tapped: Tapped, images: Tensor, _threads: int) -> Runner:
     """Return the port as torch.export writes it down for images of this shape."""
     module: Runner = torch.export.export(tapped, (images,)).module()

@@ -24,7 +24,6 @@ SETTINGS = pytest.StashKey["Settings | None"]()
 
 def configure(config: pytest.Config) -> None:
     """Check the options and keep them in the stash. Raises pytest.UsageError for one that cannot be used."""
-    refuse_workers(config)
     refuse_options_of_others(config.invocation_params.args, config.stash[TAKEN])
     # The marker is told, as pytest refuses an unknown one where a project is strict.
     config.addinivalue_line(
@@ -41,6 +40,8 @@ def configure(config: pytest.Config) -> None:
         config.args[:] = [str(EVALUATION)]
     elif not settings and any(EVALUATION.name in argument for argument in config.args):
         raise pytest.UsageError(f"{EVALUATION.name} evaluates on ImageNet: ask for it with --full-imagenet")
+    # Last, so that who leaves the workers out then is not told of the next thing that was wrong all along.
+    refuse_workers(config)
 
 
 def refuse_workers(config: pytest.Config) -> None:

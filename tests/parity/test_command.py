@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from parity.__main__ import COMMANDS, PROG, main
-from parity.core.command import STOPPED, USAGE_ERROR, Parser, run
+from parity.core.command import BROKEN, STOPPED, USAGE_ERROR, Parser, run
 from parity.core.errors import InputError
 from pnasnet_torch.errors import WeightsError
 
@@ -27,12 +27,23 @@ def test_a_command_that_is_stopped_says_so(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().err == "pnasnet-parity x: stopped\n"
 
 
-def test_an_error_of_its_own_is_none_of_the_users() -> None:
+def test_an_error_of_its_own_is_none_of_the_users(capsys: pytest.CaptureFixture[str]) -> None:
     def broken(_arguments: Sequence[str] | None) -> int:
         return 1 // 0
 
-    with pytest.raises(ZeroDivisionError):
-        run(broken, "pnasnet-parity x")
+    assert run(broken, "pnasnet-parity x") == BROKEN
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1].startswith("ZeroDivisionError: ")
+    assert last.startswith("pnasnet-parity x: this is an error of pnasnet-parity itself and says nothing of what was ")
+
+
+def test_a_lack_of_memory_is_no_error_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    def hungry(_arguments: Sequence[str] | None) -> int:
+        raise MemoryError
+
+    assert run(hungry, "pnasnet-parity x") == USAGE_ERROR
+    assert capsys.readouterr().err == "pnasnet-parity x: this machine has too little memory\n"
 
 
 def test_arguments_that_are_none_end_as_any_bad_input(capsys: pytest.CaptureFixture[str]) -> None:

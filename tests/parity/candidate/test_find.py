@@ -1,5 +1,6 @@
 """What `--candidate` names, and what is said of that which is none."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from tf_reference.errors import InputError
 
 MOBILE = Network("mobile", 65, 65)
 MODULE = """
+from dataclasses import replace
 import torch
 from torch import nn
-from pnasnet_torch import pnasnet_mobile
+from pnasnet_torch import PNASNet, pnasnet_mobile, variant
 
 class Wrapped(nn.Module):
     def __init__(self):
@@ -23,7 +25,19 @@ class Wrapped(nn.Module):
     def forward(self, images):
         return self.net.predict(images)
 
+# A model with the port's names, and a forward that ends at the logits.
+class Fork(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.ported = [pnasnet_mobile()]
+        for name, child in self.ported[0].named_children():
+            self.add_module(name, child)
+    def forward(self, images):
+        return self.ported[0](images)
+
 def same(): return pnasnet_mobile()
+def fork(): return Fork()
+def thousand(): return PNASNet(replace(variant("mobile").config, num_classes=1000))
 def other(): return Wrapped()
 def nothing(): return 3
 """
@@ -48,6 +62,39 @@ def test_a_model_whose_names_are_known_needs_no_adapter(module: str) -> None:
     assert candidate.make(MOBILE, "float32").layers.keys() == set(port_layers("mobile"))
 
 
+def reached(candidate: Implementation) -> set[str]:
+    parts = candidate.parts(MOBILE)
+    assert parts.failure is None
+    return {name for kind, name in parts.found if kind == "layer"}
+
+
+def test_the_port_itself_is_run_to_its_last_layer(module: str) -> None:
+    candidate = find_candidate(f"{module}:same", None, 1)
+    assert isinstance(candidate, Implementation)
+    assert candidate.unobservable(MOBILE) == frozenset()
+    assert reached(candidate) == set(port_layers("mobile"))
+
+
+def test_what_only_has_its_names_may_end_at_the_logits(module: str) -> None:
+    candidate = find_candidate(f"{module}:fork", None, 1)
+    assert isinstance(candidate, Implementation)
+    assert candidate.unobservable(MOBILE) == {"final_layer.predictions"}
+    assert reached(candidate) == set(port_layers("mobile")) - {"final_layer.predictions"}
+
+
+def test_a_model_of_other_classes_is_refused_before_it_is_judged(module: str) -> None:
+    find_candidate(f"{module}:same", None, 1).examine([MOBILE])
+    candidate = find_candidate(f"{module}:thousand", None, 1)
+    with pytest.raises(InputError, match=r"thousand gives a model of 1,000 classes: the official network has 1,001"):
+        candidate.examine([MOBILE])
+
+
+def test_a_package_that_is_missing_is_refused_before_anything_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(InputError, match=r"timm:create_model cannot be had: .*timm.*; install that package"):
+        find_candidate("timm", None, 1).examine([MOBILE])
+
+
 def test_a_model_with_other_names_is_read_by_its_adapter(module: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(ADAPTER)
@@ -56,6 +103,7 @@ def test_a_model_with_other_names_is_read_by_its_adapter(module: str, tmp_path: 
     model = candidate.make(MOBILE, "float64")
     assert model.layers.keys() == set(port_layers("mobile"))
     assert next(model.module.parameters()).dtype == torch.float64
+    assert candidate.refuses(Network("large", 331, 331)) == "it has PNASNet-5 mobile alone"
 
 
 def test_names_that_nobody_knows_are_an_error_that_says_what_helps(module: str) -> None:

@@ -1,13 +1,17 @@
 """Whatever goes wrong in the port is its result; whatever goes wrong in the judgement is an error."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor, nn
 
 from parity.candidate.capture import CandidateError
+from parity.candidate.parts import candidate_parts
 from parity.candidate.port import Port
+from parity.core.errors import InputError
 from parity.core.layers import Network, layer_modules
 from parity.core.result import Check, LayerResult
 from parity.faults.plant import repeat
@@ -138,6 +142,46 @@ def test_the_port_is_made_by_what_it_is_given(images_nhwc: np.ndarray, official_
     assert caught.value.layer == ""
     assert asked_for == [(Network("mobile", 24, 32), "float64")]
     assert not any(port.results("float64", LAYERS, official_graph(LAYERS), images_nhwc, passing).values())
+
+
+def test_leaving_the_process_is_an_error_of_the_port(
+    tiny: PNASNet, images_nhwc: np.ndarray, official_graph: GraphOf
+) -> None:
+    tiny.get_submodule("cell_2.1x1").register_forward_pre_hook(lambda *_: sys.exit("licence missing"))
+    results = port_of(tiny).results("float64", LAYERS, official_graph(LAYERS), images_nhwc, passing)
+    assert failing(results) == {"cell_2.1x1", "final_layer.FC"}
+    assert "the port fails with SystemExit: licence missing" in results["cell_2.1x1"].problem
+
+
+def no_memory(*_: object) -> Tensor:
+    return torch.empty(10**15)
+
+
+def nothing_to_give(*_: object) -> Tensor:
+    raise InputError("its package is missing")
+
+
+@pytest.mark.parametrize(
+    ("forward", "said"),
+    [(no_memory, "this machine has too little memory for the candidate: .*can't allocate"), (nothing_to_give, "its p")],
+)
+def test_what_the_port_is_not_at_fault_for_is_not_its_result(
+    tiny: PNASNet, images_nhwc: np.ndarray, forward: Callable[..., Tensor], said: str
+) -> None:
+    tiny.get_submodule("cell_2.1x1").forward = forward
+    with pytest.raises(InputError, match=said):
+        port_of(tiny).run(images_nhwc, LAYERS, lambda _layer, _value: None)
+
+
+def test_a_port_that_cannot_be_had_is_no_result(images_nhwc: np.ndarray, official_graph: GraphOf) -> None:
+    def make(_network: Network, _dtype: str) -> PNASNet:
+        raise InputError("its package is missing")
+
+    network = Network("mobile", 24, 32)
+    with pytest.raises(InputError, match="its package"):
+        Port(network, "float64", make).results("float64", LAYERS, official_graph(LAYERS), images_nhwc, passing)
+    with pytest.raises(InputError, match="its package"):
+        candidate_parts(network, make)
 
 
 def test_weights_that_do_not_fit_are_the_result_of_the_port(images_nhwc: np.ndarray, official_graph: GraphOf) -> None:

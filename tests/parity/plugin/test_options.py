@@ -32,6 +32,7 @@ BAD = {
     "--seed=x": ["--seed", "invalid int value", "'x'"],
     "--threads=0": ["--threads 0", "at least 1"],
     "--threads=-2": ["--threads -2", "at least 1"],
+    "--threads=1025": ["--threads 1025", "at most 1,024"],
     "--reference=github": ["--reference: unknown reference 'github'", EXPECTED],
     "--reference=slim:": ["--reference: unknown reference 'slim:'", EXPECTED],
     "--reference=official:1": ["--reference: unknown reference 'official:1'", EXPECTED],

@@ -1,0 +1,52 @@
+"""What of a machine a process may use, and what is set there that changes bits."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from parity.core import machine
+from parity.core.machine import environment_settings, processors
+
+
+def test_only_the_processors_that_the_process_may_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {3, 5, 7}, raising=False)
+    monkeypatch.setattr(machine, "_quotas", list)
+    assert processors() == 3
+
+
+@pytest.mark.parametrize(("quotas", "number"), [([2.5, 8], 2), ([0.5], 1), ([64], 3)])
+def test_a_quota_gives_no_more_than_its_time(quotas: list[float], number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {3, 5, 7}, raising=False)
+    monkeypatch.setattr(machine, "_quotas", lambda: quotas)
+    assert processors() == number
+
+
+def test_quotas_of_all_control_groups_above_the_process(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/cpu.max").write_text("150000 100000\n")
+    (tmp_path / "a/b/cpu.max").write_text("max 100000\n")
+    (tmp_path / "own").write_text("0::/a/b\n")
+    assert list(machine._quotas(tmp_path, tmp_path / "own")) == [1.5]
+    assert list(machine._quotas(tmp_path, tmp_path / "missing")) == []
+
+
+def test_quotas_of_the_older_control_groups(tmp_path: Path) -> None:
+    for folder, quota in (("cpu/a", "400000"), ("cpu", "-1")):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "cpu.cfs_quota_us").write_text(quota)
+        (tmp_path / folder / "cpu.cfs_period_us").write_text("100000")
+    (tmp_path / "own").write_text("9:name=systemd:/a\n2:cpu,cpuacct:/a\n3:memory:/a\n")
+    assert list(machine._quotas(tmp_path, tmp_path / "own")) == [4.0]
+
+
+def test_settings_that_change_bits_are_found() -> None:
+    changing = {
+        "ATEN_CPU_CAPABILITY": "default",
+        "DNNL_MAX_CPU_ISA": "SSE41",
+        "MKL_CBWR": "COMPATIBLE",
+        "NVIDIA_TF32_OVERRIDE": "1",
+        "OMP_NUM_THREADS": "1",
+        "ONEDNN_DEFAULT_FPMATH_MODE": "BF16",
+    }
+    assert environment_settings({"HOME": "/root", "GOMP_SPINCOUNT": "1", **changing}) == changing
