@@ -29,7 +29,7 @@ class Origin:
     commit: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.version} in {self.path}".strip()
+        text = f"{self.version} in {self.path}".strip() if self.path else self.version
         return f"{text} (commit {self.commit})" if self.commit else text
 
 

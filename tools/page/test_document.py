@@ -26,14 +26,25 @@ NAME = str(NETWORK)
 VERSIONS = {"torch": "2", "tensorflow": "2"}
 # As a trace records it, and as golden digests do.
 GOLDEN = {"versions": VERSIONS, "cpu": "", "threads": 1, "reference": "official", "seed": 0, "source_sha256": ""}
-TRACE = GOLDEN | {"created": "", "checkpoint": None, "checkpoint_sha256": None, "images": {"a.jpg": ""}}
+TRACE = GOLDEN | {
+    "created": "",
+    "checkpoint": None,
+    "checkpoint_sha256": None,
+    "images": {"a.jpg": ""},
+    "environment": {},
+}
+ORIGIN = {"path": "", "version": "", "commit": ""}
 PROVENANCE = {
     "versions": VERSIONS,
     "code": {"path": "", "commit": None},
     "machine": {"cpu": "", "system": "", "threads": 1},
     "settings": [],
     "candidate": None,
-    "references": [{"label": "", "name": "", "sha256": "", "recorded": recorded} for recorded in (None, GOLDEN, TRACE)],
+    "origin": ORIGIN,
+    "references": [
+        {"label": "", "name": "", "sha256": "", "origin": origin, "recorded": recorded}
+        for origin, recorded in ((ORIGIN, None), (None, GOLDEN), (None, TRACE))
+    ],
     "checkpoints": [{"variant": "mobile", "name": "", "sha256": None}],
     "images": [{"name": "a.jpg", "path": None, "sha256": "", "networks": [NAME], "thumbnail": None}],
     "seed": 0,

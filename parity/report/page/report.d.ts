@@ -41,10 +41,19 @@ export interface Provenance {
   settings: string[];
   /** What was judged in the port's place. */
   candidate: string | null;
+  /** Which code was judged. */
+  origin: Origin;
   references: Reference[];
   checkpoints: { variant: string; name: string; sha256: string | null }[];
   images: Photograph[];
   seed: number;
+}
+
+/** Which code that is; empty where it is not known. */
+export interface Origin {
+  path: string;
+  version: string;
+  commit: string;
 }
 
 export interface Versions {
@@ -58,6 +67,8 @@ export interface Reference {
   label: string;
   name: string;
   sha256: string;
+  /** Which official source was run; null where the reference is stored. */
+  origin: Origin | null;
   recorded: Recorded | null;
 }
 
@@ -69,6 +80,8 @@ export interface Recorded {
   reference: string;
   seed: number;
   source_sha256: string;
+  /** What the environment set that changes bits. */
+  environment?: { [name: string]: string };
   created?: string;
   checkpoint?: string | null;
   checkpoint_sha256?: string | null;

@@ -1,7 +1,9 @@
 """Which code runs is known, and what of it an evaluation's records depend on."""
 
+import importlib
 import importlib.metadata
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,31 @@ def test_an_installation_from_git_knows_its_commit(copy: Path, monkeypatch: pyte
     assert code.commit() == "0123456789ab"
     monkeypatch.setattr(Distribution, "read_text", lambda _self, _name: None)
     assert code.commit() == ""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with a module in a folder of it."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/users_of_code.py").write_text("__version__ = '1.2'\n")
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b.c", "-C", str(tmp_path))
+    for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "first")):
+        subprocess.run([*git, *command], check=True)
+    return tmp_path
+
+
+def test_code_of_others_is_named_by_place_version_and_commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(repository / "models")
+    importlib.import_module("users_of_code")
+    origin = code.origin_of("users_of_code.nets")
+    path = repository / "models/users_of_code.py"
+    assert (origin.path, origin.version, len(origin.commit)) == (str(path), "1.2", 12)
+    path.write_text("")
+    changed = code.origin_of("model", repository)
+    assert str(changed) == f"in {repository} (commit {origin.commit}, changed)"
+
+
+def test_of_what_is_only_installed_in_a_repository_no_commit_is_told(repository: Path) -> None:
+    (repository / "env/lib/site-packages/timm").mkdir(parents=True)
+    assert code.commit_of(repository / "env/lib/site-packages/timm") == ""
+    assert str(code.origin_of("no_such_module_at_all")) == "not installed"

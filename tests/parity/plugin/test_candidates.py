@@ -1,5 +1,6 @@
 """`pytest parity --candidate` as a user starts it."""
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +13,7 @@ from parity.core.layers import Network
 from parity.plugin.header import header
 from tests import checkouts
 from tests.parity.plugin.test_options import parse
-from tests.parity.starting import USAGE_ERROR, start, start_here
+from tests.parity.starting import ROOT, USAGE_ERROR, start, start_here
 from tf_reference import official
 
 SMALL = ("--variant=mobile", "--image-size=65", "--threads=1")
@@ -111,6 +112,24 @@ def test_networks_that_were_not_asked_for_are_left_out_and_that_is_said(given: s
     assert options.left_out[0] == "large-97x131 is left out: it takes images of 323 to 354 pixels alone"
     said = "\n".join(header(options))
     assert all(line in said for line in options.left_out)
+
+
+def test_the_head_names_the_code_on_both_sides() -> None:
+    """The file or folder, the version, and the commit where the code lies in a checkout."""
+    said = header(parse())
+    assert any(
+        re.fullmatch(rf"parity:   the port: \S+ in {ROOT}/pnasnet_torch( \(commit .*\))?", line) for line in said
+    )
+    assert any(re.fullmatch(r"parity:   official: tf-object-detection \S+ in .+\.whl", line) for line in said)
+    said = header(parse("--candidate=pytorchcv"))
+    assert any(re.fullmatch(r"parity:   pytorchcv: \d\S+ in .+/pytorchcv", line) for line in said)
+
+
+def test_the_head_tells_what_the_environment_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "BF16")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    line = next(line for line in header(parse()) if "the environment sets" in line)
+    assert {"ONEDNN_DEFAULT_FPMATH_MODE=BF16", "OMP_NUM_THREADS=3"} <= {*line.partition("sets ")[2].split(", ")}
 
 
 def test_what_is_shown_is_said_in_words() -> None:

@@ -44,6 +44,8 @@ def test_a_passing_run(passing: Path) -> None:
     assert re.fullmatch("[0-9a-f]{64}", data["provenance"]["references"][0]["sha256"])
     assert re.fullmatch("[0-9a-f]{64}", data["provenance"]["checkpoints"][0]["sha256"])
     assert data["provenance"]["images"][0]["name"] == "chelsea.jpg"
+    assert data["provenance"]["origin"]["path"].endswith("pnasnet_torch")
+    assert data["provenance"]["references"][0]["origin"]["version"].startswith("tf-object-detection ")
     assert f"--report={passing}" in data["run"]["command"]
     assert len(gates(data)["float32"]["observed"]["closeups"]) == 20
     assert not gates(data)["exact-float32"]["observed"]["row"]
