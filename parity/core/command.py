@@ -18,8 +18,8 @@ EXIT_CODES = (
     "exit codes: 0 all is well; 1 it is not; 3 the suite itself failed; 4 what was given cannot be used; 130 stopped"
 )
 ASK_FOR_REPORT = (
-    "this is an error of pnasnet-parity itself and says nothing of what was judged: please report it, with the lines "
-    "above and the command"
+    "this is an error of pnasnet-parity itself and says nothing of what was judged: please report it, with the "
+    "traceback and the command"
 )
 
 

@@ -15,7 +15,6 @@ from parity.gates.structure import compare_parts
 from pnasnet_torch import variant
 from pnasnet_torch.naming import NamingError
 from pnasnet_torch.weights import empty_network
-from tf_reference.errors import InputError
 
 LARGE = Network("large", 331, 331)
 TEN_CLASSES = (("num_classes", 10),)
@@ -83,11 +82,6 @@ def test_weights_on_one_side_alone_are_named(cv: Implementation, variables: dict
     with pytest.raises(NamingError, match=r"left over: more\.bias\n  .*\n  missing: output\.fc\.bias"):
         changed.load(variables)
     assert {"more.bias", "more.weight"} <= changed.variables().keys()
-
-
-def test_what_gives_no_model_is_an_error(cv: Implementation) -> None:
-    with pytest.raises(InputError, match="math:gcd gives int: expected a torch"):
-        Implementation("no", replace(cv.adapter, make="math:gcd", arguments=())).make(LARGE, "float32")
 
 
 def test_its_structure_is_that_of_what_it_shows(cv: Implementation) -> None:

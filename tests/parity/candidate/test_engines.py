@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,3 +108,20 @@ def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(ENGINES, "export", Engine(packages=("no_such_package",)))
     with pytest.raises(InputError, match="export needs no_such_package: python -m pip install no_such_package"):
         EngineCandidate("export", 1)
+
+
+def test_an_engine_that_is_there_and_does_not_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its package, or what else it takes, such as a compiler."""
+    (tmp_path / "broken_engine.py").write_text("raise OSError('libengine.so: cannot open shared object file')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(ENGINES, "export", Engine(packages=("broken_engine",)))
+    with pytest.raises(InputError, match="importing broken_engine raises OSError: libengine.so: cannot open"):
+        EngineCandidate("export", 1).examine([NETWORK])
+    monkeypatch.setitem(ENGINES, "export", Engine(tried=lambda: [][0]))
+    with pytest.raises(InputError, match="export, tried on an addition, raises IndexError"):
+        EngineCandidate("export", 1).examine([NETWORK])
+
+
+def test_an_engine_that_works_is_not_refused() -> None:
+    for name in ("export", "onnxruntime"):
+        EngineCandidate(name, 1).examine([NETWORK])
