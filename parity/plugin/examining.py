@@ -1,19 +1,29 @@
 """What is given is examined before anything is judged, so that a run of hours finds out in its first seconds."""
 
+import math
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
 
 import pytest
 
+from parity.candidate.interface import OwnPort
 from parity.core.errors import InputError
 from parity.core.pinning import import_triton
-from parity.plugin.cases import OPTIONS, cases
+from parity.plugin.cases import OPTIONS, cases, selection
+from parity.session.options import Options
+
+if TYPE_CHECKING:
+    from parity.session.session import Selection
 
 # A report has some megabytes.
 REPORT_BYTES = 50_000_000
+# What is left of a trace's values by the best of its compressions is more than this.
+LEAST_SHARE = 0.5
 
 
 def examine(session: pytest.Session) -> None:
@@ -30,7 +40,10 @@ def examine(session: pytest.Session) -> None:
             _examine_images(options.images)
     if options.report:
         with _refused("--report"):
-            _examine_folder(options.report)
+            _examine_folder(options.report, REPORT_BYTES)
+    if options.record:
+        with _refused("--record"):
+            _examine_folder(options.record.parent, _least_of_trace(options, selection(session.items, options)))
 
 
 @contextmanager
@@ -51,8 +64,24 @@ def _examine_images(images: Iterable[Path]) -> None:
         decode_image(image)
 
 
-def _examine_folder(folder: Path) -> None:
-    """Raise InputError unless files can be written into the folder, or where it will be made, and there is space."""
+def _least_of_trace(options: Options, selected: "Selection") -> int:
+    """Return how many bytes a trace takes at least: those of the float64 values that are selected, compressed."""
+    values = 0
+    for network in dict.fromkeys(network for _gate, network in selected):
+        parts = OwnPort().parts(network).found
+        for layer in selected.get(("float64", network), frozenset()):
+            # As a part is described: its shape, and its dtype.
+            shape = parts.get(("layer", layer), "()").partition(")")[0]
+            sizes = [int(size) for size in re.findall("[0-9]+", shape)]
+            values += math.prod(sizes) * len(options.images_of(network))
+    return int(values * 8 * LEAST_SHARE)
+
+
+def _examine_folder(folder: Path, needed: int) -> None:
+    """Raise InputError unless files can be written into the folder, or where it will be made, and there is space.
+
+    `needed` are the bytes that will be written at least.
+    """
     place = folder.absolute()
     while not place.exists():
         place = place.parent
@@ -63,8 +92,8 @@ def _examine_folder(folder: Path) -> None:
         raise InputError(
             f"nothing can be written into {place}: {error.strerror}; give a folder in which you may write"
         ) from error
-    if free < REPORT_BYTES:
+    if free < needed:
         raise InputError(
-            f"{free / 1e6:.0f} MB are free in {place}, and a report takes up to {REPORT_BYTES / 1e6:.0f}: "
+            f"{free / 1e6:,.0f} MB are free in {place}, and {needed / 1e6:,.0f} or more are needed: "
             "make room, or give a folder on another disk"
         )

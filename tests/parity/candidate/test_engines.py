@@ -115,7 +115,7 @@ def test_an_engine_that_is_there_and_does_not_work(tmp_path: Path, monkeypatch: 
     (tmp_path / "broken_engine.py").write_text("raise OSError('libengine.so: cannot open shared object file')\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(ENGINES, "export", Engine(packages=("broken_engine",)))
-    with pytest.raises(InputError, match="importing broken_engine raises OSError: libengine.so: cannot open"):
+    with pytest.raises(InputError, match=r"importing broken_engine raises OSError: libengine\.so: cannot open"):
         EngineCandidate("export", 1).examine([NETWORK])
     monkeypatch.setitem(ENGINES, "export", Engine(tried=lambda: [][0]))
     with pytest.raises(InputError, match="export, tried on an addition, raises IndexError"):

@@ -66,15 +66,24 @@ def test_what_a_candidate_changes_is_put_back_and_its_warnings_change_nothing(us
     assert f"parity: {users}:model changed deterministic_debug_mode from 2 to 0: put back each time its code" in said
 
 
-def test_the_folder_of_the_report_has_to_take_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    examining._examine_folder(tmp_path / "new/folder")
+def test_a_folder_has_to_take_what_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    examining._examine_folder(tmp_path / "new/folder", 1)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=2_000_000))
-    with pytest.raises(InputError, match=f"2 MB are free in {tmp_path}, and a report takes up to 50: make room"):
-        examining._examine_folder(tmp_path / "new")
+    with pytest.raises(InputError, match=f"2 MB are free in {tmp_path}, and 50 or more are needed: make room"):
+        examining._examine_folder(tmp_path / "new", 50_000_000)
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"nothing can be written into .*file: Not a directory"):
-        examining._examine_folder(tmp_path / "file")
+        examining._examine_folder(tmp_path / "file", 1)
+
+
+def test_a_trace_has_to_have_room_for_the_values_that_are_selected() -> None:
+    options = parse(*SMALL)
+    (network,) = options.networks
+    layers = frozenset({"conv0", "final_layer.FC"})
+    # conv0 has 32 channels of 32x32 pixels, and the last layer 1001 classes.
+    assert examining._least_of_trace(options, {("float64", network): layers}) == 8 * (32 * 32 * 32 + 1001) // 2
+    assert examining._least_of_trace(options, {("structure", network): layers}) == 0
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
