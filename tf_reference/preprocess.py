@@ -1,5 +1,6 @@
 """Images as the official evaluation sees them: slim's own preprocessing on TensorFlow's default decoder."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,4 +57,6 @@ def _naming(path: Path) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"the image {path} cannot be read: {error.strerror}") from error
     except tensorflow().errors.InvalidArgumentError as error:
-        raise InputError(f"{path} is not a sound JPEG or PNG image: {error.message.splitlines()[0]}") from error
+        # Without the names of TensorFlow's own operations, which stand before the reason and behind it.
+        reason = re.sub(r"^\{\{.*?\}\} | \[Op:\w+\]$", "", error.message.splitlines()[0])
+        raise InputError(f"{path} is not a sound JPEG or PNG image: {reason}") from error

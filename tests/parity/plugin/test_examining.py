@@ -41,7 +41,7 @@ def test_an_image_that_is_none_is_named_before_the_first_is_judged(tmp_path: Pat
     (tmp_path / "b.jpg").write_bytes((PHOTOGRAPHS / "coffee.jpg").read_bytes()[:200])
     code, said = start_here(*SMALL, f"--images={tmp_path}", "-k", "preprocess")
     assert code == USAGE_ERROR
-    assert f"ERROR: --images: {tmp_path / 'b.jpg'} is not a sound JPEG or PNG image" in said
+    assert f"ERROR: --images: {tmp_path / 'b.jpg'} is not a sound JPEG or PNG image: jpeg::Uncompress failed" in said
     assert "passed" not in said
 
 
