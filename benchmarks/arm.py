@@ -27,7 +27,7 @@ from benchmarks import arm_system
 from benchmarks.arm_checks import KERNELS, KINDS, NEON, PYTEST, SMALL, SVE, TRACE, checks, page, run, table
 from benchmarks.arm_system import CHECKOUT, Machine, MissingError
 from parity.core.machine import cpu as this_cpu
-from tf_reference.cache import cache_dir
+from tf_reference.cache import cache_root
 
 PAGE = CHECKOUT / "docs/arm.md"
 RECORD = ("pytest", *SMALL, "--record")
@@ -99,7 +99,7 @@ def machines(options: argparse.Namespace) -> list[Machine]:
             raise MissingError("--cpu is for the emulator: this machine is an ARM, and judges as what it is")
         return [arm_system.native(this_cpu())]
     arm_system.require_emulator()
-    root: Path = options.root or cache_dir("arm")
+    root: Path = options.root or cache_root() / "arm"
     system, site = arm_system.unpack(root.resolve(), options.sources, say)
     emulated = [arm_system.emulated(cpu, system, site) for cpu in dict.fromkeys(options.cpu or KERNELS)]
     for machine in emulated:

@@ -8,12 +8,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from parity.core.pinning import import_triton
 from tests.parity.report import browser
-from tf_reference.cache import cache_dir
-
-# Tests of the official network may come before those that compile the port.
-import_triton()
+from tf_reference.cache import cache_root
 
 Once = Callable[[str, Callable[[Path], None]], Path]
 # Seconds of processor time that a test, or what is set up for it, may take unless it is marked slow: those of the clock
@@ -67,7 +63,7 @@ def cached_files() -> int:
     """How many files the project's cache holds; none where the tests of the port run alone, which make none."""
     if importlib.util.find_spec("platformdirs") is None:
         return 0
-    return sum(1 for _ in cache_dir("").rglob("*"))
+    return sum(1 for _ in cache_root().rglob("*"))
 
 
 def processor_seconds() -> float:

@@ -1,32 +1,55 @@
-"""The project's cache folder, and files that appear in it whole or not at all."""
+"""The project's cache folder, and what takes its place where it cannot be written."""
 
 import os
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+import warnings
+from functools import cache
 from pathlib import Path
 
+from tf_reference.files import writing
 
-def cache_dir(name: str) -> Path:
-    """Return the cache's folder `name`, made if missing: in PNASNET_PARITY_CACHE, or in the user's own cache folder."""
+CACHE = "PNASNET_PARITY_CACHE"
+
+
+def cache_root() -> Path:
+    """Return the cache's folder, whether it is there or not: PNASNET_PARITY_CACHE, or one in the user's own cache."""
     import platformdirs  # the tests of the port alone, which come through here, go without
 
-    root = os.environ.get("PNASNET_PARITY_CACHE") or platformdirs.user_cache_dir("pnasnet-parity")
-    folder = Path(root) / name
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return Path(os.environ.get(CACHE) or platformdirs.user_cache_dir("pnasnet-parity"))
 
 
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target` that takes its place when the block ends well, and is removed if not."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Beside it, since a file is replaced as a whole within one file system alone; with a name of its own, so that two
-    # processes do not write into one.
-    own_name = uuid.uuid4().hex
-    temporary = target.with_name(f".{own_name}{target.suffix}")
+def cached_file(folder: str, name: str) -> Path:
+    """Return the path of the file `name` in the cache's folder `folder`: where it is, or else where it can be written.
+
+    Where the cache cannot be written, that is a folder which lasts as long as this process. Raise InputError where
+    there is no such folder either.
+    """
+    path = cache_root() / folder / name
+    # Not Path.exists, which raises where a folder may not be looked into.
+    if os.path.exists(path) or _is_writable(path.parent):
+        return path
+    with writing(path.parent):
+        own_folder = Path(_temporary_cache(cache_root()).name) / folder
+        own_folder.mkdir(exist_ok=True)
+    return own_folder / name
+
+
+def _is_writable(folder: Path) -> bool:
+    """Return whether files can be made in `folder`, which is made if it is missing."""
     try:
-        yield temporary
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+@cache
+def _temporary_cache(root: Path) -> "tempfile.TemporaryDirectory[str]":
+    """Make the folder that takes the place of the cache `root` until this process ends, and say so."""
+    folder = tempfile.TemporaryDirectory(prefix="pnasnet-parity-")
+    warnings.warn(
+        f"the cache {root} cannot be written, and so is not used: what it would keep is made anew in each run. "
+        f"{CACHE} names another folder for it",
+        stacklevel=3,
+    )
+    return folder

@@ -63,11 +63,20 @@ def check(prefix: str | Path, variables: Mapping[str, np.ndarray], shapes: Mappi
 
 
 def write(prefix: str | Path, variables: Mapping[str, np.ndarray], version: int = 2) -> None:
-    """Write a checkpoint of format `version` (1 or 2) by the operation of TensorFlow's own saver, in its order."""
-    operations = tensorflow().raw_ops
+    """Write a checkpoint of format `version` (1 or 2) by the operation of TensorFlow's own saver, in its order.
+
+    Raise OSError, with the system's words among TensorFlow's, where the disk is full or cannot be written.
+    """
+    tf = tensorflow()
+    operations = tf.raw_ops
     names = sorted(variables)
     values = [variables[name] for name in names]
-    if version == 2:
-        operations.SaveV2(prefix=str(prefix), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values)
-    else:
-        operations.Save(filename=str(prefix), tensor_names=names, data=values)
+    try:
+        if version == 2:
+            operations.SaveV2(
+                prefix=str(prefix), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values
+            )
+        else:
+            operations.Save(filename=str(prefix), tensor_names=names, data=values)
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error

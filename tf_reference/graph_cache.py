@@ -4,13 +4,16 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tf_reference import compat
-from tf_reference.cache import cache_dir, replacing
+from tf_reference.cache import cached_file
+from tf_reference.errors import InputError
+from tf_reference.files import replacing
 from tf_reference.official import Source
 
 if TYPE_CHECKING:
@@ -36,15 +39,19 @@ def cached(
     """
     key = _key(source, spec, code)
     name = f"{spec.variant}-{spec.height}x{spec.width}-{spec.dtype}-{key[:16]}.{suffix}"
-    path = cache_dir("graphs") / name
+    path = cached_file("graphs", name)
     try:
         return _read(path)
     except FileNotFoundError:
         log.info("building the official graph: %s", spec)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         log.warning("rebuilding the official graph: %s", error)
     described, graph_def = build()
-    _write(path, described, graph_def)
+    try:
+        _write(path, described, graph_def)
+    except InputError as error:
+        # What was built is as good as it would be from the cache.
+        warnings.warn(f"the official graph is not kept for the next run: {error}", stacklevel=2)
     return described, graph_def
 
 

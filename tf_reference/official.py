@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from tf_reference.cache import cache_dir
+from tf_reference.cache import cache_root, cached_file
 from tf_reference.compat import official_names
 from tf_reference.errors import InputError
+from tf_reference.files import reason, staging, writing
 from tf_reference.kinds import KINDS, SLIM, Kind
 
 OFFICIAL = "official"
@@ -86,15 +87,22 @@ def official_wheel() -> Source:
     It is never installed: its top-level names clash with other people's packages. Raise InputError if it is altered or
     cannot be had.
     """
-    _name, _version, expected = _pinned()
+    name, version, expected = _pinned()
     wheel, _ = pinned_wheel()
+    by_hand = (
+        f"put {wheel.name} with SHA-256 {expected} into {cache_root() / OFFICIAL} yourself, "
+        f"from https://pypi.org/project/{name}/{version}/#files"
+    )
     if not wheel.exists():
-        _download(wheel)
-    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        _download(wheel, by_hand)
+    try:
+        sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{wheel}, the official source, cannot be read: {error.strerror}") from error
     if sha256 != expected:
         raise InputError(
-            f"{wheel} is not the official source: expected SHA-256 {expected}, found {sha256}. "
-            f"Delete the file and run again, or fetch it yourself: {' '.join(_command(wheel.parent))}"
+            f"{wheel} is not the official source, but a file with SHA-256 {sha256}. Move it away and run again, which "
+            f"downloads the right one, or {by_hand}"
         )
     return Source(wheel, sha256)
 
@@ -102,7 +110,8 @@ def official_wheel() -> Source:
 def pinned_wheel() -> tuple[Path, str]:
     """Return where the pinned wheel lies, or will lie once it was fetched, and which version of what it is."""
     name, version, _sha256 = _pinned()
-    return cache_dir("official") / f"{name.replace('-', '_')}-{version}-py3-none-any.whl", f"{name} {version}"
+    wheel = cached_file(OFFICIAL, f"{name.replace('-', '_')}-{version}-py3-none-any.whl")
+    return wheel, f"{name} {version}"
 
 
 def _pinned() -> tuple[str, str, str]:
@@ -113,20 +122,27 @@ def _pinned() -> tuple[str, str, str]:
     return match[1], match[2], match[3]
 
 
-def _command(folder: Path) -> list[str]:
-    """Return the command that downloads the pinned wheel into `folder`."""
+def _download(wheel: Path, by_hand: str) -> None:
+    """Download the pinned wheel, whole or not at all. Raise InputError, with what to do `by_hand`, if that fails."""
     # Without dependencies: those that the wheel declares cannot be installed any more.
-    options = ["--quiet", "--no-deps", "--require-hashes", "--requirement", str(REQUIREMENT), "--dest", str(folder)]
-    return [sys.executable, "-m", "pip", "download", *options]
+    options = ["--quiet", "--no-deps", "--require-hashes", "--requirement", str(REQUIREMENT)]
+    with writing(wheel), staging(wheel.parent) as stage:
+        command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(stage)]
+        result = subprocess.run(command, capture_output=True, text=True)
+        downloaded = stage / wheel.name
+        if result.returncode or not downloaded.exists():
+            raise InputError(
+                f"the official source could not be downloaded ({_complaint(result)}): fetch it in an environment with "
+                f"pip and a network, or {by_hand}"
+            )
+        downloaded.replace(wheel)
 
 
-def _download(wheel: Path) -> None:
-    """Download the pinned wheel. Raise InputError, with what to do by hand, if that fails."""
-    command = _command(wheel.parent)
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode or not wheel.exists():
-        reason = (result.stderr or result.stdout).strip() or "pip saved another file name"
-        raise InputError(
-            f"the official source is not in {wheel.parent} and could not be downloaded ({reason}). "
-            f"Put the wheel with SHA-256 {_pinned()[2]} there: {' '.join(command)}"
-        )
+def _complaint(result: subprocess.CompletedProcess[str]) -> str:
+    """Return why pip did not download what it was asked for, in one line."""
+    lines = (result.stderr or result.stdout).strip().splitlines() or ["pip saved another file name"]
+    for line in lines:
+        # Where there is no network, pip ends with the words that there is no such package.
+        if "connection broken by" in line:
+            return line.partition("connection broken by ")[2]
+    return reason(lines[-1])

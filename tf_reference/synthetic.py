@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from tf_reference import checkpoint
-from tf_reference.cache import cache_dir
+from tf_reference.cache import cached_file
+from tf_reference.files import staging, writing
 from tf_reference.graph import GraphSpec, reference_graph
 from tf_reference.official import Source
 from tf_reference.preprocess import load_images
@@ -37,11 +38,16 @@ def synthetic_checkpoint(source: Source, variant: str, image_size: int, seed: in
     # All that the values depend on, this module among it: a change of any of them makes another checkpoint.
     content = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*photographs, Path(__file__))]
     key = hashlib.sha256(json.dumps([variant, image_size, seed, content, source.fingerprint]).encode()).hexdigest()
-    prefix = cache_dir("checkpoints") / f"{variant}-seed{seed}-{key[:16]}.ckpt"
-    # The index is written last, so a checkpoint with an index is whole.
-    if not prefix.with_name(f"{prefix.name}.index").exists():
+    index = cached_file("checkpoints", f"{variant}-seed{seed}-{key[:16]}.ckpt.index")
+    prefix = index.with_suffix("")
+    if not index.exists():
         log.info("making the synthetic checkpoint: %s, seed %d", variant, seed)
-        checkpoint.write(prefix, synthetic_variables(source, variant, image_size, seed, photographs))
+        variables = synthetic_variables(source, variant, image_size, seed, photographs)
+        with writing(prefix), staging(prefix.parent) as stage:
+            checkpoint.write(stage / prefix.name, variables)
+            # The index comes last, so a checkpoint with an index is whole.
+            for path in sorted(stage.iterdir()):
+                path.replace(prefix.with_name(path.name))
     return prefix
 
 

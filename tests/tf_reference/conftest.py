@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tf_reference.cache import cache_dir
+from tf_reference.cache import cached_file
 from tf_reference.compat import tensorflow
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.official import Source, find
@@ -107,4 +107,4 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def own_wheel(source: Source, empty_cache: Path) -> Path:
     """The official wheel in a cache folder of its own."""
-    return Path(shutil.copy(source.root, cache_dir("official")))
+    return Path(shutil.copy(source.root, cached_file("official", source.root.name)))

@@ -15,6 +15,7 @@ from tf_reference.errors import InputError
 from tf_reference.kinds import SLIM
 from tf_reference.official import REQUIREMENT, Source, find
 
+PAGE = "https://pypi.org/project/tf-object-detection/0.0.3/#files"
 PINNED = "4cbb2cbe45d20f466cb1ae81eec5d8847d61bb1eb468c14657c0a6a121f90b42"
 
 
@@ -43,15 +44,14 @@ def test_official_is_the_pinned_wheel(own_wheel: Path) -> None:
 
 
 def test_an_altered_wheel_is_refused(own_wheel: Path) -> None:
-    """The message gives the file, both hashes and the command that fetches the right one."""
+    """The message gives the file, both hashes, and where the right one is."""
     content = bytearray(own_wheel.read_bytes())
     content[len(content) // 2] ^= 1
     own_wheel.write_bytes(content)
     with pytest.raises(InputError, match="not the official source") as caught:
         find()
     sha256 = hashlib.sha256(content).hexdigest()
-    command = f"pip download --quiet --no-deps --require-hashes --requirement {REQUIREMENT}"
-    for part in (str(own_wheel), PINNED, sha256, command):
+    for part in (str(own_wheel), PINNED, sha256, PAGE):
         assert part in str(caught.value)
 
 
@@ -61,16 +61,47 @@ def test_a_truncated_wheel_is_refused(own_wheel: Path) -> None:
         find()
 
 
-def test_without_wheel_and_index_the_hash_and_the_command_are_named(
+def test_a_wheel_that_may_not_be_read_is_not_called_altered(own_wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(InputError, match=r"the official source, cannot be read: Permission denied$"):
+        find()
+
+
+def test_without_wheel_and_index_the_file_and_its_address_are_named(
     empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     with pytest.raises(InputError, match="could not be downloaded") as caught:
         find()
-    for part in (PINNED, "-m pip download", "--require-hashes", str(REQUIREMENT), str(empty_cache / "official")):
+    wheel = "tf_object_detection-0.0.3-py3-none-any.whl"
+    for part in ("No matching distribution", wheel, PINNED, PAGE, str(empty_cache / "official")):
         assert part in str(caught.value)
-    assert "No matching distribution" in str(caught.value)
+    assert list((empty_cache / "official").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("complaint", "reason"),
+    [
+        ("/usr/bin/python: No module named pip", "No module named pip"),
+        ("WARNING: Retrying after connection broken by 'No route': /x\nERROR: No matching distribution", "'No route'"),
+        ("ERROR: OSError: [Errno 28] No space left on device", "No space left on device: make room"),
+    ],
+)
+def test_why_pip_fails_is_said_in_one_line(
+    complaint: str, reason: str, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where pip itself is missing, it is not what is advised."""
+    result = subprocess.CompletedProcess([], returncode=1, stdout="", stderr=complaint)
+    monkeypatch.setattr(subprocess, "run", lambda *args, **options: result)
+    with pytest.raises(InputError, match="could not be downloaded") as caught:
+        find()
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "-m pip" not in str(caught.value)
 
 
 def test_pip_saving_another_file_is_an_error(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,20 +112,22 @@ def test_pip_saving_another_file_is_an_error(empty_cache: Path, monkeypatch: pyt
 
 
 def test_a_missing_wheel_is_fetched_by_hash(own_wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pip is asked once, for the pinned requirement, into the cache folder."""
+    """Pip is asked once, for the pinned requirement, into a folder from which it comes whole to its own."""
     content = own_wheel.read_bytes()
     calls = []
     own_wheel.unlink()
 
     def download(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
         calls.append(command)
-        own_wheel.write_bytes(content)
+        Path(command[-1], own_wheel.name).write_bytes(content)
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", download)
     assert find() == find() == Source(own_wheel, PINNED)
     assert len(calls) == 1
-    assert {"--require-hashes", str(REQUIREMENT), str(own_wheel.parent)} <= set(calls[0])
+    assert {"--require-hashes", str(REQUIREMENT)} <= set(calls[0])
+    assert Path(calls[0][-1]).parent == own_wheel.parent
+    assert list(own_wheel.parent.iterdir()) == [own_wheel]
 
 
 @pytest.mark.usefixtures("no_pip")
