@@ -1,14 +1,13 @@
 """The resize as compiled loops. numba keeps to the written order of float32 operations and fuses none of them."""
 
-import numba
 import numpy as np
+
+from pnasnet_torch.compiling import compiled
 
 Axis = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-# Neither function has numba's `fastmath`, by which the order of the operations, and so the bits, would be the
-# compiler's choice. `nogil` lets the threads of an evaluation prepare images side by side.
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _interpolate_row(line: np.ndarray, columns: Axis, scale: np.float32, row: np.ndarray) -> None:
     """Fill `row` (width * 3,) from one source row (W, 3) of uint8, scaled to 0..1 and interpolated to `columns`."""
     lower, upper, weight = columns
@@ -20,7 +19,7 @@ def _interpolate_row(line: np.ndarray, columns: Axis, scale: np.float32, row: np
             row[3 * j + c] = a + (b - a) * weight[j]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def resize(image: np.ndarray, rows: Axis, columns: Axis, scale: np.float32, output: np.ndarray) -> None:
     """Fill `output` (height, width, 3) from `image` (H, W, 3): each source row that is needed once, then between two.
 
