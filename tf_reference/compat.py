@@ -5,7 +5,7 @@ The official code is TF1 code. Its history has three ways to reach slim: `tf.con
 and only then, the names `tensorflow` and `tf_slim` mean modules in which all three work.
 """
 
-import importlib
+import importlib.util
 import logging
 import os
 import sys
@@ -53,6 +53,9 @@ def tensorflow() -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # No GPU, unless the run has chosen one.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+    # PyTorch's builds for GPUs import triton sooner or later, and behind TensorFlow that import crashes the process.
+    if importlib.util.find_spec("triton"):
+        importlib.import_module("triton")
     with _without(START_UP_NOISE):
         tf = importlib.import_module("tensorflow")
     tf.get_logger().setLevel(logging.ERROR)

@@ -1,8 +1,6 @@
 """What could change bits between runs, pinned; and memory given back."""
 
 import ctypes
-import importlib
-import importlib.util
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,18 +25,8 @@ PRECISIONS = (
 )
 
 
-def import_triton() -> None:
-    """Import triton where it is installed; to be called before TensorFlow is imported.
-
-    PyTorch's builds for GPUs import it sooner or later, and behind TensorFlow that import crashes the process.
-    """
-    if importlib.util.find_spec("triton"):
-        importlib.import_module("triton")
-
-
 def pin_torch(threads: int) -> None:
     """Pin what could change PyTorch's bits between runs: one number of `threads`, no TF32, deterministic algorithms."""
-    import_triton()
     # What deterministic algorithms need on a GPU.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
@@ -130,7 +118,6 @@ def choose_device(local_rank: int) -> str:
     It is to be called before TensorFlow starts, which then sees that GPU alone; TensorFlow uses it where its own build
     can, and the CPU where not.
     """
-    import_triton()
     import torch
 
     if not torch.cuda.is_available():
