@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pnasnet_torch.errors import WeightsError
+from pnasnet_torch.writing import uncomplaining
 
 Write = Callable[[Path, Mapping[str, np.ndarray]], None]
 
@@ -17,13 +18,18 @@ def write_file(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def write_whole(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write the arrays to `path` as `write_file` does, whole or not at all."""
+    """Write the arrays to `path` as `write_file` does, whole or not at all.
+
+    Raise WeightsError for an unknown format, and where the file cannot be written.
+    """
     write = writer_of(path)
     # In the same folder, from which it is only renamed when it is whole.
     temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
     try:
         write(temporary, arrays)
         temporary.replace(path)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be written: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -33,7 +39,7 @@ def _write_h5(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an HDF5 file with a data set for each array; a slash in its name makes a group."""
     import h5py
 
-    with h5py.File(path, "w") as file:
+    with uncomplaining(path) as target, h5py.File(target, "w") as file:
         for name, array in arrays.items():
             file.create_dataset(name, data=array)
 
@@ -55,7 +61,8 @@ def _write_pth(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         # PyTorch warns of an array that cannot be written to.
         writable = np.require(array, requirements="W")
         state[name] = torch.from_numpy(writable)
-    torch.save(state, path)
+    with uncomplaining(path) as target:
+        torch.save(state, target)
 
 
 FORMATS: dict[str, Write] = {".h5": _write_h5, ".safetensors": _write_safetensors, ".pth": _write_pth}

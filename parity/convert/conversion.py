@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from parity.convert.change import changed
-from parity.convert.placing import place, staging
+from parity.convert.placing import place
 from parity.convert.request import HUB, Request, RequestError
 from parity.convert.status import step
+from parity.core.files import staging, writing
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.formats import write_file
 from pnasnet_torch.hub import FILE, Card, class_offset, make_card, sha256
@@ -44,7 +45,7 @@ def convert(request: Request) -> None:
 def _make_files(request: Request, source: Weights, weights: Weights, stage: Path) -> None:
     """Write the target's files in the folder `stage`, check them there, and put them in place."""
     written = stage / request.target.name
-    with step(f"writing {request.target}"):
+    with step(f"writing {request.target}"), writing(request.target):
         write(request, weights, written)
     with step("reading it back"):
         # Under the names that fit, as whoever gets the file will read it.
@@ -55,7 +56,8 @@ def _make_files(request: Request, source: Weights, weights: Weights, stage: Path
         from parity.convert.verify import verify
 
         verify(source, read_back)
-    place(stage, _in_order(stage, written), request.replaced())
+    with writing(request.target):
+        place(stage, _in_order(stage, written), request.replaced())
 
 
 def write(request: Request, weights: Weights, path: Path) -> None:

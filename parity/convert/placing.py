@@ -1,22 +1,8 @@
 """Files that are written in a folder of their own, and put in place all or none."""
 
 import shutil
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-
-
-@contextmanager
-def staging(folder: Path) -> Iterator[Path]:
-    """Give a new folder within `folder`, on the same disk, and remove it at the end with all that is still in it."""
-    # A name that no other conversion has: one that was killed leaves its folder, which must not be in the way.
-    stage = folder / f".{uuid.uuid4().hex}.partial"
-    stage.mkdir()
-    try:
-        yield stage
-    finally:
-        shutil.rmtree(stage)
 
 
 def place(stage: Path, names: Sequence[str], replaced: Sequence[Path]) -> None:
@@ -26,8 +12,8 @@ def place(stage: Path, names: Sequence[str], replaced: Sequence[Path]) -> None:
     new files never lie there together; they come back if anything fails.
     """
     folder = stage.parent
-    # Within the stage, so that what was replaced goes with it.
-    old = stage / "replaced"
+    # Not within the stage: of a conversion that is killed just now, the next one removes that.
+    old = stage.with_suffix(".replaced")
     old.mkdir()
     is_one_for_one = len(names) == 1 and [path.name for path in replaced] == [*names]
     try:
@@ -45,4 +31,6 @@ def place(stage: Path, names: Sequence[str], replaced: Sequence[Path]) -> None:
                 (folder / name).unlink()
             for path in old.iterdir():
                 path.rename(folder / path.name)
+        shutil.rmtree(old)
         raise
+    shutil.rmtree(old)

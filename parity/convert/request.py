@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parity.core.errors import InputError
+from parity.core.files import check_writable
 from pnasnet_torch.checkpoint import PART
 from pnasnet_torch.formats import FORMATS
 from pnasnet_torch.hub import FILE, read_card
@@ -94,6 +95,7 @@ class Request:
             raise RequestError(f"--checkpoint-version is for a target that ends in {CHECKPOINT}, not for {target.name}")
         if not target.parent.is_dir():
             raise RequestError(f"{target}: there is no folder {target.parent}: make it first")
+        check_writable(target.parent)
         # Before --force is asked for, which does not help against another network's config.json.
         if self._has_card():
             self._check_card()

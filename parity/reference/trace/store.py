@@ -6,13 +6,10 @@ content share one. Integers in floating point are stored in the smallest integer
 head's own SHA-256 is an attribute, written last; so whatever is altered or missing is noticed when it is read.
 """
 
-import glob
 import hashlib
 import json
-import os
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,7 +18,9 @@ import h5py
 import numpy as np
 
 from parity.core.errors import InputError
+from parity.core.files import staging, writing
 from parity.reference.trace.encoding import digest, narrow
+from pnasnet_torch.writing import uncomplaining
 
 FORMAT, VERSION = "pnasnet-parity trace", 1
 # In HDF5's own words. Layers shrink to 0.86 of their size with lzf, at 75 MB/s, and to 0.75 with gzip at its fastest,
@@ -34,25 +33,22 @@ COMPRESSIONS: dict[str, dict[str, Any]] = {
 
 
 class Writer:
-    """Writes the trace `path` under a temporary name beside it; only `finish` puts it in its place.
+    """Writes the trace `path` in a folder of its own beside it; only `finish` puts it in its place.
 
     Raises InputError if it cannot be written there.
     """
 
     def __init__(self, path: Path, compression: str = "none") -> None:
         self.path = path
-        # HDF5 is not crash-safe: only a whole file gets the trace's name. The temporary name is each process's own, so
-        # that none writes into another's file.
-        self._temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-        _remove_leftovers(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = h5py.File(self._temporary, "w")
-        except OSError as error:
-            raise InputError(f"the trace {path} cannot be written: {error}") from error
         self._options = COMPRESSIONS[compression]
         self._index: dict[str, dict[str, str]] = {}
         self._paths: dict[str, str] = {}
+        with writing(path), ExitStack() as stack:
+            # HDF5 is not crash-safe: only a whole file gets the trace's name.
+            self._temporary = stack.enter_context(staging(path.parent)) / path.name
+            self._target = stack.enter_context(uncomplaining(self._temporary))
+            self._file = stack.enter_context(h5py.File(self._target, "w"))
+            self._open = stack.pop_all()
 
     def put(self, path: str, array: np.ndarray) -> None:
         """Store `array` at `path`, unless there is one already."""
@@ -60,44 +56,39 @@ class Writer:
             return
         stored = narrow(np.asarray(array, order="C"))
         sha256 = digest(stored)
-        with self._writing():
-            if sha256 in self._paths:  # one dataset, with both paths
-                self._file[f"arrays/{path}"] = self._file[f"arrays/{self._paths[sha256]}"]
-            else:
-                options = self._options if stored.ndim else {}  # HDF5 compresses no scalar
-                self._file.create_dataset(f"arrays/{path}", data=stored, **options)
+        if sha256 in self._paths:  # one dataset, with both paths
+            self._file[f"arrays/{path}"] = self._file[f"arrays/{self._paths[sha256]}"]
+        else:
+            options = self._options if stored.ndim else {}  # HDF5 compresses no scalar
+            self._file.create_dataset(f"arrays/{path}", data=stored, **options)
+        self._raise_unless_written()
         self._paths.setdefault(sha256, path)
         self._index[path] = {"dtype": str(array.dtype), "sha256": sha256}
 
     def finish(self, head: Mapping[str, Any]) -> None:
         """Add the `head`, and put the trace in its place."""
         content = json.dumps({**head, "arrays": self._index}).encode()
-        with self._writing():
-            self._file["head"] = np.frombuffer(content, np.uint8)
-            self._file.attrs["format"] = FORMAT
-            self._file.attrs["version"] = VERSION
-            # Last: a trace that has it has all of the rest.
-            self._file.attrs["sha256"] = hashlib.sha256(content).hexdigest()
-            self._file.close()
+        self._file["head"] = np.frombuffer(content, np.uint8)
+        self._file.attrs["format"] = FORMAT
+        self._file.attrs["version"] = VERSION
+        # Last: a trace that has it has all of the rest.
+        self._file.attrs["sha256"] = hashlib.sha256(content).hexdigest()
+        self._file.close()
+        with writing(self.path):
+            self._target.close()
+            self._raise_unless_written()
             self._temporary.replace(self.path)
 
     def close(self) -> None:
         """Close the file, and remove it unless it was finished."""
-        with suppress(OSError, RuntimeError):  # raised where what nobody wants cannot be written
-            self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # raised where what nobody wants could not be written
+            self._open.close()
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Raise InputError where writing fails, as on a full disk."""
-        try:
-            yield
-        except (OSError, RuntimeError) as error:
-            if self._file:
-                # What HDF5 still holds goes nowhere: it would fail again, whenever an object of the file is freed.
-                with Path(os.devnull).open("wb") as nowhere:
-                    os.dup2(nowhere.fileno(), self._file.id.get_vfd_handle())
-            raise InputError(f"the trace {self.path} cannot be written: {error}") from error
+    def _raise_unless_written(self) -> None:
+        """Raise InputError once something could not be written, as on a full disk."""
+        if self._target.error:
+            with writing(self.path):
+                raise self._target.error
 
 
 class Reader:
@@ -185,24 +176,19 @@ class Reader:
         self.close()
 
 
-def _remove_leftovers(path: Path) -> None:
-    """Remove what killed processes left of the trace at `path`."""
-    if os.name != "posix":  # fcntl is POSIX's
-        return
-    import fcntl
-
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-        # HDF5 locks what is still being written, and this lock is refused then.
-        with suppress(OSError), leftover.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            leftover.unlink()
-
-
 def _open(path: Path) -> h5py.File:
     """Open the trace at `path` for reading. Raise InputError if there is none, or no HDF5 file."""
-    if not path.is_file():
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name the trace in it, a file")
+    if not path.exists():
         raise InputError(f"there is no trace at {path}: record one with pytest parity --record {path}")
     try:
-        return h5py.File(path)
+        # First, as HDF5 has no other error for a file that is none of its own than for one that may not be read.
+        path.open("rb").close()
     except OSError as error:
-        raise InputError(f"{path} is no HDF5 file, or a truncated one ({error}). Record or copy it again") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        # No lock: a trace has its name only when it is whole, and some file systems have no locks.
+        return h5py.File(path, locking=False)
+    except OSError as error:
+        raise InputError(f"{path} is no HDF5 file, or a truncated one ({error}): name a trace") from error

@@ -1,10 +1,13 @@
 """Files appear all or none, and what they replace comes back where that fails."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from parity.convert.placing import place, staging
+from parity.convert.placing import place
+from parity.core.files import staging
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -17,12 +20,6 @@ def staged(stage: Path, *names: str) -> list[str]:
     for name in names:
         (stage / name).write_text(f"new {name}")
     return [*names]
-
-
-def test_nothing_is_left_of_a_stage_that_fails(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), staging(tmp_path) as stage:
-        staged(stage, "a", "no folder/b")
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("names", [["a"], ["data", "index"]], ids=str)
@@ -54,6 +51,21 @@ def test_what_was_there_comes_back(names: list[str], tmp_path: Path) -> None:
         place(stage, staged(stage, *names), [tmp_path / name for name in names[:-1]])
     assert contents(tmp_path) == dict.fromkeys(names[:-1], "old")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+def test_old_files_outlast_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set aside, they are not removed with what else a killed conversion left."""
+    (tmp_path / "index").write_text("old")
+    stage = tmp_path / f".{'0' * 32}.partial"
+    stage.mkdir()
+    monkeypatch.setattr(Path, "replace", lambda _path, _target: os.kill(os.getpid(), signal.SIGKILL))
+    process = os.fork()
+    if not process:
+        place(stage, staged(stage, "data", "index"), [tmp_path / "index"])
+    os.waitpid(process, 0)
+    with staging(tmp_path):
+        pass
+    assert [path.read_text() for path in tmp_path.rglob("index")] == ["old"]
 
 
 def test_one_file_that_takes_the_place_of_one_is_never_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

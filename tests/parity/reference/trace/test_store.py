@@ -1,5 +1,8 @@
 """The file of a trace: every bit comes back, and whatever is missing or was altered is noticed."""
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 
 from parity.reference.trace.store import COMPRESSIONS, Reader, Writer
+from tests.limits import file_size_limit
 from tests.parity.reference.trace.test_encoding import bits
 from tf_reference.errors import InputError
 
@@ -28,10 +32,12 @@ HEAD = {"provenance": {"cpu": "some"}, "recorded": {}}
 def write(path: Path, compression: str = "none") -> Path:
     """Write a trace of `VALUES`, and return its path."""
     writer = Writer(path, compression)
-    for name, array in VALUES.items():
-        writer.put(f"a/b/c/{name}", array)
-    writer.finish(HEAD)
-    writer.close()
+    try:
+        for name, array in VALUES.items():
+            writer.put(f"a/b/c/{name}", array)
+        writer.finish(HEAD)
+    finally:
+        writer.close()
     return path
 
 
@@ -71,12 +77,6 @@ def test_nothing_is_left_of_an_unfinished_one_and_an_older_trace_stays(trace: Pa
     assert trace.read_bytes() == before
 
 
-def test_what_a_killed_process_left_is_removed(trace: Path) -> None:
-    (trace.parent / ".some.h5.0123.partial").write_text("half of a trace")
-    write(trace)
-    assert [path.name for path in trace.parent.iterdir()] == ["some.h5"]
-
-
 def test_two_processes_at_the_same_trace_do_each_other_no_harm(trace: Path) -> None:
     """Neither removes what the other is writing; both traces are complete, and the last stays."""
     writer = Writer(trace)
@@ -86,13 +86,51 @@ def test_two_processes_at_the_same_trace_do_each_other_no_harm(trace: Path) -> N
     with Reader(trace) as reader:
         assert reader.below("a/b/c") == list(VALUES)
     writer.finish(HEAD)
+    writer.close()
     with Reader(trace) as reader:
         assert reader.get("a/b/c").tolist() == [1] * 5
     assert [path.name for path in trace.parent.iterdir()] == ["some.h5"]
 
 
+@pytest.mark.parametrize("limit", [0, 100, 1000, 5000])
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_a_full_disk_is_said_in_a_sentence(tmp_path: Path, limit: int, compression: str) -> None:
+    """Not by a crash of libhdf5, whenever the limit is met; and nothing is left."""
+    with file_size_limit(limit), pytest.raises(InputError, match=r"some\.h5 cannot be written: File too large: raise"):
+        write(tmp_path / "some.h5", compression)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_at_the_first_array(tmp_path: Path) -> None:
+    """Not at the end of hours."""
+    writer = Writer(tmp_path / "some.h5")
+    with file_size_limit(4096), pytest.raises(InputError, match="cannot be written: File too large"):
+        writer.put("a/b/c", np.linspace(0, 1, 100_000))
+    writer.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trace_that_may_not_be_read_is_not_called_damaged(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"some\.h5 cannot be read: Permission denied$"):
+        Reader(trace)
+    with pytest.raises(InputError, match="is a folder: name the trace in it"):
+        Reader(trace.parent)
+
+
+def test_a_trace_is_read_where_there_are_no_locks(trace: Path) -> None:
+    """Here, where another process holds the lock that HDF5 would ask for."""
+    with trace.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with Reader(trace) as reader:
+            assert reader.below("a/b/c") == list(VALUES)
+
+
 def test_a_place_where_nothing_can_be_written_is_refused(trace: Path) -> None:
-    with pytest.raises(InputError, match=r"below\.h5 cannot be written"):
+    with pytest.raises(InputError, match=r"below\.h5 cannot be written: .*a part of its path is a file"):
         Writer(trace / "below.h5")
 
 
