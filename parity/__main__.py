@@ -37,6 +37,11 @@ def usage() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments (default: the process's) name, and return its exit code."""
+    return run(_main, PROG, arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     """Run the command that the arguments (default: the process's) name, and return its exit code.
 
     Where they name none, what is wrong is printed, and USAGE_ERROR returned.

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from parity.convert.conversion import convert
-from parity.convert.request import CHECKPOINT, TARGETS, NotVerifiedError, Request
-from parity.core.command import FAILED, Parser, run
+from parity.convert.request import CHECKPOINT, TARGETS, Request
+from parity.core.command import Parser, run
 from pnasnet_torch.selection import WHICH, all_names
 from pnasnet_torch.weights import TF
 
@@ -84,7 +84,7 @@ def _add_changes(options: Parser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Convert as the `arguments` say (default: the command line's), and return the exit code.
 
-    Raises RequestError, WeightsError or InputError as `convert` does.
+    Raises RequestError, WeightsError, InputError or NotVerifiedError as `convert` does.
     """
     options = parser().parse_args(arguments)
     request = Request(
@@ -99,12 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         force=options.force,
         verify=options.verify,
     )
-    try:
-        convert(request)
-    except NotVerifiedError as error:
-        # Nothing is wrong with what was given, so that it is no usage error: the conversion itself failed.
-        print(f"{PROG}: {error}", file=sys.stderr)
-        return FAILED
+    convert(request)
     return 0
 
 

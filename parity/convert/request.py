@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from parity.core.errors import InputError
+from parity.core.errors import InputError, JobError
 from parity.core.files import check_writable
 from pnasnet_torch.checkpoint import PART
 from pnasnet_torch.formats import FORMATS
@@ -20,7 +20,7 @@ class RequestError(InputError):
     """A command that cannot be carried out as it was given."""
 
 
-class NotVerifiedError(Exception):
+class NotVerifiedError(JobError):
     """Converted weights that make another network than the official one."""
 
 

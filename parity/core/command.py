@@ -1,12 +1,17 @@
 """How every command ends: one way to refuse what was given, and one set of exit codes: pytest's, but for a stop."""
 
 import argparse
+import io
+import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
-from parity.core.errors import InputError
+from parity.core.errors import InputError, JobError
 from pnasnet_torch.errors import WeightsError
 
 FAILED = 1
@@ -42,15 +47,24 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main: Callable[[Sequence[str] | None], int], prog: str, arguments: Sequence[str] | None = None) -> int:
-    """Run the command `main`, and return its exit code.
+    """Run the command `main`, and return its exit code; what lies outside the program is told in a sentence on stderr.
 
-    Input that it cannot use is told in a sentence on stderr, and an error of its own as it is, with a request to report
-    it.
+    Where nobody reads on what is printed, as behind `| head`, the command is stopped without a word. An error of its own
+    is told as it is, with a request to report it.
     """
+    _escape_what_cannot_be_shown()
     try:
-        return main(arguments)
-    except (InputError, WeightsError, OSError) as error:
+        with stopped_by_termination(), _flushing():
+            return main(arguments)
+    except BrokenPipeError:
+        # What is still to be written when Python ends goes nowhere: it would fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STOPPED
+    except JobError as error:
         print(f"{prog}: {error}", file=sys.stderr)
+        return FAILED
+    except (InputError, WeightsError, OSError) as error:
+        print(f"{prog}: {_told(error)}", file=sys.stderr)
         return USAGE_ERROR
     except MemoryError as error:
         print(f"{prog}: this machine has too little memory: {error}".rstrip(": "), file=sys.stderr)
@@ -62,3 +76,38 @@ def run(main: Callable[[Sequence[str] | None], int], prog: str, arguments: Seque
     except KeyboardInterrupt:
         print(f"{prog}: stopped", file=sys.stderr)
         return STOPPED
+
+
+def _escape_what_cannot_be_shown() -> None:
+    """Let standard output show characters that its encoding lacks by their numbers, as standard error does."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def stopped_by_termination() -> Iterator[None]:
+    """Let SIGTERM stop what runs as Ctrl-C does: the system's own way would leave files that are half written."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def _flushing() -> Iterator[None]:
+    """Write at the end what was printed, however that comes: when Python itself ends, errors cannot be told."""
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+
+
+def _told(error: Exception) -> str:
+    """Return an error in words: of the system's own, the file and the reason, without a number."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

@@ -3,9 +3,11 @@
 import multiprocessing
 import os
 import queue
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from parity.core.errors import JobError
 from parity.faults.campaign import Job, Setting, named, run
 from parity.faults.record import Outcome
 
@@ -17,7 +19,7 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 def in_processes(todo: Sequence[Job], workers: int) -> Iterator[Outcome]:
     """Yield the outcomes of all jobs as they come; those that take several threads last, in one process alone.
 
-    Raises RuntimeError if a process ends before its jobs are done.
+    Raises JobError if a process ends before its jobs are done.
     """
     single: list[Job] = []
     threaded: list[Job] = []
@@ -47,7 +49,10 @@ def _outcomes(parts: Sequence[Sequence[Job]]) -> Iterator[Outcome]:
             outcome = results.get(timeout=1)
         except queue.Empty:
             if any(process.exitcode for process in processes):
-                raise RuntimeError("a process that runs trials has ended; what it said is above") from None
+                raise JobError(
+                    "a process that runs trials has ended: what it said is above; one that was killed in silence "
+                    "most often lacked memory, which fewer --workers take less of"
+                ) from None
             continue
         yield outcome
         left -= 1
@@ -55,12 +60,17 @@ def _outcomes(parts: Sequence[Sequence[Job]]) -> Iterator[Outcome]:
 
 @contextmanager
 def _environment() -> Iterator[None]:
-    """Set what OpenMP reads when a process loads the frameworks, which is before it can be told anything else."""
+    """Set what processes have from their start on: what OpenMP reads when they load the frameworks, and no Ctrl-C.
+
+    That stops this process, which stops them; each of them would say so at length.
+    """
     usual = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ |= ENVIRONMENT
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
+        signal.signal(signal.SIGINT, handler)
         for name, value in usual.items():
             os.environ.pop(name)
             if value is not None:

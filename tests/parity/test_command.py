@@ -1,13 +1,21 @@
 """pnasnet-parity: every command ends by the same rules."""
 
+import errno
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from parity.__main__ import COMMANDS, PROG, main
-from parity.core.command import BROKEN, STOPPED, USAGE_ERROR, Parser, run
-from parity.core.errors import InputError
+from parity.core.command import BROKEN, FAILED, STOPPED, USAGE_ERROR, Parser, run
+from parity.core.errors import InputError, JobError
+from parity.reference.trace.store import Writer
 from pnasnet_torch.errors import WeightsError
+from tests.parity.starting import ROOT
 
 
 @pytest.mark.parametrize("error", [InputError("a.h5 is none"), WeightsError("a.h5 is none"), OSError("a.h5 is none")])
@@ -25,6 +33,74 @@ def test_a_command_that_is_stopped_says_so(capsys: pytest.CaptureFixture[str]) -
 
     assert run(stopped, "pnasnet-parity x") == STOPPED
     assert capsys.readouterr().err == "pnasnet-parity x: stopped\n"
+
+
+def test_the_systems_error_is_told_without_its_number(capsys: pytest.CaptureFixture[str]) -> None:
+    def fails(_arguments: Sequence[str] | None) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", "/some/file")
+
+    assert run(fails, "pnasnet-parity x") == USAGE_ERROR
+    assert capsys.readouterr().err == "pnasnet-parity x: /some/file: Permission denied\n"
+
+
+def test_a_job_that_fails_is_no_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    def fails(_arguments: Sequence[str] | None) -> int:
+        raise JobError("it was in vain")
+
+    assert run(fails, "pnasnet-parity x") == FAILED
+    assert capsys.readouterr().err == "pnasnet-parity x: it was in vain\n"
+
+
+def test_sigterm_stops_as_ctrl_c_does(capsys: pytest.CaptureFixture[str]) -> None:
+    """So what is half written is removed."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def terminated(_arguments: Sequence[str] | None) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+
+    assert run(terminated, "pnasnet-parity x") == STOPPED
+    assert capsys.readouterr().err == "pnasnet-parity x: stopped\n"
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    """A trace whose provenance has characters that ASCII lacks, and lines of more than 40 characters."""
+    writer = Writer(tmp_path / "some.h5")
+    writer.finish({"provenance": {"images": "naïve.jpg", "cpu": "x" * 100}, "recorded": {}, "graphs": {}})
+    writer.close()
+    return tmp_path / "some.h5"
+
+
+def shell(command: str, **environment: str) -> tuple[int, str]:
+    """Run a command of the shell, in which $PARITY is pnasnet-parity; return its exit code and all that it says."""
+    environment |= {"PARITY": f"{sys.executable} -m parity"}
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], cwd=ROOT, env=os.environ | environment, capture_output=True
+    )
+    return done.returncode, (done.stdout + done.stderr).decode()
+
+
+def test_nobody_reads_on(trace: Path) -> None:
+    """Here, from the start: as behind `| head`, nothing is said of it."""
+    for arguments in ("--help", f"trace info {trace}"):
+        assert shell(f"$PARITY {arguments} | true; exit ${{PIPESTATUS[0]}}") == (STOPPED, "")
+
+
+def test_the_output_is_full(trace: Path) -> None:
+    code, said = shell(f"$PARITY trace info {trace} > /dev/full")
+    assert (code, said) == (USAGE_ERROR, "pnasnet-parity trace: [Errno 28] No space left on device\n")
+
+
+def test_what_cannot_be_shown_is_escaped(trace: Path) -> None:
+    code, said = shell(f"$PARITY trace info {trace}", PYTHONIOENCODING="ascii")
+    assert (code, "images: na\\xefve.jpg" in said) == (0, True)
+
+
+def test_nothing_is_cut_in_40_columns(trace: Path) -> None:
+    code, said = shell(f"$PARITY trace info {trace}", COLUMNS="40", NO_COLOR="1")
+    assert (code, f"cpu: {'x' * 100}\n" in said) == (0, True)
 
 
 def test_an_error_of_its_own_is_none_of_the_users(capsys: pytest.CaptureFixture[str]) -> None:

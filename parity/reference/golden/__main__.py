@@ -3,10 +3,9 @@
 import argparse
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
-
 from parity.core import command, integers
 from parity.core.command import Parser
+from parity.core.console import PlainConsole
 from parity.core.errors import InputError
 from parity.core.layers import Network
 from parity.core.machine import processors
@@ -60,7 +59,7 @@ def official_digests(live: LiveReference, network: Network, dtype: str) -> dict[
 
 def run(networks: Iterable[Network], specification: Specification, check: bool) -> int:
     """Make the networks' digests and say what changed. Return 1 if something did and it was only to be checked."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = PlainConsole()
     live = LiveReference(specification)
     any_changed = False
     for network in networks:

@@ -78,7 +78,9 @@ def read(network: Network) -> Golden:
             layers[name] = Row(tuple(shape), tuple(inputs), dict(zip(DTYPES, digests, strict=True)))
         variables = {name: tuple(shape) for name, shape in content["variables"].items()}
         return Golden(network, content["provenance"], content["inputs"], variables, layers)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise InputError(f"{path}, the golden digests, cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} holds no golden digests ({error!r}): take it from the repository again") from error
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from parity.core.command import Parser, run
+from parity.core.console import PlainConsole
 from parity.reference.trace import diff
 from parity.reference.trace.store import Reader
 from parity.reference.trace.stored import TraceReference
@@ -87,7 +88,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command, and return its exit code."""
     given = parse(arguments)
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = PlainConsole()
     with ExitStack() as stack:
         readers = [stack.enter_context(Reader(path)) for path in given.file]
         if given.command == "diff":
