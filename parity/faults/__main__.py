@@ -1,7 +1,8 @@
 """Plants every fault of the catalogue in the port, and tries every harmless variation: what the gates make of each.
 
-Stopped or killed at any moment, the same command goes on. At the end it writes the table as faults.json and faults.md,
-and exits with 1 if a fault was missed, put at a wrong layer, or a harmless variation raised an alarm.
+Stopped or killed at any moment, the same command goes on. At the end it writes the table as faults.json and faults.md:
+that of all trials into docs, that of a part of them beside the trials. It exits with 1 if a fault was missed, put at a
+wrong layer, or a harmless variation raised an alarm.
 """
 
 import json
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from parity.core.command import FAILED, Parser, run
 from parity.core.errors import InputError
-from parity.core.files import replacing
+from parity.core.files import check_writable, replacing
 from parity.core.machine import processors
 from parity.faults.campaign import Job, jobs, sample
 from parity.faults.record import Outcome, Record
@@ -29,12 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         todo = sample(todo, options.sample, options.seed)
     if not todo:
         raise InputError(f"--only {options.only}: no fault or variation has that in its name")
+    folder = options.docs
+    if folder is None:
+        # The table that is published is replaced by one of all trials alone.
+        folder = Path("docs") if len(todo) == len(jobs()) else options.output
+    check_writable(folder)
     record = Record(options.output / "trials.jsonl")
     outcomes = complete(todo, record, options.workers)
     wrong = [outcome for outcome in outcomes if not outcome.right]
     for outcome in wrong:
         print(describe(outcome))
-    _write(outcomes, options.docs)
+    _write(outcomes, folder)
     return FAILED if wrong else 0
 
 
@@ -98,7 +104,9 @@ def parser() -> Parser:
     command.add_argument(
         "--output", type=Path, default=Path("fault-results"), metavar="DIR", help="keeps the trials (%(default)s)"
     )
-    command.add_argument("--docs", type=Path, default=Path("docs"), metavar="DIR", help="for the table (%(default)s)")
+    command.add_argument(
+        "--docs", type=Path, metavar="DIR", help="for the table (docs; with --sample or --only, the --output)"
+    )
     return command
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from parity.core.code import digest_of_logic
 from parity.core.errors import InputError
+from parity.core.files import replacing, writing
 from parity.core.machine import cpu
 
 # What outcomes depend on, with all that it imports.
@@ -66,28 +67,37 @@ class Record:
         """Read the file, or begin it. Raise InputError if it holds outcomes of other code, versions or processor."""
         self.path = path
         self.outcomes: dict[tuple[str, str, str], Outcome] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
         header = json.dumps({"fingerprint": fingerprint()})
-        content = path.read_text() if path.exists() else ""
+        try:
+            content = path.read_text() if path.exists() else ""
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from error
         # Without the line that was being written when a run was killed.
-        whole_lines = content[: content.rfind("\n") + 1]
-        first, *lines = whole_lines.splitlines() or [header]
+        whole_lines = content[: content.rfind("\n") + 1] or f"{header}\n"
+        first, *lines = whole_lines.splitlines()
         if first != header:
-            raise InputError(f"{path} has outcomes of other code, versions or another processor: move or remove it")
-        if not whole_lines:
-            path.write_text(f"{header}\n")
-        elif whole_lines != content:
-            path.write_text(whole_lines)
+            raise InputError(f"{path} has outcomes of other code, versions or another processor: move it away")
+        if whole_lines != content:
+            with replacing(path) as temporary:
+                temporary.write_text(whole_lines)
         for line in lines:
-            fields = json.loads(line)
-            # JSON has lists alone.
-            fields["gates"] = tuple(fields["gates"])
-            outcome = Outcome(**fields)
+            outcome = _outcome(path, line)
             self.outcomes[outcome.key] = outcome
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome, and write it to the file."""
         self.outcomes[outcome.key] = outcome
         # Opened each time, so that the line is written when this returns.
-        with self.path.open("a") as file:
+        with writing(self.path), self.path.open("a") as file:
             file.write(json.dumps(asdict(outcome)) + "\n")
+
+
+def _outcome(path: Path, line: str) -> Outcome:
+    """Return the outcome in a line of the file at `path`. Raise InputError if it holds none."""
+    try:
+        fields = json.loads(line)
+        # JSON has lists alone.
+        fields["gates"] = tuple(fields["gates"])
+        return Outcome(**fields)
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: this line is no outcome, take it out ({error}): {line[:200]}") from error

@@ -82,6 +82,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "choices": COMPRESSIONS,
         "help": "of the trace: none (default), lzf or gzip, smaller and many times slower",
     },
+    "force": {"action": "store_true", "help": "let --record and --report replace what other runs have written"},
     "seed": {
         "type": int,
         "default": 0,

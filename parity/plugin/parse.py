@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from parity.core.errors import InputError
+from parity.core.files import check_writable
 from parity.core.specification import GivenWeights, is_stored
 from parity.imagenet.options import OPTIONS as EVALUATION
 from parity.imagenet.options import Settings
@@ -142,7 +143,34 @@ def _report(config: pytest.Config) -> Path | None:
     path = Path(folder)
     if path.exists() and not path.is_dir():
         raise pytest.UsageError(f"--report {folder}: this is a file; give a folder, which is made where it is missing")
+    try:
+        if not given(config, "force"):
+            _refuse_other_report(path, config)
+        check_writable(path)
+    except InputError as error:
+        raise pytest.UsageError(f"--report {folder}: {error}") from error
     return path
+
+
+def _refuse_other_report(folder: Path, config: pytest.Config) -> None:
+    """Raise InputError where `folder` has the report of another run; that of the same command is replaced."""
+    from parity.report.__main__ import read
+    from parity.report.recorder import command_of
+    from parity.report.render import HTML, JSON
+
+    problem = ""
+    if (folder / JSON).exists():
+        try:
+            command = read(folder / JSON)["run"]["command"]
+        except InputError as error:
+            problem = str(error)
+        else:
+            if command != command_of(config):
+                problem = f"the report of {command} lies there"
+    elif (folder / HTML).exists():
+        problem = f"there is a {HTML} without a {JSON}, which parity did not write"
+    if problem:
+        raise InputError(f"{problem}: name another folder, or add --force to replace it")
 
 
 def _arguments(config: pytest.Config, taken: frozenset[str]) -> tuple[str, ...]:

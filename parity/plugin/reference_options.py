@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from parity.core.errors import InputError
+from parity.core.files import check_writable
 from parity.core.specification import TRACE_SUFFIXES, is_stored
 from parity.plugin.options import default, given
 from tf_reference import official
@@ -84,12 +85,16 @@ def record_of(config: pytest.Config) -> Path | None:
     one_running(config, "--record")
     if not path.endswith(TRACE_SUFFIXES) or Path(path).is_dir():
         raise pytest.UsageError(f"--record {path}: expected the name of a file that ends in .h5")
-    _refuse_other_file(Path(path))
+    _refuse_other_file(Path(path), given(config, "force"))
+    try:
+        check_writable(Path(path).parent)
+    except InputError as error:
+        raise pytest.UsageError(f"--record {path}: {error}") from error
     return Path(path)
 
 
-def _refuse_other_file(path: Path) -> None:
-    """Raise pytest.UsageError where there is a file that is no trace.
+def _refuse_other_file(path: Path, force: bool) -> None:
+    """Raise pytest.UsageError where there is a file, unless it is a trace and `force` lets that be replaced.
 
     Weights of the port may be called .h5, too: only a trace is replaced by a new one.
     """
@@ -101,3 +106,7 @@ def _refuse_other_file(path: Path) -> None:
         Reader(path).close()
     except InputError as error:
         raise pytest.UsageError(f"--record {path}: this file is no trace, and is not replaced: {error}") from error
+    if not force:
+        raise pytest.UsageError(
+            f"--record {path}: this trace is there already: name another file, or add --force to replace it"
+        )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from parity.core.command import ASK_FOR_REPORT
+from parity.core.command import ASK_FOR_REPORT, stopped_by_termination
 from parity.core.errors import InputError
 from parity.core.layers import Case
 from parity.core.pinning import pin_torch
@@ -50,7 +50,8 @@ def running(session: pytest.Session) -> Iterator["ParitySession"]:
     # For the hooks that write the verdict and the table once the session is closed.
     config.stash[SESSION] = parity_session
     try:
-        yield parity_session
+        with stopped_by_termination():
+            yield parity_session
     finally:
         with ending(session, "the last verdict could not be given"):
             parity_session.close()

@@ -13,6 +13,8 @@ from parity.report.document import SCHEMA
 from parity.report.render import HTML, JSON, render
 
 PROG = "pnasnet-parity report"
+# What every report has.
+SECTIONS = frozenset({"run", "judgement", "provenance", "networks"})
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -22,11 +24,20 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    except FileNotFoundError as error:
+        raise InputError(f"there is no {path}: pytest parity --report DIR writes it") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path} is no report of parity, or was cut off: it is no JSON ({error})") from error
     schema = data.get("schema") if isinstance(data, dict) else None
+    if not schema:
+        raise InputError(f"{path} is no report of parity: it has no schema")
     if schema != SCHEMA:
-        raise InputError(f"{path}: its schema is {schema}, and this version renders {SCHEMA}")
+        raise InputError(f"{path}: its schema is {schema}, and this version of parity reads {SCHEMA}")
+    missing = SECTIONS - data.keys()
+    if missing:
+        raise InputError(f"{path} is no whole report: it lacks {', '.join(sorted(missing))}")
     return data
 
 
@@ -38,6 +49,7 @@ def parser() -> Parser:
     command.add_argument(
         "--output", type=Path, metavar="FILE", help=f"the page to write (default: {HTML} beside the source)"
     )
+    command.add_argument("--force", action="store_true", help="replace the FILE of --output that is there")
     return command
 
 
@@ -50,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     source = options.source
     if source.is_dir():
         source = source / JSON
+    # The page of a report is made anew whenever that is asked for; any other file may be anything.
+    if options.output and options.output.is_file() and not options.force:
+        raise InputError(f"{options.output}: already there; --force replaces it")
     target = options.output or source.with_name(HTML)
     page = render(read(source))
     with replacing(target) as temporary:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from parity.core.errors import InputError
 from parity.report.collect import Collector
 from parity.report.columns import Explain
 from parity.report.document import Key, Outcome, document
@@ -61,7 +62,7 @@ class Recorder:
             return True
         try:
             write(self._document(self._session, cases, self._run(run, code)), self._folder)
-        except OSError as error:
+        except InputError as error:
             self.lines = [f"parity: the report could not be written: {error}"]
             return False
         self.lines = [f"parity: report: {self._folder / HTML}"]
@@ -75,7 +76,7 @@ class Recorder:
             if expression:
                 selection.append(shlex.join([name, expression]))
         return Run(
-            command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+            command=command_of(config),
             arguments=shlex.join(self._options.arguments),
             selection=" ".join(selection),
             started=self._started.isoformat(timespec="seconds"),
@@ -121,6 +122,13 @@ class Recorder:
             unobservable=options.unobservable,
             shown=_shown_in_part(options),
         )
+
+
+def command_of(config: pytest.Config) -> str:
+    """Return the command of a run, without --force: that changes neither what is judged nor what is written."""
+    arguments = [str(argument) for argument in config.invocation_params.args]
+    kept = [argument for argument in arguments if argument not in ("--force", "--parity-force")]
+    return shlex.join(["pytest", *kept])
 
 
 def _shown_in_part(options: "Options") -> list[str]:

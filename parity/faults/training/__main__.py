@@ -1,7 +1,7 @@
 """Plants every fault of training in the port, and tries every harmless variation: what the training gates make of each.
 
-Writes the table as training-faults.md, and exits with 1 if a fault was missed, put at a wrong place, or a harmless
-variation raised an alarm. Takes some minutes.
+Writes the table as training-faults.md; with fewer --seeds than usual it is printed, unless --docs is given. Exits with
+1 if a fault was missed, put at a wrong place, or a harmless variation raised an alarm. Takes some minutes.
 """
 
 import platform
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from rich.progress import track
 
 from parity.core.command import Parser, run
-from parity.core.files import replacing
+from parity.core.files import check_writable, replacing
 from parity.core.machine import cpu
 from parity.core.pinning import pin_torch
 from parity.faults.record import PACKAGES
@@ -56,11 +56,21 @@ class VariationRow(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try every fault and variation, and write the table; return the exit code."""
     options = parser().parse_args(arguments)
+    folder = options.docs
+    if folder is None and options.seeds >= SEEDS:
+        folder = Path("docs")
+    if folder is not None:
+        check_writable(folder)
     pin_torch(1)
     faults = list(_faults())
     variations = list(_variations(options.seeds))
-    with replacing(options.docs / "training-faults.md") as path:
-        path.write_text("\n".join(_table(faults, variations)) + "\n")
+    table = "\n".join(_table(faults, variations))
+    # The table that is published is replaced by one of all seeds alone.
+    if folder is None:
+        print(table)
+    else:
+        with replacing(folder / "training-faults.md") as path:
+            path.write_text(f"{table}\n")
     right = sum(row.right for row in faults)
     print(f"{right} of {len(faults)} faults caught and put at the right places")
     tried = sum(row.tried for row in variations)
@@ -119,7 +129,7 @@ def parser() -> Parser:
     command.add_argument(
         "--seeds", type=int, default=SEEDS, metavar="N", help="with each of which variations are tried (%(default)s)"
     )
-    command.add_argument("--docs", type=Path, default=Path("docs"), metavar="DIR", help="for the table (%(default)s)")
+    command.add_argument("--docs", type=Path, metavar="DIR", help="for the table (docs)")
     return command
 
 

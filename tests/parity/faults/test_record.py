@@ -54,7 +54,7 @@ def test_a_line_that_was_cut_off_is_done_again(path: Path) -> None:
 def test_results_of_other_code_are_refused(path: Path, content: str) -> None:
     path.parent.mkdir()
     path.write_text(content)
-    with pytest.raises(InputError, match=r"trials\.jsonl has outcomes of other code.*move or remove it"):
+    with pytest.raises(InputError, match=r"trials\.jsonl has outcomes of other code.*move it away"):
         Record(path)
     assert path.read_text() == content
 

@@ -1,5 +1,6 @@
 """What a user can give, and what is said about that which cannot be used."""
 
+import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from parity.core.layers import Network
 from parity.core.specification import PHOTOGRAPHS
 from parity.plugin.options import add_options
 from parity.plugin.parse import parse_options
+from parity.report.document import SCHEMA
 from parity.session.options import Options
 
 EXPECTED = "expected official, slim:PATH, pnasnet-tf:PATH, golden, or a trace"
@@ -54,7 +56,9 @@ def parse(*arguments: str) -> Options:
     parser = pytest.Parser(_ispytest=True)
     taken = add_options(parser)
     namespace = parser.parse(arguments)
-    config = SimpleNamespace(getoption=lambda name: getattr(namespace, name))
+    config = SimpleNamespace(
+        getoption=lambda name: getattr(namespace, name), invocation_params=SimpleNamespace(args=arguments)
+    )
     return parse_options(cast(pytest.Config, config), taken=taken)
 
 
@@ -224,6 +228,42 @@ def test_a_command_can_be_pasted(tmp_path: Path) -> None:
     image = tmp_path / "my cat.jpg"
     image.touch()
     assert shlex.split(parse(f"--images={image}").command()) == ["pytest", "parity", f"--images={image}"]
+
+
+def test_a_place_where_no_report_can_be_written_is_refused_first(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(pytest.UsageError, match=r"--report \S*inside: .*inside cannot be written: .*a file"):
+        parse(f"--report={tmp_path / 'file/inside'}")
+
+
+def test_the_report_of_another_run_is_not_replaced(tmp_path: Path) -> None:
+    """That of the same command is, and any with --force."""
+    report = {
+        "schema": SCHEMA,
+        "run": {"command": "pytest -k conv0"},
+        "judgement": {},
+        "provenance": {},
+        "networks": [],
+    }
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    option = f"--report={tmp_path}"
+    with pytest.raises(
+        pytest.UsageError, match="the report of pytest -k conv0 lies there: name another folder, or add"
+    ):
+        parse(option)
+    assert parse(option, "--force").report == tmp_path
+    report["run"] = {"command": f"pytest {option}"}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    assert parse(option).report == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("report.json", "is no report of parity"), ("report.html", "did not write")]
+)
+def test_files_of_others_are_not_replaced(name: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("[]")
+    with pytest.raises(pytest.UsageError, match=f"{words}.*: name another folder, or add --force to replace it"):
+        parse(f"--report={tmp_path}")
 
 
 def test_every_option_explains_itself() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import h5py
 import pytest
 
+from parity.reference.trace.store import Writer
 from tests.parity.plugin.test_command_line import HIDE, PLANT, SPY, Run, run
 from tests.parity.plugin.test_options import parse
 from tests.parity.starting import ROOT, USAGE_ERROR, start_here
@@ -144,6 +145,22 @@ def test_weights_of_the_port_are_not_replaced_by_a_trace(tmp_path: Path) -> None
     with pytest.raises(pytest.UsageError, match="this file is no trace, and is not replaced"):
         parse(f"--record={tmp_path / 'weights.h5'}", *NETWORK)
     assert (tmp_path / "weights.h5").read_bytes() == b"weights"
+
+
+def test_a_trace_is_replaced_with_force_alone(tmp_path: Path) -> None:
+    path = tmp_path / "some.h5"
+    writer = Writer(path)
+    writer.finish({"provenance": {}, "recorded": {}})
+    writer.close()
+    with pytest.raises(pytest.UsageError, match=r"this trace is there already: name another file, or add --force"):
+        parse(f"--record={path}", *NETWORK)
+    assert parse(f"--record={path}", "--force", *NETWORK).record == path
+
+
+def test_a_place_where_no_trace_can_be_written_is_refused_first(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(pytest.UsageError, match=r"--record \S*: \S*file cannot be written: .* is a file, name an"):
+        parse(f"--record={tmp_path / 'file/some.h5'}", *NETWORK)
 
 
 def test_compression_without_a_trace_is_refused() -> None:

@@ -14,7 +14,9 @@ import pytest
 from parity.core.command import USAGE_ERROR, run
 from parity.report import render as module
 from parity.report.__main__ import PROG, main
+from parity.report.document import SCHEMA
 from parity.report.render import render
+from tests.limits import file_size_limit
 
 from .conftest import HOSTILE
 
@@ -107,12 +109,36 @@ def test_the_command_renders_a_folder_or_a_file(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.html", "report.html", "report.json"]
 
 
+def test_a_file_that_may_be_anything_is_replaced_with_force_alone(
+    data: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module.write(data, tmp_path)
+    command = [str(tmp_path), "--output", str(tmp_path / "report.json")]
+    before = (tmp_path / "report.json").read_text()
+    assert run(main, PROG, command) == USAGE_ERROR
+    assert "report.json: already there; --force replaces it" in capsys.readouterr().err
+    assert (tmp_path / "report.json").read_text() == before
+    assert run(main, PROG, [*command, "--force"]) == 0
+    assert (tmp_path / "report.json").read_text() == (tmp_path / "report.html").read_text()
+
+
+def test_the_systems_reason_is_said(data: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module.write(data, tmp_path)
+    assert run(main, PROG, [str(tmp_path), "--output", str(tmp_path)]) == USAGE_ERROR
+    assert f"{tmp_path} cannot be written: Is a directory: name a file" in capsys.readouterr().err
+    with file_size_limit(1000):
+        assert run(main, PROG, [str(tmp_path)]) == USAGE_ERROR
+    assert "report.html cannot be written: File too large" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param(None, "cannot be read: ", id="missing"),
-        pytest.param("{", "cannot be read: ", id="no JSON"),
-        pytest.param("[]", "its schema is None", id="no document"),
+        pytest.param(None, "report.json: pytest parity --report DIR writes it", id="missing"),
+        pytest.param("{", "is no report of parity, or was cut off: it is no JSON (", id="no JSON"),
+        pytest.param("[]", "is no report of parity: it has no schema", id="no document"),
+        pytest.param(f'{{"schema": "{SCHEMA}"}}', "lacks judgement, networks, provenance, run", id="no sections"),
         pytest.param('{"schema": "pnasnet-parity-report/99"}', "its schema is pnasnet-parity-report/99", id="version"),
     ],
 )

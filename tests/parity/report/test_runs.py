@@ -15,6 +15,8 @@ from parity.core.policy import TRAINING_GATES
 from .conftest import CRASH, HOSTILE, INTERRUPT, ROOT, MakeReport
 
 pytestmark = pytest.mark.slow
+# As a plugin, it lets no file grow over a size that a report has.
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))"
 # Where the planted loss of gradients is nearest to the network's output.
 LOST = "cell_8.comb_iter_1.left.relu_1"
 # As a plugin, it tells at the end whether anything of the report was imported.
@@ -117,13 +119,13 @@ def test_a_run_that_is_stopped(make_report: MakeReport, plugin: str, code: int, 
     assert (gates(data)["float64"]["name"], gates(data)["float64"]["selected"]) == ([], len(port_layers("mobile")))
 
 
-def test_a_report_that_cannot_be_written_is_said(make_report: MakeReport, tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_is_said(make_report: MakeReport) -> None:
     """And the run does not end well, though nothing failed."""
-    (tmp_path / "file").touch()
-    code, output, _ = make_report("-k", "test_structure and conv0", f"--report={tmp_path / 'file' / 'inside'}")
+    code, output, folder = make_report("-k", "test_structure and conv0", "-pno:cacheprovider", plugin=FULL)
     assert code == int(pytest.ExitCode.USAGE_ERROR)
-    assert "parity: the report could not be written: " in output
+    assert f"parity: the report could not be written: {folder / 'report.json'} cannot be written: File too" in output
     assert "INTERNALERROR" not in output
+    assert not list(folder.glob(".*.partial"))
 
 
 def test_without_the_option_nothing_of_it_is_imported(tmp_path: Path) -> None:
