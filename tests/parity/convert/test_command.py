@@ -1,6 +1,8 @@
 """The command: any source to any target with the same bits, or an error and nothing in place."""
 
+import errno
 import json
+import os
 import sys
 import tarfile
 from collections.abc import Callable, Mapping
@@ -21,6 +23,7 @@ from pnasnet_torch.naming import schemes
 from pnasnet_torch.source import Weights, read_weights
 from pnasnet_torch.weights import OURS, TF, outline, store
 from tests import waiting
+from tests.limits import file_size_limit
 from tf_reference import checkpoint
 
 Run = Callable[..., tuple[int, str, str]]
@@ -305,3 +308,30 @@ def test_help_suffices(capsys: pytest.CaptureFixture[str]) -> None:
     output = capsys.readouterr().out
     for word in ("examples:", ".tar.gz", "--verify", "pnasnet-pytorch", "exit codes"):
         assert word in output
+
+
+@pytest.mark.parametrize("options", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("limit", [0, 3_000_000])
+def test_a_full_disk_ends_in_a_sentence(
+    options: tuple[str, ...], limit: int, synthetic: Path, run: Run, tmp_path: Path
+) -> None:
+    """And leaves what was there, alone."""
+    target = tmp_path / options[0]
+    with file_size_limit(limit):
+        code, _, said = run(synthetic, target, *options[1:])
+    assert code == USAGE_ERROR
+    assert said.startswith(f"pnasnet-convert: {target} cannot be written: File too large: raise the limit")
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_where_nothing_can_be_written_is_refused_before_reading(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    code, _, said = run(tmp_path / "missing.ckpt", tmp_path / "a.h5")
+    assert code == USAGE_ERROR
+    assert said == f"pnasnet-convert: {tmp_path} cannot be written: Read-only file system: name another folder\n"

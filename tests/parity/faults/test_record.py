@@ -10,6 +10,7 @@ import pytest
 from parity.faults.__main__ import main
 from parity.faults.campaign import Job, jobs
 from parity.faults.record import Outcome, Record
+from tests.limits import file_size_limit
 from tests.waiting import run, running
 from tf_reference.errors import InputError
 
@@ -118,6 +119,38 @@ def test_what_was_done_is_not_done_again(
     assert given == todo[1:]
     assert [outcome.site for outcome in Record(path).outcomes.values()] == [job.site for job in todo]
     assert "| pools: the least for max | 2 | 2 | 2 | 0 |" in (docs / "faults.md").read_text()
+
+
+def test_a_part_leaves_the_published_table_alone(
+    todo: list[Job], path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its own lies beside its trials; that of all trials is the published one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("parity.faults.__main__.in_processes", lambda left, _workers: map(caught, left))
+    assert main([f"--only={TRIALS}", f"--output={path.parent}"]) == 0
+    assert not (tmp_path / "docs").exists()
+    assert (path.parent / "faults.md").exists()
+    monkeypatch.setattr("parity.faults.__main__.jobs", lambda: todo)
+    assert main([f"--output={path.parent}"]) == 0
+    assert (tmp_path / "docs/faults.md").exists()
+
+
+def test_a_disk_that_fills_up_loses_no_trial(path: Path) -> None:
+    Record(path).add(OUTCOME)
+    with (
+        file_size_limit(path.stat().st_size + 10),
+        pytest.raises(InputError, match="jsonl cannot be written: File"),
+    ):
+        Record(path).add(replace(OUTCOME, site="conv1"))
+    assert list(Record(path).outcomes.values()) == [OUTCOME]
+    assert [file.name for file in path.parent.iterdir()] == ["trials.jsonl"]
+
+
+def test_a_line_that_is_no_outcome_is_shown(path: Path) -> None:
+    Record(path).add(OUTCOME)
+    path.write_text(path.read_text() + "[1, 2]\n")
+    with pytest.raises(InputError, match=r"this line is no outcome, take it out \(.*\): \[1, 2\]$"):
+        Record(path)
 
 
 @pytest.mark.slow
