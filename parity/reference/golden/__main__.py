@@ -7,6 +7,7 @@ from parity.core import command, integers
 from parity.core.command import Parser
 from parity.core.console import PlainConsole
 from parity.core.errors import InputError
+from parity.core.files import check_writable
 from parity.core.layers import Network
 from parity.core.machine import processors
 from parity.core.specification import Specification
@@ -103,6 +104,9 @@ def main(given: Sequence[str] | None = None) -> int:
     """Run the command, and return its exit code."""
     arguments = parse(given)
     require_tensorflow()
+    if not arguments.check:
+        # An installed package may lie where nobody writes, which is not to be found out after minutes.
+        check_writable(digests.FOLDER)
     chosen = list(NETWORKS)
     if arguments.network:
         chosen = [network for network in NETWORKS if str(network) in arguments.network]

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.core import integers
+from parity.core import command, integers
 from parity.core.layers import Network, port_layers
 from parity.reference.golden import digests
+from parity.reference.golden.__main__ import PROG, main
 from parity.reference.golden.stored import GoldenReference
 from parity.reference.live import LiveReference
 from parity.session.options import Options
@@ -144,3 +145,13 @@ def test_they_are_those_of_the_official_network(network: Network) -> None:
     run_options = Options((network,), None, (), ("official",), digests.SEED, 2)
     recomputed = make(LiveReference(run_options), run_options, network)
     assert digests.differences(digests.read(network), recomputed) == []
+
+
+def test_where_nothing_can_be_written_is_found_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As in an installation that is read alone; here, a file is in the way."""
+    (tmp_path / "golden").touch()
+    monkeypatch.setattr(digests, "FOLDER", tmp_path / "golden")
+    assert command.run(main, PROG, []) == command.USAGE_ERROR
+    assert f"{tmp_path / 'golden'} cannot be written: " in capsys.readouterr().err
