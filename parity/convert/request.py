@@ -82,7 +82,7 @@ class Request:
         return self.target.suffix == HUB and self.target.with_name(FILE).exists()
 
     def check(self) -> None:
-        """Raise RequestError, saying what to give instead, if the target cannot be written as asked."""
+        """Raise InputError, saying what to give instead, if the target cannot be written as asked."""
         target = self.target
         if target.suffix not in TARGETS:
             raise RequestError(
@@ -93,15 +93,24 @@ class Request:
             raise RequestError(f"--names {self.names}: a TensorFlow checkpoint has TensorFlow's names alone, {TF}")
         if self.version and not self.is_checkpoint:
             raise RequestError(f"--checkpoint-version is for a target that ends in {CHECKPOINT}, not for {target.name}")
-        if not target.parent.is_dir():
-            raise RequestError(f"{target}: there is no folder {target.parent}: make it first")
-        check_writable(target.parent)
+        self._check_place()
         # Before --force is asked for, which does not help against another network's config.json.
         if self._has_card():
             self._check_card()
         present = self.replaced()
         if present and not self.force:
             raise RequestError(f"{', '.join(map(str, present))}: already there; --force replaces it")
+
+    def _check_place(self) -> None:
+        """Raise InputError unless a file can be written where the target is to be."""
+        target = self.target
+        if target.is_dir():
+            raise RequestError(f"{target} is a folder: name a file, in it or elsewhere")
+        if target.parent.exists() and not target.parent.is_dir():
+            raise RequestError(f"{target}: {target.parent} is a file: name a folder")
+        if not target.parent.exists():
+            raise RequestError(f"{target}: there is no folder {target.parent}: make it first")
+        check_writable(target.parent)
 
     def _check_card(self) -> None:
         """Raise RequestError where config.json is not the target's.

@@ -25,7 +25,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(f"there is no {path}: pytest parity --report DIR writes it") from error
+        raise InputError(f"{path}: there is no such file; pytest parity --report DIR writes one") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -335,3 +335,25 @@ def test_a_place_where_nothing_can_be_written_is_refused_before_reading(
     code, _, said = run(tmp_path / "missing.ckpt", tmp_path / "a.h5")
     assert code == USAGE_ERROR
     assert said == f"pnasnet-convert: {tmp_path} cannot be written: Read-only file system: name another folder\n"
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.ckpt", "a.safetensors"])
+def test_a_folder_is_not_replaced(name: str, synthetic: Path, run: Run, tmp_path: Path) -> None:
+    """Not even with --force: it may hold anything."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "mine").touch()
+    code, _, said = run(synthetic, tmp_path / name, "--force")
+    assert (code, said) == (
+        USAGE_ERROR,
+        f"pnasnet-convert: {tmp_path / name} is a folder: name a file, in it or elsewhere\n",
+    )
+    assert (tmp_path / name / "mine").exists()
+
+
+def test_a_file_is_no_folder(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, _, said = run("missing.ckpt", tmp_path / "file/a.h5")
+    assert (code, said.partition(": ")[2]) == (
+        USAGE_ERROR,
+        f"{tmp_path}/file/a.h5: {tmp_path}/file is a file: name a folder\n",
+    )

@@ -135,7 +135,7 @@ def test_the_systems_reason_is_said(data: dict[str, Any], tmp_path: Path, capsys
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param(None, "report.json: pytest parity --report DIR writes it", id="missing"),
+        pytest.param(None, "report.json: there is no such file; pytest parity --report DIR writes one", id="missing"),
         pytest.param("{", "is no report of parity, or was cut off: it is no JSON (", id="no JSON"),
         pytest.param("[]", "is no report of parity: it has no schema", id="no document"),
         pytest.param(f'{{"schema": "{SCHEMA}"}}', "lacks judgement, networks, provenance, run", id="no sections"),
