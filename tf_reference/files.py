@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and the system's own reason where they cannot be written."""
 
 import errno
+import math
 import os
 import shutil
 import time
@@ -121,8 +122,32 @@ def _lock(descriptor: int, kind: int) -> bool:
 
 def check_writable(folder: Path) -> None:
     """Raise InputError where nothing can be written in `folder`, or where it is missing and cannot be made."""
+    with writing(folder), staging(_nearest(folder)):
+        pass
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Raise InputError where a file of so many bytes has no place in `folder`, or where that would be made."""
+    with writing(folder):
+        if shutil.disk_usage(_nearest(folder)).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if _largest_file() < size:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the folder, or where it is missing the one that it would be made in."""
     nearest = folder.absolute()
     while not os.path.lexists(nearest):
         nearest = nearest.parent
-    with writing(folder), staging(nearest):
-        pass
+    return nearest
+
+
+def _largest_file() -> float:
+    """Return how many bytes a file of this process may have."""
+    if os.name != "posix":
+        return math.inf
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return math.inf if limit == resource.RLIM_INFINITY else limit

@@ -11,7 +11,7 @@ from torch import nn
 from parity.candidate.adapter import Adapter
 from parity.candidate.importing import find_object, importable, others_code
 from parity.core.errors import InputError
-from parity.core.pinning import Pins, import_triton
+from parity.core.pinning import Pins
 
 # What hides a model's modules from hooks, by its class's name.
 HIDING = {"ScriptModule": "torch.jit", "OptimizedModule": "torch.compile"}
@@ -37,8 +37,6 @@ class Maker:
 
         Raises InputError where it cannot be had, and for what is no model whose layers can be observed.
         """
-        # It may import TensorFlow.
-        import_triton()
         what = f"{self._adapter.make}()"
         # All within the checkout's modules, as a function may import some more of them when it is called.
         with importable(self._root), others_code(what, self._pins):

@@ -49,8 +49,8 @@ class Parser(argparse.ArgumentParser):
 def run(main: Callable[[Sequence[str] | None], int], prog: str, arguments: Sequence[str] | None = None) -> int:
     """Run the command `main`, and return its exit code; what lies outside the program is told in a sentence on stderr.
 
-    Where nobody reads on what is printed, as behind `| head`, the command is stopped without a word. An error of its own
-    is told as it is, with a request to report it.
+    Where nobody reads on what is printed, as behind `| head`, the command is stopped without a word. An error of its
+    own is told as it is, with a request to report it.
     """
     _escape_what_cannot_be_shown()
     try:

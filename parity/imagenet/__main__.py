@@ -8,7 +8,6 @@ pnasnet-parity imagenet sample DIR
 
 import argparse
 import logging
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -127,8 +126,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments (default: the process's) ask for, and return its exit code."""
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    # A job that a scheduler ends is told so by SIGTERM, and ends as by Ctrl-C.
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code: int = options.run(options)
     except KeyboardInterrupt:
@@ -137,8 +134,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Every batch that is done was stored as a whole, so that nothing needs to be saved here.
         print("stopped; what is done is stored, and the same command continues", file=sys.stderr)
         return STOPPED
-    finally:
-        signal.signal(signal.SIGTERM, previous)
     return code
 
 

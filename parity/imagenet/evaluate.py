@@ -9,6 +9,7 @@ from pathlib import Path
 
 from parity.core.code import digest_of_logic
 from parity.core.errors import InputError
+from parity.core.files import check_writable
 from parity.core.layers import Network
 from parity.core.machine import cpu
 from parity.core.pinning import pin_torch
@@ -16,7 +17,7 @@ from parity.imagenet.answers import answer_batch
 from parity.imagenet.dataset import Dataset, check_whole, deviations, open_dataset
 from parity.imagenet.models import Models
 from parity.imagenet.options import Settings
-from parity.imagenet.output import alone, check_file, check_folder
+from parity.imagenet.output import alone, check_file
 from parity.imagenet.pipeline import batches
 from parity.imagenet.progress import Meter, Report
 from parity.imagenet.record import Record
@@ -52,7 +53,7 @@ class Evaluation:
         if self.world > self.count:
             workers = f"{self.world:,} workers, as {self.settings.worker.told_by} say"
             raise InputError(f"there are {self.count:,} images for {workers}: start no more workers than images")
-        check_folder(self.settings.output)
+        check_writable(self.settings.output)
         for network in self.settings.networks:
             check_file(self.file(network), math.ceil(self.count / self.world))
             self.files(network)  # which refuses results of something else

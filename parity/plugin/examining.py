@@ -2,18 +2,16 @@
 
 import math
 import re
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from parity.candidate.interface import OwnPort
 from parity.core.errors import InputError
-from parity.core.pinning import import_triton
+from parity.core.files import check_room
 from parity.plugin.cases import OPTIONS, cases, selection
 from parity.session.options import Options
 
@@ -40,10 +38,10 @@ def examine(session: pytest.Session) -> None:
             _examine_images(options.images)
     if options.report:
         with _refused("--report"):
-            _examine_folder(options.report, REPORT_BYTES)
+            check_room(options.report, REPORT_BYTES)
     if options.record:
         with _refused("--record"):
-            _examine_folder(options.record.parent, _least_of_trace(options, selection(session.items, options)))
+            check_room(options.record.parent, _least_of_trace(options, selection(session.items, options)))
 
 
 @contextmanager
@@ -57,7 +55,6 @@ def _refused(option: str) -> Iterator[None]:
 
 def _examine_images(images: Iterable[Path]) -> None:
     """Raise InputError, naming the file, for an image that TensorFlow cannot decode."""
-    import_triton()
     from tf_reference.preprocess import decode_image
 
     for image in images:
@@ -75,25 +72,3 @@ def _least_of_trace(options: Options, selected: "Selection") -> int:
             sizes = [int(size) for size in re.findall("[0-9]+", shape)]
             values += math.prod(sizes) * len(options.images_of(network))
     return int(values * 8 * LEAST_SHARE)
-
-
-def _examine_folder(folder: Path, needed: int) -> None:
-    """Raise InputError unless files can be written into the folder, or where it will be made, and there is space.
-
-    `needed` are the bytes that will be written at least.
-    """
-    place = folder.absolute()
-    while not place.exists():
-        place = place.parent
-    try:
-        with TemporaryFile(dir=place):
-            free = shutil.disk_usage(place).free
-    except OSError as error:
-        raise InputError(
-            f"nothing can be written into {place}: {error.strerror}; give a folder in which you may write"
-        ) from error
-    if free < needed:
-        raise InputError(
-            f"{free / 1e6:,.0f} MB are free in {place}, and {needed / 1e6:,.0f} or more are needed: "
-            "make room, or give a folder on another disk"
-        )

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pnasnet_torch.errors import WeightsError
-from pnasnet_torch.formats import FORMATS, read_file, write_whole
+from pnasnet_torch.formats import FORMATS, write_whole
+from pnasnet_torch.stored import read_stored
 from pnasnet_torch.writing import uncomplaining
 from tests.limits import file_size_limit
 
@@ -25,7 +26,7 @@ def test_the_reason_is_said_and_the_old_file_stays(suffix: str, limit: int, tmp_
         write_whole(path, ARRAYS)
     assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
     write_whole(path, ARRAYS)
-    assert read_file(path).keys() == ARRAYS.keys()
+    assert read_stored(path).states[""].arrays.keys() == ARRAYS.keys()
 
 
 def test_the_systems_error_comes_in_the_place_of_a_librarys(tmp_path: Path) -> None:

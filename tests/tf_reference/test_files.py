@@ -6,12 +6,13 @@ import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.limits import file_size_limit
 from tf_reference.errors import InputError
-from tf_reference.files import check_writable, reason, replacing, staging
+from tf_reference.files import check_room, check_writable, reason, replacing, staging
 
 NAME = f".{'0' * 32}.partial"
 
@@ -144,3 +145,11 @@ def test_a_folder_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
         check_writable(tmp_path / "file/deep")
     with pytest.raises(InputError, match="/proc/none cannot be written"):
         check_writable(Path("/proc/none"))
+
+
+def test_room_is_looked_for_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_room(tmp_path / "new/folder", 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=2_000_000))
+    with pytest.raises(InputError, match="new cannot be written: No space left on device: make room on that disk"):
+        check_room(tmp_path / "new", 50_000_000)
+    assert list(tmp_path.iterdir()) == []

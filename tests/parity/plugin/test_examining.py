@@ -2,11 +2,9 @@
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from parity.core.errors import InputError
 from parity.core.specification import PHOTOGRAPHS
 from parity.plugin import cases, examining
 from parity.plugin.options import given
@@ -64,17 +62,6 @@ def test_what_a_candidate_changes_is_put_back_and_its_warnings_change_nothing(us
     assert code == 0, said
     assert said.count("FutureWarning: a library will change") == 1
     assert f"parity: {users}:model changed deterministic_debug_mode from 2 to 0: put back each time its code" in said
-
-
-def test_a_folder_has_to_take_what_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    examining._examine_folder(tmp_path / "new/folder", 1)
-    assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=2_000_000))
-    with pytest.raises(InputError, match=f"2 MB are free in {tmp_path}, and 50 or more are needed: make room"):
-        examining._examine_folder(tmp_path / "new", 50_000_000)
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"nothing can be written into .*file: Not a directory"):
-        examining._examine_folder(tmp_path / "file", 1)
 
 
 def test_a_trace_has_to_have_room_for_the_values_that_are_selected() -> None:
