@@ -42,25 +42,30 @@ SIGNATURES: dict[Signature, Kind] = {
     (0, b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."): Kind.PYTORCH,
     (0, b"model_checkpoint_path:"): Kind.STATE,
 }
-# What weights are not read from: what it is, and what helps.
-FOREIGN: dict[Signature, str] = {
-    (0, b"\x28\xb5\x2f\xfd"): "a file compressed with zstd: unpack it first, with zstd -d",
-    (0, b"7z\xbc\xaf\x27\x1c"): "a 7z archive: unpack it first",
-    (0, b"Rar!"): "a RAR archive: unpack it first",
-    (4, b"TFL3"): "a TensorFlow Lite model, made for phones: give the checkpoint that it was made from",
-    (0, b"\x93NUMPY"): "a NumPy array without a name: weights are arrays by name, such as in .h5 or .safetensors",
-    (
-        0,
-        b"version https://git-lfs.github.com",
-    ): "a Git LFS pointer to a file that is not here yet: git lfs pull gets it",
-    (0, b"<?xml"): "an XML document, as a server sends it in the place of a file: it says why there is none",
-}
-# The same, for what is told by a pattern at the file's beginning.
-FOREIGN_PATTERNS: dict[re.Pattern[bytes], str] = {
+# What stands in the place of a file of any kind: what it is, and what helps, by a pattern at its beginning.
+STAND_INS: dict[re.Pattern[bytes], str] = {
+    re.compile(rb"version https://git-lfs\.github\.com"): (
+        "a Git LFS pointer to a file that is not here yet: git lfs pull gets it"
+    ),
+    re.compile(
+        rb"\s*<\?xml"
+    ): "an XML document, as a server sends it in the place of a file: it says why there is none",
     re.compile(rb"\s*<(!doctype html|html|head|body)", re.IGNORECASE): (
         "an HTML page, as a server sends it in the place of a file, to log in or to tell an error: download the file "
         "itself"
     ),
+}
+# The same, of what weights are not read from.
+FOREIGN: dict[re.Pattern[bytes], str] = {
+    re.compile(rb"\x28\xb5\x2f\xfd"): "a file compressed with zstd: unpack it first, with zstd -d",
+    re.compile(rb"7z\xbc\xaf\x27\x1c"): "a 7z archive: unpack it first",
+    re.compile(rb"Rar!"): "a RAR archive: unpack it first",
+    re.compile(rb".{4}TFL3", re.DOTALL): (
+        "a TensorFlow Lite model, made for phones: give the checkpoint that it was made from"
+    ),
+    re.compile(
+        rb"\x93NUMPY"
+    ): "a NumPy array without a name: weights are arrays by name, such as in .h5 or .safetensors",
     # Fields of a ModelProto: the version, then who made it, as text.
     re.compile(rb"\x08[\x01-\x20]\x12.[ -~]{3}", re.DOTALL): (
         "an ONNX graph: give the weights that it was exported from"
@@ -71,17 +76,17 @@ FOREIGN_PATTERNS: dict[re.Pattern[bytes], str] = {
     re.compile(rb"\n.*(Placeholder|VariableV2|VarHandleOp|Const|NoOp)", re.DOTALL): (
         "a TensorFlow graph, as in .pb and .meta: give the checkpoint that belongs to it"
     ),
-    re.compile(
-        rb'\s*\{.*"weight_map"', re.DOTALL
-    ): "a list of several files with a part of the weights each: join them first",
+    re.compile(rb'\s*\{.*"weight_map"', re.DOTALL): (
+        "a list of several files with a part of the weights each: join them first"
+    ),
     re.compile(rb"\s*[{\[]"): "a text, probably JSON: give the file of the weights beside it",
     re.compile(rb"\x80[\x02-\x05]"): (
         "a Python pickle that torch.save did not write, and is not loaded, since loading one may run code: save the "
         "weights with torch.save(model.state_dict(), 'weights.pth')"
     ),
-    re.compile(
-        rb"\0{4096}"
-    ): "a file that begins with zeros alone, as an interrupted download or copy leaves it: get it again",
+    re.compile(rb"\0{4096}"): (
+        "a file that begins with zeros alone, as an interrupted download or copy leaves it: get it again"
+    ),
 }
 # The same, for what is told by a member of a zip archive.
 FOREIGN_MEMBERS: dict[re.Pattern[str], str] = {
@@ -123,6 +128,14 @@ def kind_of(path: str, file: BinaryIO) -> Kind:
     raise WeightsError(f"{path} is {_foreign(head)}")
 
 
+def check_no_stand_in(path: str, file: BinaryIO) -> None:
+    """Raise WeightsError, calling the file `path`, where a page or a pointer is in its place."""
+    head = file.read(HEAD)
+    for pattern, what in STAND_INS.items():
+        if pattern.match(head):
+            raise WeightsError(f"{path} is {what}")
+
+
 def _is_safetensors(head: bytes) -> bool:
     """Tell whether a file begins as safetensors does: with the size of its header, and the header, which is JSON."""
     header_size = int.from_bytes(head[:8], "little")
@@ -154,10 +167,7 @@ def _kind_of_zip(path: str, file: BinaryIO) -> Kind:
 
 def _foreign(head: bytes) -> str:
     """Return what a file is that begins with these bytes, and that no weights are read from; and what helps."""
-    for (offset, signature), what in FOREIGN.items():
-        if head[offset:].startswith(signature):
-            return what
-    for pattern, what in FOREIGN_PATTERNS.items():
+    for pattern, what in (STAND_INS | FOREIGN).items():
         if pattern.match(head):
             return what
     return (

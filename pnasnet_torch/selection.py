@@ -193,7 +193,7 @@ def _kind(name: str, selection: Selection, state: State, variables: Collection[s
     if name in state.others:
         return f"entries of type {state.others[name]}"
     if name.endswith(AVERAGE):
-        return "averages"
+        return "averages (--weights average takes them)"
     if selection.suffix and name.removeprefix(selection.prefix) in variables:
         return "raw weights"
     if _ends_with_one(rest, variables):

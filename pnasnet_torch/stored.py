@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from pnasnet_torch.archive import DECOMPRESSORS, archive_files, decompressed, folder_files
 from pnasnet_torch.checkpoint import PART, Files, files_of, prefixes, read_checkpoint
-from pnasnet_torch.content import Kind, kind_of
+from pnasnet_torch.content import Kind, check_no_stand_in, kind_of
 from pnasnet_torch.errors import WeightsError, reading
 from pnasnet_torch.hub import FILE, read_card, sha256
 from pnasnet_torch.readers import READERS, read_states
@@ -36,24 +36,26 @@ class Stored:
 
     def files(self) -> list[Path]:
         """Return the files on the disk whose content stands for all of it."""
-        if self.path.is_file() or self.checkpoint is None:
+        files, prefix = self.checkpoint or (None, "")
+        if files is None or files.folder is None:
             return [self.path]
-        files, prefix = self.checkpoint
         names = files_of(files.names, prefix)
         # Of a checkpoint V2 the index, which comes first, is enough: it has checksums of all the rest.
         if f"{prefix}.index" in names:
             names = names[:1]
-        return [self.path.parent / PurePosixPath(name).name for name in names]
+        return [files.folder / name for name in names]
 
 
 def read_stored(path: Path) -> Stored:
     """Return what is stored at `path`. Raise WeightsError if it cannot be read, or is not what config.json says."""
-    if path.is_dir():
-        path = _in_folder(path)
-    card = read_card(path.parent)
-    if card and card.weights == path.name and path.is_file() and sha256(path) != card.sha256:
-        raise WeightsError(f"{path} is not what {FILE} beside it was written for: convert again, or remove {FILE}")
-    return _Reading(path).read(folder_files(path.parent), path.name)
+    with reading(str(path)):
+        if path.is_dir():
+            path = _in_folder(path)
+        card = read_card(path.parent)
+        if card and card.weights == path.name and path.is_file() and sha256(path) != card.sha256:
+            raise WeightsError(f"{path} is not what {FILE} beside it was written for: convert again, or remove {FILE}")
+        files = folder_files(path.parent)
+    return _Reading(path).read(files, path.name)
 
 
 def _in_folder(folder: Path) -> Path:
@@ -61,9 +63,7 @@ def _in_folder(folder: Path) -> Path:
     card = read_card(folder)
     if card:
         return folder / card.weights
-    with reading(str(folder)):
-        files = folder_files(folder)
-    return folder / _only(files, f"the folder {folder}", "Give the path of one")
+    return folder / _only(folder_files(folder), f"the folder {folder}", "Give the path of one")
 
 
 def _only(files: Files, where: str, advice: str) -> str:
@@ -147,6 +147,9 @@ class _Reading:
 
     def _checkpoint(self, files: Files, prefix: str) -> Stored:
         """Return what a TensorFlow checkpoint holds."""
+        for name in files_of(files.names, prefix):
+            with reading(files.path(name)), files.open(name) as file:
+                check_no_stand_in(files.path(name), file)
         checkpoint = read_checkpoint(files, prefix)
         form = f"TensorFlow checkpoint {checkpoint.version}"
         return Stored(self._path, {"": checkpoint.state}, form, (files, prefix), tuple(self._notes))

@@ -49,9 +49,8 @@ def test_raw_weights_and_averages_are_a_choice(
     assert np.array_equal(bias(raw), mobile["conv0_bn/beta"])
     assert np.array_equal(bias(average), 2 * mobile["conv0_bn/beta"])
     assert np.array_equal(bias(read_weights(tmp_path / "m.ckpt", which="raw")), bias(raw))
-    said = (
-        "933 averages, 933 values of an optimiser (RMSProp), 933 values of an optimiser (RMSProp_1), 1 counts and rates"
-    )
+    slots = "933 values of an optimiser (RMSProp), 933 values of an optimiser (RMSProp_1)"
+    said = f"933 averages (--weights average takes them), {slots}, 1 counts and rates"
     assert raw.notes == (f"{tmp_path / 'm.ckpt'}: left aside are {said}",)
     assert "933 raw weights" in average.notes[1]
 
@@ -160,6 +159,26 @@ def test_a_state_file_leads_to_the_newest(mobile: Variables, write_v2: Write, tm
     (tmp_path / "checkpoint").write_text('model_checkpoint_path: "gone.ckpt"\n')
     with pytest.raises(WeightsError, match=r"only names checkpoints, and the newest, gone\.ckpt, is not beside it"):
         read_weights(tmp_path / "checkpoint")
+
+
+def test_what_stands_for_its_content_is_the_checkpoint_not_the_state_file(
+    mobile: Variables, write_v2: Write, tmp_path: Path
+) -> None:
+    write_v2(tmp_path / "m.ckpt", mobile)
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "m.ckpt"\n')
+    index = tmp_path / "m.ckpt.index"
+    for path in (tmp_path, tmp_path / "checkpoint", tmp_path / "m.ckpt", index):
+        assert read_weights(path).stored.files() == [index]
+
+
+@pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
+def test_a_pointer_in_the_place_of_a_checkpoint_s_file(
+    part: str, mobile: Variables, write_v2: Write, tmp_path: Path
+) -> None:
+    write_v2(tmp_path / "m.ckpt", mobile)
+    (tmp_path / f"m.ckpt.{part}").write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(WeightsError, match=rf"m\.ckpt\.{part} is a Git LFS pointer"):
+        read_weights(tmp_path / "m.ckpt")
 
 
 def test_the_variables_of_a_saved_model(mobile: Variables, write_v2: Write, tmp_path: Path) -> None:
