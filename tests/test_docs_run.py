@@ -33,14 +33,14 @@ def pnasnet5large():
 RUN = {
     "pnasnet-parity imagenet sample data/sample --variant mobile": "",
     "pytest --full-imagenet --imagenet data/sample/val --partial --checkpoint data/sample/mobile.ckpt": "--limit 8",
-    "pytest --full-imagenet --imagenet PATH --checkpoint PREFIX": "--partial --limit 8 --output DIR",
+    "pytest --full-imagenet --imagenet PATH --checkpoint PATH": "--partial --limit 8 --output DIR",
     "pnasnet-parity imagenet report DIR [DIR ...]": "",
     "python examples/finetune.py data/sample/mobile.ckpt": "--steps 2 --every 1 --batch-size 4",
     f"pnasnet-convert {RELEASE}.tar.gz large.safetensors": "",
     f"pnasnet-convert {RELEASE}.tar.gz timm/model.safetensors --names timm --classes 1000": "",
     "pnasnet-convert PNASNet-5_Large.pth large.ckpt --verify": "",
     "python -m pnasnet_torch classify photo.jpg --weights large.safetensors": "",
-    f"pytest parity --variant large --checkpoint {RELEASE}/model.ckpt": STEM,
+    f"pytest parity --checkpoint {RELEASE}.tar.gz": STEM,
     "pytest parity --collect-only -q": "",
     'pytest parity -k "cell_1.comb_iter_0"': SMALL,
     'pytest parity -k "large-331 and test_float64"': "-k 'large-331 and test_float64 and cell_stem_0'",
@@ -117,7 +117,8 @@ def as_typed(command: str) -> str:
     Outside of a checkout `pytest parity` is `pytest --pyargs parity`.
     """
     command = command.replace("pytest parity", "pytest --pyargs parity").replace(" [DIR ...]", "")
-    return command.replace("--imagenet PATH", "--imagenet data/sample/val").replace("PREFIX", "data/sample/mobile.ckpt")
+    command = command.replace("--imagenet PATH", "--imagenet data/sample/val")
+    return command.replace("--checkpoint PATH", "--checkpoint data/sample/mobile.ckpt")
 
 
 @pytest.mark.parametrize("command", RUN)
