@@ -29,7 +29,7 @@ def write_whole(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         write(temporary, arrays)
         temporary.replace(path)
     except OSError as error:
-        raise WeightsError(f"{path} cannot be written: {error.strerror}") from error
+        raise WeightsError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

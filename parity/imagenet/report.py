@@ -127,8 +127,5 @@ def write_figures(summaries: Sequence[Summary], expected: Mapping[str, Expectati
     `expected` has the published accuracies by network. Raises InputError where the file cannot be written.
     """
     content = json.dumps([summary.as_dict(expected[summary.network]) for summary in summaries], indent=1)
-    try:
-        with replacing(target) as temporary:
-            temporary.write_text(content + "\n")
-    except OSError as error:
-        raise InputError(f"{target}, with all figures, could not be written: {error.strerror}") from error
+    with replacing(target) as temporary:
+        temporary.write_text(content + "\n")

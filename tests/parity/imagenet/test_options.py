@@ -61,7 +61,7 @@ def test_without_any_data_it_is_said_how_to_get_it(
         InputError, match=r"there is no validation set at data/val\n(.|\n)*image-net\.org(.|\n)*--imagenet"
     ):
         parse(imagenet=None)
-    with pytest.raises(InputError, match=r"no checkpoint at data/model\.ckpt(.|\n)*pnasnet-5_large_2017_12_13"):
+    with pytest.raises(InputError, match=r"no weights at data/model\.ckpt(.|\n)*pnasnet-5_large_2017_12_13"):
         parse(checkpoint=None)
 
 

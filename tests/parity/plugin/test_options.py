@@ -270,5 +270,5 @@ def test_every_option_explains_itself() -> None:
     parser = pytest.Parser(_ispytest=True)
     assert add_options(parser) == frozenset()
     options: list[Any] = [*parser.getgroup("parity").options, *parser.getgroup("imagenet").options]
-    assert len(options) == 23
+    assert len(options) == 24
     assert all(option.attrs()["help"] for option in options)
