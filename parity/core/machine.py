@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 # How the names of variables begin that change which kernels the frameworks take, or how these compute.
@@ -52,31 +53,13 @@ def processors() -> int:
 def _quotas(root: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> Iterator[float]:
     """Yield how many processors' time each control group of this process has, where it has a quota."""
     try:
-        lines = own.read_text().splitlines()
+        path = own.read_text().rpartition("::")[2].strip().strip("/")
     except OSError:  # not on Linux
         return
-    for line in lines:
-        _number, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        # Those above have quotas, too. In a container a path may be that of the machine, and its group the root.
-        top = root / "cpu" if controllers else root
-        group = top / path.strip("/")
-        for folder in (group, *group.parents):
-            if folder.is_relative_to(top):
-                yield from _quota(folder)
-
-
-def _quota(group: Path) -> Iterator[float]:
-    """Yield the quota of one control group, in processors; nothing where it has none."""
-    try:
-        if (group / "cpu.max").exists():
-            quota, period = (group / "cpu.max").read_text().split()
-        else:
-            quota = (group / "cpu.cfs_quota_us").read_text()
-            period = (group / "cpu.cfs_period_us").read_text()
-    except OSError:
-        return
-    # Without a quota it is "max", or -1 in the older groups.
-    if quota != "max" and int(quota) > 0:
-        yield int(quota) / int(period)
+    # Those above have quotas, too. In a container a path may be that of the machine, and its group the root.
+    for group in (root / path, *(root / path).parents):
+        # Without a quota it is "max"; the machine's own root has no such file.
+        if group.is_relative_to(root):
+            with suppress(OSError, ValueError):
+                quota, period = (group / "cpu.max").read_text().split()
+                yield int(quota) / int(period)

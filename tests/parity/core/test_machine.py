@@ -31,15 +31,6 @@ def test_quotas_of_all_control_groups_above_the_process(tmp_path: Path) -> None:
     assert list(machine._quotas(tmp_path, tmp_path / "missing")) == []
 
 
-def test_quotas_of_the_older_control_groups(tmp_path: Path) -> None:
-    for folder, quota in (("cpu/a", "400000"), ("cpu", "-1")):
-        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-        (tmp_path / folder / "cpu.cfs_quota_us").write_text(quota)
-        (tmp_path / folder / "cpu.cfs_period_us").write_text("100000")
-    (tmp_path / "own").write_text("9:name=systemd:/a\n2:cpu,cpuacct:/a\n3:memory:/a\n")
-    assert list(machine._quotas(tmp_path, tmp_path / "own")) == [4.0]
-
-
 def test_settings_that_change_bits_are_found() -> None:
     changing = {
         "ATEN_CPU_CAPABILITY": "default",
