@@ -57,8 +57,6 @@ def run(main: Callable[[Sequence[str] | None], int], prog: str, arguments: Seque
         with stopped_by_termination(), _flushing():
             return main(arguments)
     except BrokenPipeError:
-        # What is still to be written when Python ends goes nowhere: it would fail once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return STOPPED
     except JobError as error:
         print(f"{prog}: {error}", file=sys.stderr)
@@ -103,7 +101,12 @@ def _flushing() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+        except OSError:
+            # What is left is given up: written once more when Python ends, it would fail once more, with another code.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise
 
 
 def _told(error: Exception) -> str:
