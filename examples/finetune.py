@@ -158,11 +158,14 @@ class Training:
             state = torch.load(path, weights_only=True)
             found = state["arguments"]
         except (RuntimeError, LookupError, TypeError, EOFError, pickle.UnpicklingError) as error:
-            raise InputError(f"{path} is no checkpoint of this script, or is damaged: delete it") from error
+            raise InputError(
+                f"{path} is no checkpoint of this script, or is damaged: move it elsewhere, or give another --output"
+            ) from error
         now = self.arguments()
         other = [f"{name} was {found.get(name)}, is {now[name]}" for name in now if found.get(name) != now[name]]
         if other:
-            raise InputError(f"{path} is of another run ({'; '.join(other)}): delete it, or give another --output")
+            listed = "; ".join(other)
+            raise InputError(f"{path} is of another run ({listed}): move it elsewhere, or give another --output")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.averages.values = state["averages"]

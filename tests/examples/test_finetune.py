@@ -108,7 +108,7 @@ def test_a_checkpoint_of_another_run_and_a_damaged_one_are_refused(
     for damaged in (b"", content[:1000], content[: len(content) // 2], b"notes"):
         (tmp_path / finetune.STATE).write_bytes(damaged)
         assert finetune.main(command(tmp_path)) == 2
-        assert "is damaged: delete it" in capsys.readouterr().err
+        assert "is damaged: move it elsewhere" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
