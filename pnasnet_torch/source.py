@@ -66,20 +66,22 @@ def _named(stored: Stored, selection: Selection) -> dict[str, np.ndarray]:
 
 def _take(model: nn.Module, stored: Stored, selection: Selection) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Return the selected tensors by the parameter of `model` that each fills, and notes. Raise as `read_weights`."""
-    arrays = _named(stored, selection)
+    state = stored.states[selection.key]
     names = targets(model, selection.names)
-    taken = {name: array for name, array in arrays.items() if name in names}
-    others = stored.states[selection.key].others
+    taken: dict[str, np.ndarray] = {}
     for name in names:
-        if selection.stored_name(name) in others:
-            kind = others[selection.stored_name(name)]
+        stored_name = selection.stored_name(name)
+        if stored_name in state.others:
+            kind = state.others[stored_name]
             raise WeightsError(f"{stored.path}: {name} is {kind}: expected float16, float32 or float64")
-    left_aside, unknown = surplus(selection, stored.states[selection.key], names)
+        if stored_name in state.arrays:
+            taken[name] = state.arrays[stored_name]
+    left_aside, unknown = surplus(selection, state, names)
     # With what is left over, so that it is told beside what is missing: it may be the same under another name.
-    taken |= {name: stored.states[selection.key].arrays[name] for name in unknown}
+    taken |= {name: state.arrays[name] for name in unknown}
     what = f"weights in {stored.path}, under the names {selection.names},"
-    state = restore(model, selection.names, taken, what)
-    return state, (*stored.notes, *_notes(stored, selection, left_aside))
+    parameters = restore(model, selection.names, taken, what)
+    return parameters, (*stored.notes, *_notes(stored, selection, left_aside))
 
 
 def _notes(stored: Stored, selection: Selection, left_aside: str) -> list[str]:

@@ -19,10 +19,7 @@ from parity.core.layers import Network, port_layers
 from parity.core.pinning import Pins
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.naming import BATCHES, NamingError
-from pnasnet_torch.weights import empty_network, load_tf_variables, variable_targets
-
-# The parameter that has a value for each class.
-CLASSES = "final_layer.FC.bias"
+from pnasnet_torch.weights import CLASSES, empty_network, load_tf_variables, variable_targets
 
 
 class AdaptedModel:
@@ -150,10 +147,10 @@ class Implementation(Candidate):
         state = self._maker.make("float32").state_dict()
         for variant_name in {network.variant for network in networks}:
             classes = variant(variant_name).config.num_classes
-            bias = state.get(self.adapter.names.parameter(CLASSES))
-            if bias is not None and len(bias) != classes:
+            weight = state.get(self.adapter.names.parameter(CLASSES))
+            if weight is not None and len(weight) != classes:
                 raise InputError(
-                    f"{self.name} gives a model of {len(bias):,} classes: the official network has "
+                    f"{self.name} gives a model of {len(weight):,} classes: the official network has "
                     f"{classes:,}, with the background as class 0; make it with {classes:,}"
                 )
 

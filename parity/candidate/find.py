@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from parity.candidate import adapter
@@ -19,6 +18,7 @@ from parity.core.pinning import Pins
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.genotype import VARIANTS
 from pnasnet_torch.naming import OURS, NamingError, Scheme, scheme, schemes
+from pnasnet_torch.weights import FIRST, outline
 from tf_reference.kinds import KINDS
 from tf_reference.official import EXPECTED, OFFICIAL
 
@@ -26,8 +26,6 @@ CHECKOUT = "pnasnet-pytorch"
 # The port's method that goes on from the logits to the probabilities, where its forward ends.
 RUNS_TO_THE_END = "predict"
 PROBABILITIES = "final_layer.predictions"
-# Of another shape in each variant.
-FIRST_WEIGHT = "conv0.weight"
 # What an adapter says of how an implementation is built, wherever its model comes from.
 STRUCTURE = ("method", "sizes", "unobservable", "not_replayable", "vectors")
 
@@ -61,18 +59,15 @@ def _by_own_adapter(name: str, own: Adapter) -> Implementation:
     """
     pins = Pins()
     if not own.names.variants:
-        weight = Maker(own, pins).make("float32").state_dict().get(own.names.parameter(FIRST_WEIGHT))
-        fitting = [
-            name for name in VARIANTS if weight is not None and weight.shape == _port_state(name)[FIRST_WEIGHT].shape
-        ]
+        weight = Maker(own, pins).make("float32").state_dict().get(own.names.parameter(FIRST))
+        fitting = [name for name in VARIANTS if weight is not None and weight.shape == _port_state(name)[FIRST].shape]
         own = replace(own, names=replace(own.names, variants=tuple(fitting)))
     return Implementation(name, own, pins=pins)
 
 
 def _port_state(variant_name: str) -> Mapping[str, Tensor]:
     """Return the port's parameters and buffers of one variant, without values."""
-    with torch.device("meta"):
-        return PNASNet(variant(variant_name).config).state_dict()
+    return outline(variant(variant_name).config).state_dict()
 
 
 def known() -> tuple[str, ...]:
