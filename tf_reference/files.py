@@ -50,6 +50,15 @@ def writing(target: Path) -> Iterator[None]:
 
 
 @contextmanager
+def reading(source: object) -> Iterator[None]:
+    """Raise InputError that names `source`, and the system's reason, where reading it fails."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """Yield a temporary path that takes the place of `target` when the block ends well, and is removed if not.
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from tf_reference.cache import cache_root, cached_file
 from tf_reference.compat import official_names
 from tf_reference.errors import InputError
-from tf_reference.files import reason, staging, writing
+from tf_reference.files import reading, reason, staging, writing
 from tf_reference.kinds import KINDS, SLIM, Kind
 
 OFFICIAL = "official"
@@ -95,10 +95,8 @@ def official_wheel() -> Source:
     )
     if not wheel.exists():
         _download(wheel, by_hand)
-    try:
+    with reading(f"{wheel}, the official source,"):
         sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(f"{wheel}, the official source, cannot be read: {error.strerror}") from error
     if sha256 != expected:
         raise InputError(
             f"{wheel} is not the official source, but a file with SHA-256 {sha256}. Move it away and run again, which "

@@ -11,6 +11,7 @@ import numpy as np
 from tf_reference import official
 from tf_reference.compat import tensorflow
 from tf_reference.errors import InputError
+from tf_reference.files import reading
 from tf_reference.official import Source
 
 
@@ -53,9 +54,8 @@ def decode_image(path: Path) -> np.ndarray:
 def _naming(path: Path) -> Iterator[None]:
     """Turn what reading and decoding raise into an InputError that names the file."""
     try:
-        yield
-    except OSError as error:
-        raise InputError(f"the image {path} cannot be read: {error.strerror}") from error
+        with reading(f"the image {path}"):
+            yield
     except tensorflow().errors.InvalidArgumentError as error:
         # Without the names of TensorFlow's own operations, which stand before the reason and behind it.
         reason = re.sub(r"^\{\{.*?\}\} | \[Op:\w+\]$", "", error.message.splitlines()[0])

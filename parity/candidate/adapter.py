@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.core.errors import InputError
+from parity.core.files import reading
 from pnasnet_torch.naming import NamingError, Scheme, parse_scheme, scheme
 
 FOLDER = Path(__file__).with_name("adapters")
@@ -72,9 +73,9 @@ def read(path: Path) -> Adapter:
     Raises InputError, naming the file and the entry, where there is none or it is not sound.
     """
     try:
-        return _parse(path.stem, tomllib.loads(path.read_text()))
-    except OSError as error:
-        raise InputError(f"the adapter {path} cannot be read: {error.strerror}") from error
+        with reading(f"the adapter {path}"):
+            text = path.read_text()
+        return _parse(path.stem, tomllib.loads(text))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, NamingError, re.error, TypeError, ValueError) as error:
         raise InputError(f"{path} is no adapter: {error}") from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from parity.core.code import digest_of_logic
 from parity.core.errors import InputError
-from parity.core.files import replacing, writing
+from parity.core.files import reading, replacing, writing
 from parity.core.machine import cpu
 
 # What outcomes depend on, with all that it imports.
@@ -68,10 +68,8 @@ class Record:
         self.path = path
         self.outcomes: dict[tuple[str, str, str], Outcome] = {}
         header = json.dumps({"fingerprint": fingerprint()})
-        try:
+        with reading(path):
             content = path.read_text() if path.exists() else ""
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}") from error
         # Without the line that was being written when a run was killed.
         whole_lines = content[: content.rfind("\n") + 1] or f"{header}\n"
         first, *lines = whole_lines.splitlines()

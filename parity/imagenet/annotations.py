@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from parity.core.errors import InputError
+from parity.core.files import reading
 from parity.imagenet.devkit import KIT_NAMES, read_devkit
 from parity.imagenet.labels import LABELS
 from parity.imagenet.listing import Entry, few, is_image
@@ -65,11 +66,10 @@ def _in(folder: Path) -> list[Path]:
 def read_annotation(path: Path) -> Annotation:
     """Read the development kit, packed or not, or a list in one of the forms of `LINES`. Raises InputError."""
     try:
-        text = None if path.is_dir() else path.read_bytes().decode("utf-8-sig")
+        with reading(path):
+            text = None if path.is_dir() else path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         text = None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
     # What is no text is an archive.
     if text is None or "\0" in text or not text.strip():
         return Annotation(path, _by_number(read_devkit(path)))

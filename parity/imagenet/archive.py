@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 from parity.core.errors import InputError
+from parity.core.files import reading
 from parity.imagenet.labels import LABELS
 from parity.imagenet.listing import Entry, Listing, Place, entry_at, few, ignored, is_image
 
@@ -47,11 +48,8 @@ def list_tar(path: Path) -> Listing:
 
 def head_of(path: Path) -> bytes:
     """Return the first bytes of a file, by which one is told from others. Raises InputError if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(tarfile.BLOCKSIZE)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    with reading(path), path.open("rb") as file:
+        return file.read(tarfile.BLOCKSIZE)
 
 
 def refuse_compressed(path: Path) -> None:
@@ -72,12 +70,10 @@ def _members(path: Path) -> list[tarfile.TarInfo]:
     size = path.stat().st_size
     try:
         # Not compressed ("r:"), so that a member's offset is its place in the file, and images are read from there.
-        with tarfile.open(path, "r:") as tar, path.open("rb") as file:
+        with reading(path), tarfile.open(path, "r:") as tar, path.open("rb") as file:
             members = tar.getmembers()
             file.seek(tar.offset)
             end = file.read(tarfile.BLOCKSIZE)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except tarfile.TarError as error:
         head = head_of(path)
         if len(head) == tarfile.BLOCKSIZE and head[MARK_OFFSET : MARK_OFFSET + len(MARK)] != MARK:

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from parity.core.errors import InputError
+from parity.core.files import reading
 from parity.imagenet.listing import few
 from pnasnet_torch.classes import WNIDS
 
@@ -33,10 +34,8 @@ def read_devkit(path: Path) -> list[str]:
 
 def _read(path: Path) -> dict[str, bytes]:
     """Return the kit's two files that matter, by name. Raises InputError if one is missing or cannot be read."""
-    try:
+    with reading(f"the development kit {path}"):
         content = _from_folder(path) if path.is_dir() else _from_archive(path)
-    except OSError as error:
-        raise InputError(f"the development kit {path} cannot be read: {error.strerror}") from error
     missing = [f"data/{name}" for name in (META, GROUND_TRUTH) if name not in content]
     if missing:
         raise InputError(f"the development kit {path} lacks {' and '.join(missing)}: expected {' or '.join(KIT_NAMES)}")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from parity.core.errors import InputError
+from parity.core.files import reading
 from parity.imagenet.annotations import NAMES
 from parity.imagenet.labels import LABELS
 from parity.imagenet.listing import (
@@ -23,12 +24,9 @@ from pnasnet_torch.classes import WNIDS
 
 def children(folder: Path) -> list[os.DirEntry[str]]:
     """Return what lies in a folder, by name. Raises InputError if the folder cannot be read."""
-    try:
-        # A scan knows files from folders without asking for each of 50,000.
-        with os.scandir(folder) as scan:
-            return sorted(scan, key=lambda child: child.name)
-    except OSError as error:
-        raise InputError(f"the folder {folder} cannot be read: {error.strerror}") from error
+    # A scan knows files from folders without asking for each of 50,000.
+    with reading(f"the folder {folder}"), os.scandir(folder) as scan:
+        return sorted(scan, key=lambda child: child.name)
 
 
 def classes_of_folders(contents: Sequence[os.DirEntry[str]]) -> dict[str, str]:

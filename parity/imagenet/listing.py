@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from parity.core.errors import InputError
+from parity.core.files import reading
 from parity.imagenet.labels import LABELS
 
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
@@ -32,13 +33,10 @@ class Place:
 
         Raises InputError if the file cannot be read, or is shorter than it was.
         """
-        try:
-            # A file object for each read: threads share no position, and nothing is left open.
-            with self.path.open("rb") as file:
-                file.seek(self.offset)
-                content = file.read(self.length)
-        except OSError as error:
-            raise InputError(f"{self.path} cannot be read: {error.strerror}") from error
+        # A file object for each read: threads share no position, and nothing is left open.
+        with reading(self.path), self.path.open("rb") as file:
+            file.seek(self.offset)
+            content = file.read(self.length)
         # A file that is an image as a whole (length -1) may be of any length.
         if 0 <= self.length != len(content):
             raise InputError(

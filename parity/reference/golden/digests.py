@@ -11,7 +11,7 @@ import numpy as np
 
 from parity.core import integers
 from parity.core.errors import InputError
-from parity.core.files import replacing
+from parity.core.files import reading, replacing
 from parity.core.layers import NOT_SQUARE, Network, network_at
 
 FOLDER = Path(__file__).parent
@@ -70,16 +70,16 @@ def write(golden: Golden) -> None:
 def read(network: Network) -> Golden:
     """Return what the network's file holds. Raise InputError if it is missing or damaged."""
     path = path_of(network)
+    with reading(f"{path}, the golden digests,"):
+        text = path.read_text()
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(text)
         layers = {}
         for name, (shape, inputs, *digests) in content["layers"].items():
             # Strict: a row with another number of digests is a damaged one.
             layers[name] = Row(tuple(shape), tuple(inputs), dict(zip(DTYPES, digests, strict=True)))
         variables = {name: tuple(shape) for name, shape in content["variables"].items()}
         return Golden(network, content["provenance"], content["inputs"], variables, layers)
-    except OSError as error:
-        raise InputError(f"{path}, the golden digests, cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} holds no golden digests ({error!r}): take it from the repository again") from error
 

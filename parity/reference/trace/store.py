@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from parity.core.errors import InputError
-from parity.core.files import staging, writing
+from parity.core.files import reading, staging, writing
 from parity.reference.trace.encoding import digest, narrow
 from pnasnet_torch.writing import uncomplaining
 
@@ -182,11 +182,9 @@ def _open(path: Path) -> h5py.File:
         raise InputError(f"{path} is a folder: name the trace in it, a file")
     if not path.exists():
         raise InputError(f"there is no trace at {path}: record one with pytest parity --record {path}")
-    try:
+    with reading(path):
         # First, as HDF5 has no other error for a file that is none of its own than for one that may not be read.
         path.open("rb").close()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
     try:
         # No lock: a trace has its name only when it is whole, and some file systems have no locks.
         return h5py.File(path, locking=False)
