@@ -48,6 +48,12 @@ def small_model(small: Config) -> PNASNet:
     return randomised(PNASNet(small))
 
 
+@pytest.fixture
+def other(small: Config) -> PNASNet:
+    """The same network as `small_model` with other values."""
+    return PNASNet(small).eval()
+
+
 def randomised(model: PNASNet) -> PNASNet:
     with torch.no_grad():
         for name, tensor in model.state_dict().items():

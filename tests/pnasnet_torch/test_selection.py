@@ -2,7 +2,6 @@
 
 import argparse
 import gzip
-import os
 import shutil
 import tarfile
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.formats import write_file
 from pnasnet_torch.source import Weights, load_weights, read_weights
 from pnasnet_torch.weights import TF, empty_network, outline, restore, store
+from tests.pnasnet_torch.states import Malicious
 
 Variables = dict[str, np.ndarray]
 Tensors = dict[str, torch.Tensor]
@@ -204,20 +204,10 @@ def test_parts_of_a_pair(mobile: Variables, write_v2: Write, tmp_path: Path) -> 
         read_weights(data)
 
 
-class Malicious:
-    """Runs a command when a careless program loads it."""
-
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return os.system, (f"touch {self.marker}",)
-
-
 def test_a_malicious_pickle_is_named_and_never_run(tensors: Tensors, tmp_path: Path) -> None:
     torch.save({"state_dict": tensors, "x": Malicious(tmp_path / "executed")}, tmp_path / "evil.pth")
     with pytest.raises(
-        WeightsError, match=r"evil\.pth holds posix\.system beside its tensors, and is not loaded"
+        WeightsError, match=r"evil\.pth holds posix\.mkdir beside its tensors, and is not loaded"
     ) as caught:
         read_weights(tmp_path / "evil.pth")
     assert "weights_only=False" not in str(caught.value)
