@@ -20,8 +20,8 @@ from pnasnet_torch.weights import FIRST, OURS, TF, is_count, is_of_head, targets
 TF_FIRST = "conv0/weights"
 # What TensorFlow's averages of a variable are called, behind the variable's name.
 AVERAGE = "/ExponentialMovingAverage"
-# Where trainers keep averaged weights, by the keys and prefixes that lead to them.
-AVERAGED = re.compile(r"ema|averag|swa", re.IGNORECASE)
+# Where trainers keep averaged weights, by a word in the keys and prefixes that lead to them: `model_ema`, no `schema`.
+AVERAGED = re.compile(r"(?<![a-z])(ema|swa|averages?|averaged)(?![a-z])", re.IGNORECASE)
 RAW, AVERAGED_WEIGHTS = "raw", "average"
 # The help of the option of every command that reads weights.
 WHICH = (

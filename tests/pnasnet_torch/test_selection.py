@@ -15,8 +15,9 @@ import torch
 from pnasnet_torch import variant
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.formats import write_file
+from pnasnet_torch.selection import Selection
 from pnasnet_torch.source import Weights, load_weights, read_weights
-from pnasnet_torch.weights import TF, empty_network, outline, restore, store
+from pnasnet_torch.weights import OURS, TF, empty_network, outline, restore, store
 from tests.pnasnet_torch.states import Malicious
 
 Variables = dict[str, np.ndarray]
@@ -119,6 +120,18 @@ def test_of_several_states_the_raw_one_is_taken_or_the_chosen_one(tensors: Tenso
         assert np.array_equal(bias(weights), factor * tensors["conv0_bn.bias"].numpy())
     with pytest.raises(WeightsError, match="holds no weights called 'other', but model, model_ema"):
         read_weights(tmp_path / "m.pth", which="other")
+
+
+@pytest.mark.parametrize(
+    ("key", "is_average"),
+    [
+        *((key, True) for key in ("model_ema", "ema", "ema_model", "state.swa", "averaged_model", "averages")),
+        *((key, False) for key in ("schema", "semantic", "model", "swap")),
+    ],
+)
+def test_averages_are_told_by_a_word_not_by_a_part_of_one(key: str, is_average: bool) -> None:
+    """Else weights that nobody meant would be taken in silence."""
+    assert Selection(key, OURS, "", "").is_average is is_average
 
 
 def test_several_that_fit_alike_are_a_choice(tensors: Tensors, tmp_path: Path) -> None:
