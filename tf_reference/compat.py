@@ -145,9 +145,21 @@ def official_names(root: str, packages: tuple[str, ...]) -> Iterator[None]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Silence, by name, the deprecations that TF1 code is bound to raise in current TensorFlow."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="`layer.apply` is deprecated", category=UserWarning)
-        warnings.filterwarnings("ignore", message="`tf.layers", category=UserWarning)
-        yield
+def building() -> Iterator[None]:
+    """Let TF1 code build a graph while this lasts: without its deprecations, and in TF1's time.
+
+    For each weight, Keras collects the graph's variables into a set. Where tensors are compared by value, as in TF2,
+    every variable looks through all contexts before it says that a graph's variables are compared by identity all the
+    same; that was three fifths of the time that building took.
+    """
+    tf = tensorflow()
+    by_value = tf.Tensor._USE_EQUALITY  # no public name tells it
+    tf.compat.v1.disable_tensor_equality()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`layer.apply` is deprecated", category=UserWarning)
+            warnings.filterwarnings("ignore", message="`tf.layers", category=UserWarning)
+            yield
+    finally:
+        if by_value:
+            tf.compat.v1.enable_tensor_equality()

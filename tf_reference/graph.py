@@ -108,7 +108,7 @@ def official_network(source: Source, spec: GraphSpec) -> Iterator[tuple[Any, Any
     config = _configuration(source, spec, pnasnet)
     scope = getattr(pnasnet, f"pnasnet_{spec.variant}_arg_scope")()
     build = getattr(pnasnet, f"build_pnasnet_{spec.variant}")
-    with tf.Graph().as_default() as tf_graph, compat.quiet():
+    with tf.Graph().as_default() as tf_graph, compat.building():
         shape_nhwc = [None, spec.height, spec.width, 3]
         images = v1.placeholder(spec.dtype, shape_nhwc, name=IMAGES)
         # Without one, the official training graph creates its global step inside the first cell's scope.
