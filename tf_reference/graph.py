@@ -64,7 +64,7 @@ class ReferenceGraph:
 
 
 def reference_graph(source: Source, spec: GraphSpec) -> ReferenceGraph:
-    """Return the graph for `spec`, from the cache where there is a sound entry, else built and stored (10 to 20 s)."""
+    """Return the graph for `spec`, from the cache where there is a sound entry, else built and stored (seconds)."""
 
     def build() -> tuple[dict[str, Any], Any]:
         graph = _build(source, spec)

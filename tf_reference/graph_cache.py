@@ -1,4 +1,4 @@
-"""Built graphs in the cache folder: building one takes 10 to 20 s, reading it from there a second."""
+"""Built graphs in the cache folder: building one takes many seconds, reading it one."""
 
 import hashlib
 import importlib.metadata

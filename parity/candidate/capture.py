@@ -20,7 +20,7 @@ class CandidateError(Exception):
     """An error that the candidate raised, in `layer` or, if that is empty, outside of any."""
 
     def __init__(self, layer: str, error: BaseException) -> None:
-        super().__init__(f"the port fails with {type(error).__name__}: {error}")
+        super().__init__(f"the candidate fails with {type(error).__name__}: {error}")
         self.layer = layer
 
 

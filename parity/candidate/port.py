@@ -72,7 +72,7 @@ class Port:
         """
         common = layers & graph.layers.keys()
         results: dict[str, LayerResult] = {}
-        problem = "the port does not report this layer"
+        problem = "the candidate does not report this layer"
         failed_in: str | None = None
         try:
             # Where nothing can be compared, nothing runs.

@@ -14,9 +14,9 @@ from parity.core.result import Check, Element, LayerResult
 def precondition(actual: np.ndarray, expected: np.ndarray) -> str:
     """Return why the two arrays cannot be compared: another shape or dtype, or by `finiteness`; empty if they can."""
     if actual.shape != expected.shape:
-        return f"shape: the port has {actual.shape}, the official network {expected.shape}"
+        return f"shape: the candidate has {actual.shape}, the official network {expected.shape}"
     if actual.dtype != expected.dtype:
-        return f"dtype: the port has {actual.dtype}, the official network {expected.dtype}"
+        return f"dtype: the candidate has {actual.dtype}, the official network {expected.dtype}"
     return finiteness(actual, expected)
 
 
@@ -25,7 +25,7 @@ def finiteness(actual: np.ndarray, expected: np.ndarray) -> str:
 
     They cannot where a value of either side is not finite, or where the expected ones are none or all the same.
     """
-    for side, array in (("the port", actual), ("the official network", expected)):
+    for side, array in (("the candidate", actual), ("the official network", expected)):
         bad = ~np.isfinite(array)
         if bad.any():
             index = np.argwhere(bad)[0].tolist()
@@ -102,7 +102,7 @@ def _precondition_in_float32(actual: np.ndarray, truth: np.ndarray) -> str:
     """Return why a float32 array cannot be measured from the float64 truth; empty if it can."""
     # `precondition` would refuse the two, as it asks for one dtype on both sides.
     if actual.shape != truth.shape or actual.dtype != np.float32:
-        return f"the port has {actual.dtype} {actual.shape}, the official network float32 {truth.shape}"
+        return f"the candidate has {actual.dtype} {actual.shape}, the official network float32 {truth.shape}"
     return finiteness(actual, truth)
 
 
@@ -178,8 +178,8 @@ def digest(
     The `shape` begins with the number of images, which is not compared.
     """
     if actual.shape[1:] != tuple(shape[1:]) or f"exact-{actual.dtype}" != gate:
-        expected_dtype = gate.removeprefix("exact-")
-        problem = f"the port has {actual.dtype} {actual.shape}, the official network {expected_dtype} {tuple(shape)}"
+        expected = f"{gate.removeprefix('exact-')} {tuple(shape)}"
+        problem = f"the candidate has {actual.dtype} {actual.shape}, the official network {expected}"
         return LayerResult(gate, network, layer, problem=problem)
     not_finite = actual.size - np.count_nonzero(np.isfinite(actual))
     if not_finite:
@@ -200,7 +200,8 @@ def preprocess(
     """
     for part, ours, official in zip(("decoded", "input"), actual, expected, strict=True):
         if (ours.shape, ours.dtype) != (official.shape, official.dtype):
-            problem = f"{part}: the port has {ours.dtype} {ours.shape}, TensorFlow {official.dtype} {official.shape}"
+            official_form = f"{official.dtype} {official.shape}"
+            problem = f"{part}: the candidate has {ours.dtype} {ours.shape}, TensorFlow {official_form}"
             return LayerResult("preprocess", network, name, problem=problem)
     actual_decoded, actual_nhwc = actual
     expected_decoded, expected_nhwc = expected

@@ -13,16 +13,16 @@ KINDS = {
     "operation": "run alone on TensorFlow's own inputs, it fails too: the fault is in this operation or its parameters",
     "wiring": "run alone on TensorFlow's own inputs, it passes: the fault is in what arrives at it",
     "structure": "its shape, its dtype or its variables are not the official ones",
-    "missing": "the official network has this layer, the port does not",
-    "extra": "the port has this layer, the official network does not",
-    "not reported": "the port has this layer, but never runs it",
-    "error": "the port raises an error here",
+    "missing": "the official network has this layer, the candidate does not",
+    "extra": "the candidate has this layer, the official network does not",
+    "not reported": "the candidate has this layer, but never runs it",
+    "error": "the candidate raises an error here",
     "within its bound": "run alone on TensorFlow's own inputs, it differs, though within its bound; what fails behind "
     "it passes with the official values in its place: the fault is in this operation or its parameters",
-    "unconfirmed": "run alone on TensorFlow's own inputs, it passes, and the port run again gives other values here: "
-    "it differs from run to run",
-    "accumulated": "run alone on TensorFlow's own inputs, it passes, and the port run again fails again: what arrives "
-    "at it differs, each within its bound, and no single layer before it explains that",
+    "unconfirmed": "run alone on TensorFlow's own inputs, it passes, and the candidate run again gives other values "
+    "here: it differs from run to run",
+    "accumulated": "run alone on TensorFlow's own inputs, it passes, and the candidate run again fails again: what "
+    "arrives at it differs, each within its bound, and no single layer before it explains that",
     "unjudged": "run alone on TensorFlow's own inputs, it passes: the fault lies before it, where nothing was judged",
     "float32 alone": "run alone in float64, it passes: the fault is in float32, where a replay takes TensorFlow itself",
     "not replayed": "it was not run alone: no gate compared values, or the reference does not hold what feeds it",

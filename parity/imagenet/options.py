@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.core.errors import InputError
+from parity.core.files import reading
 from parity.core.layers import EVALUATION_SIZES, Network, network_at
 from parity.core.machine import processors
 from parity.core.pinning import choose_device
@@ -100,12 +101,9 @@ def parse_settings(get: Callable[[str], Any], ini: Callable[[str], str | None] =
     # TensorFlow, which reads the checkpoint, hides GPUs from torch unless torch has seen them before.
     device = choose_device(worker.local_rank)
     imagenet = _data("imagenet", get, ini) or DEFAULT_IMAGENET
-    try:
-        imagenet.stat()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"there is no validation set at {imagenet}\n{HOW_TO}") from error
-    except OSError as error:
-        raise InputError(f"the validation set {imagenet} cannot be read: {error.strerror}") from error
+    with reading(f"the validation set {imagenet}"):
+        if not imagenet.exists():
+            raise InputError(f"there is no validation set at {imagenet}\n{HOW_TO}")
     for name in ("limit", "batch_size", "threads"):
         if get(name) is not None and get(name) < 1:
             raise InputError(f"--{name.replace('_', '-')} {get(name)}: expected at least 1")

@@ -8,7 +8,7 @@ from typing import Any
 
 from parity.core.command import Parser, run
 from parity.core.errors import InputError
-from parity.core.files import replacing
+from parity.core.files import reading, replacing
 from parity.report.document import SCHEMA
 from parity.report.render import HTML, JSON, render
 
@@ -22,12 +22,12 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises InputError for a file that cannot be read, that is no report, or that is a report of another version.
     """
+    with reading(path):
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file; pytest parity --report DIR writes one")
+        content = path.read_bytes()
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file; pytest parity --report DIR writes one") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        data = json.loads(content)
     except ValueError as error:
         raise InputError(f"{path} is no report of parity, or was cut off: it is no JSON ({error})") from error
     schema = data.get("schema") if isinstance(data, dict) else None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tf_reference.compat import building, tensorflow
 from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.layers import IMAGES, layer_name
@@ -170,3 +171,18 @@ def test_what_the_official_code_cannot_build_is_an_input_error(
 def test_an_unknown_hyper_parameter_is_an_error(source: Source, small: GraphSpec, empty_cache: Path) -> None:
     with pytest.raises(KeyError, match=r"no hyper-parameter 'num_sells'.*num_cells"):
         reference_graph(source, replace(small, hparams=(("num_sells", 3),)))
+
+
+@pytest.mark.parametrize("by_value", [True, False])
+def test_tensors_are_compared_by_identity_while_a_graph_is_built(by_value: bool) -> None:
+    """As in TF1, and then as before: a set of variables is slow where they are compared by value."""
+    tf = tensorflow()
+    tensor, same = tf.constant(1), tf.constant(1)
+    if not by_value:
+        tf.compat.v1.disable_tensor_equality()
+    try:
+        with building():
+            assert (tensor == same) is False
+        assert bool(tensor == same) == by_value
+    finally:
+        tf.compat.v1.enable_tensor_equality()

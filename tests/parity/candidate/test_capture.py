@@ -156,7 +156,7 @@ def test_an_error_tells_the_layer_that_was_running(tiny: PNASNet, images_nhwc: n
     images = to_nchw(images_nhwc, torch.float32)
     for module, layer in (("cell_1.1x1", "cell_1.1x1"), ("cell_0.comb_iter_0", "")):
         tiny.get_submodule(module).forward = raising
-        with pytest.raises(CandidateError, match="the port fails with ValueError: planted") as caught:
+        with pytest.raises(CandidateError, match="the candidate fails with ValueError: planted") as caught:
             run(tiny, images)
         assert caught.value.layer == layer
 

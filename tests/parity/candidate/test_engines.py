@@ -87,7 +87,7 @@ def test_what_an_engine_raises_is_its_result(
     monkeypatch.setitem(ENGINES, "export", Engine(start))
     results = outcome("export", tiny, images_nhwc, official_graph(SOME))
     assert not any(results.values())
-    assert {result.problem for result in results.values()} == {"the port fails with ValueError: planted"}
+    assert {result.problem for result in results.values()} == {"the candidate fails with ValueError: planted"}
 
 
 def test_an_engine_that_gives_too_few_layers_fails(

@@ -95,7 +95,7 @@ def test_an_error_in_the_port_is_its_result(tiny: PNASNet, images_nhwc: np.ndarr
     results = port_of(tiny).results("float64", LAYERS, official_graph(LAYERS), images_nhwc, passing)
     assert failing(results) == {"cell_2.1x1", "final_layer.FC"}
     for name in ("cell_2.1x1", "final_layer.FC"):
-        assert "the port fails with ValueError: planted in cell_2" in str(results[name])
+        assert "the candidate fails with ValueError: planted in cell_2" in str(results[name])
         assert (results[name].gate, results[name].network) == ("float64", "mobile-24x32")
         assert not results[name].reached
 
@@ -150,7 +150,7 @@ def test_leaving_the_process_is_an_error_of_the_port(
     tiny.get_submodule("cell_2.1x1").register_forward_pre_hook(lambda *_: sys.exit("licence missing"))
     results = port_of(tiny).results("float64", LAYERS, official_graph(LAYERS), images_nhwc, passing)
     assert failing(results) == {"cell_2.1x1", "final_layer.FC"}
-    assert "the port fails with SystemExit: licence missing" in results["cell_2.1x1"].problem
+    assert "the candidate fails with SystemExit: licence missing" in results["cell_2.1x1"].problem
 
 
 def no_memory(*_: object) -> Tensor:
@@ -191,7 +191,7 @@ def test_weights_that_do_not_fit_are_the_result_of_the_port(images_nhwc: np.ndar
     results = port.results("float64", LAYERS, official_graph(LAYERS), images_nhwc, passing)
     assert results.keys() == LAYERS
     assert not any(results.values())
-    assert all("the port fails with WeightsError" in result.problem for result in results.values())
+    assert all("the candidate fails with WeightsError" in result.problem for result in results.values())
 
 
 def test_images_that_are_too_small_are_the_result_of_the_port(tiny: PNASNet, official_graph: GraphOf) -> None:

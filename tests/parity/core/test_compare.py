@@ -344,7 +344,7 @@ def test_preprocess_of_another_shape_or_dtype_fails(part: int, change: str) -> N
     ours = (other, PIXELS) if part == 0 else (DECODED, other)
     result = compare.preprocess("mobile-224", "chelsea.jpg", ours, official)
     both = [f"{array.dtype} {array.shape}" for array in (other, official[part])]
-    problem = f"{('decoded', 'input')[part]}: the port has {both[0]}, TensorFlow {both[1]}"
+    problem = f"{('decoded', 'input')[part]}: the candidate has {both[0]}, TensorFlow {both[1]}"
     assert result == LayerResult("preprocess", "mobile-224", "chelsea.jpg", problem=problem)
 
 
@@ -364,8 +364,8 @@ def test_a_result_by_digest_passes_only_if_both_are_the_same() -> None:
 @pytest.mark.parametrize(
     ("actual", "said"),
     [
-        (VALUES.T, "the port has float32 (3, 2), the official network float32 (None, 3)"),
-        (VALUES.astype(np.float64), "the port has float64 (2, 3), the official network float32 (None, 3)"),
+        (VALUES.T, "the candidate has float32 (3, 2), the official network float32 (None, 3)"),
+        (VALUES.astype(np.float64), "the candidate has float64 (2, 3), the official network float32 (None, 3)"),
         (VALUES + np.float32(np.inf), "not finite: 6 values"),
     ],
 )

@@ -113,7 +113,7 @@ EXPECTED = {
         lambda model: plant.replace(model, "cell_3.comb_iter_0", broken),
         "cell_3.comb_iter_0.left.relu",
         "error",
-        "the port fails with ValueError: planted",
+        "the candidate fails with ValueError: planted",
     ),
     "a layer that runs twice": Expected(
         lambda model: plant.repeat(model, "cell_4.beginning_bn"),
@@ -121,7 +121,7 @@ EXPECTED = {
         "wiring",
         "it gets the output of cell_4.beginning_bn, not cell_4.1x1",
     ),
-    "cannot be made": Expected(broken, "conv0", "error", "the port fails with ValueError: planted"),
+    "cannot be made": Expected(broken, "conv0", "error", "the candidate fails with ValueError: planted"),
     "unconfirmed": Expected(wrong_at_first(), POOL, "unconfirmed"),
     "accumulated": Expected(
         lambda model: plant.before(model, "cell_3.1x1", lambda x: x * (1 + 2e-10) if is_real(x) else x),

@@ -107,7 +107,7 @@ def test_a_wrong_parameter_is_told_with_the_operation_it_makes(examine: Examine)
 
 
 def test_a_port_that_cannot_be_made_is_an_error_of_the_port(examine: Examine) -> None:
-    with pytest.raises(CandidateError, match="the port fails with ValueError: planted"):
+    with pytest.raises(CandidateError, match="the candidate fails with ValueError: planted"):
         examine(broken, CONV)
 
 

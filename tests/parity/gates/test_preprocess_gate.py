@@ -67,7 +67,7 @@ def test_one_bit_fails() -> None:
 
 def test_another_shape_fails() -> None:
     result = compare.preprocess("mobile-224", "a", (DECODED[:3], PIXELS), (DECODED, PIXELS))
-    assert "decoded: the port has uint8 (3, 5, 3), TensorFlow uint8 (4, 5, 3)" in str(result)
+    assert "decoded: the candidate has uint8 (3, 5, 3), TensorFlow uint8 (4, 5, 3)" in str(result)
 
 
 def test_images_of_one_name_are_named_by_their_paths(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_a_port_that_cannot_be_made_fails_everywhere(graph: ReferenceGraph) -> N
     assert (port.found, port.layers) == ({}, frozenset())
     assert failing(graph, port) == {*graph.layers, *map(block, graph.layers), WHOLE}
     result = compare_parts(MOBILE, graph, ["conv0"], candidate_parts(MOBILE, broken))["conv0"]
-    assert "the port fails with ValueError: planted" in str(result)
+    assert "the candidate fails with ValueError: planted" in str(result)
     assert not result.reached
 
 

@@ -88,7 +88,7 @@ def test_whole_counts_names_once() -> None:
 
 def test_numbers_that_json_lacks_are_text(outcome: Outcome, provenance: Document) -> None:
     """A layer that could not be compared has no margin to speak of."""
-    broken = LayerResult("float64", str(NETWORK), "conv0", problem="not finite: the port has nan at [0]")
+    broken = LayerResult("float64", str(NETWORK), "conv0", problem="not finite: the candidate has nan at [0]")
     results = {NETWORK: {"float64": dict(outcome.results[NETWORK]["float64"]) | {"conv0": broken}}}
     rows = gate(document(replace(outcome, results=results), provenance), "float64")
     assert rows["margin"][0] == "inf"

@@ -104,7 +104,7 @@ def test_what_the_port_raises_is_the_result(judge: Judge) -> None:
         raise RuntimeError("planted")
 
     results = judge(lambda model: model.get_submodule("cell_8").register_forward_pre_hook(fail))
-    assert {result.problem for result in results.values()} == {"the port fails with RuntimeError: planted"}
+    assert {result.problem for result in results.values()} == {"the candidate fails with RuntimeError: planted"}
 
 
 def test_what_is_given_is_integers_for_every_element(graph: BackwardGraph) -> None:

@@ -78,7 +78,7 @@ def test_a_layer_that_the_port_lacks_fails(tmp_path: Path, monkeypatch: pytest.M
 
     planted(tmp_path, monkeypatch, change)
     assert "cell_0.more" in GoldenReference().layers(SMALL)
-    assert "the port does not report this layer" in str(judged(["cell_0.more"])["cell_0.more"])
+    assert "the candidate does not report this layer" in str(judged(["cell_0.more"])["cell_0.more"])
 
 
 def test_a_layer_that_the_official_network_lacks_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
