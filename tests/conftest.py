@@ -1,5 +1,6 @@
 """What has to be done before any test, and what is made once for all of them."""
 
+import gc
 import importlib.util
 import os
 from collections.abc import Callable, Iterator
@@ -33,6 +34,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         is_slow = item.get_closest_marker("slow") or item.get_closest_marker("official")
         item.add_marker(pytest.mark.timeout(SLOW_HUNG if is_slow else HUNG))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end: each pytest that a test runs here calls it five times."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

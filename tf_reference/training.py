@@ -64,11 +64,6 @@ class TrainingGraph:
     regularized: tuple[str, ...]
     update: Update
 
-    @property
-    def keep_probs(self) -> dict[str, str]:
-        """The tensor of the probability with which each drop path keeps an example, by the drop path."""
-        return {name: draw.keep_prob for name, draw in self.draws.items() if draw.keep_prob}
-
 
 def training_graph(source: Source, spec: GraphSpec) -> TrainingGraph:
     """Return the training graph for `spec`, from the cache where there is a sound entry, else built and stored.

@@ -25,7 +25,6 @@ class TrainingRun(OfficialRun):
     def __init__(self, graph: TrainingGraph, threads: int | None = None, cut: Iterable[str] = ()) -> None:
         others = list(graph.losses.values())
         others += graph.gradients.values()
-        others += graph.keep_probs.values()
         others += graph.update.names()
         super().__init__(graph.network, None, threads, others, cut)
         self.training = graph
@@ -63,13 +62,6 @@ class TrainingRun(OfficialRun):
                 variables_by_count[count] = self._session.run(update.variables)
         return variables_by_count
 
-    def keep_probs(self, step: int) -> dict[str, np.ndarray]:
-        """Return the probability with which each drop path keeps an example at training step `step`."""
-        spec = self.graph.spec
-        # No probability depends on the images, but `run_tensors` takes some.
-        images_nhwc = np.zeros((1, spec.height, spec.width, 3))
-        return self.run_tensors(self.training.keep_probs, images_nhwc, self._steps(step))
-
     def update(self, batches: Iterable[Batch], rate: float) -> dict[str, np.ndarray]:
         """Take whole steps, one for each batch. Return all variables, and what the optimiser and the averages keep.
 
@@ -98,9 +90,4 @@ class TrainingRun(OfficialRun):
         feed = {f"{LABELS}:0": batch.labels}
         for name, draw in self.training.draws.items():
             feed[draw.tensor] = batch.draws[name]
-        return feed | self._steps(batch.step)
-
-    def _steps(self, step: int) -> dict[str, np.ndarray]:
-        """Return what is fed for the training step, by tensor."""
-        value = np.array(step, np.int64)
-        return dict.fromkeys(self.training.steps, value)
+        return feed | dict.fromkeys(self.training.steps, np.array(batch.step, np.int64))

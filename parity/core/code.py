@@ -11,6 +11,7 @@ import sys
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from parity.core.machine import version
@@ -113,22 +114,23 @@ def digest_of_logic(*modules: str) -> str:
 
     Comments, docstrings and blank lines are left out: they change nothing that is computed.
     """
-    files: dict[str, Path] = {}
+    texts: dict[str, str] = {}
     left = list(modules)
     while left:
         name = left.pop()
         path = _file_of(name)
-        if name not in files and path:
-            files[name] = path
-            left += _imports(path)
+        if name not in texts and path:
+            texts[name] = path.read_text(encoding="utf-8")
+            left += _imports(texts[name])
     content = ""
     # By name, so that the order of imports does not matter.
-    for name in sorted(files):
-        text = files[name].read_text(encoding="utf-8")
-        content += f"{name}\n{logic(text)}\n"
+    for name in sorted(texts):
+        content += f"{name}\n{logic(texts[name])}\n"
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+# A command asks several times, and each module is parsed once.
+@cache
 def logic(text: str) -> str:
     """Return a module's text without comments, docstrings and blank lines."""
     lines = text.splitlines()
@@ -137,7 +139,7 @@ def logic(text: str) -> str:
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
-    for node in ast.walk(ast.parse(text)):
+    for node in _statements(text):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         if ast.get_docstring(node, clean=False) is not None:
@@ -147,6 +149,19 @@ def logic(text: str) -> str:
                 lines[row - 1] = ""
     stripped = map(str.rstrip, lines)
     return "\n".join(filter(None, stripped))
+
+
+@cache
+def _statements(text: str) -> list[ast.AST]:
+    """Return a module and all statements in it, at any depth; not the expressions, which are nine tenths of a tree."""
+    found: list[ast.AST] = []
+    left: list[ast.AST] = [ast.parse(text)]
+    while left:
+        node = left.pop()
+        found.append(node)
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            left += getattr(node, name, [])
+    return found
 
 
 def _file_of(name: str) -> Path | None:
@@ -160,9 +175,9 @@ def _file_of(name: str) -> Path | None:
     return None
 
 
-def _imports(path: Path) -> Iterator[str]:
-    """Yield the modules that the module in the file `path` imports, anywhere in it: functions import what is heavy."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def _imports(text: str) -> Iterator[str]:
+    """Yield the modules that a module with this text imports, anywhere in it: functions import what is heavy."""
+    for node in _statements(text):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name
@@ -180,7 +195,7 @@ def _defining(package: str, name: str) -> str:
     """Return the module that a name comes from: where a package loads its names lazily, the one that its stub says."""
     stub = PACKAGE.parent / package.replace(".", "/") / "__init__.pyi"
     if stub.is_file():
-        for node in ast.walk(ast.parse(stub.read_text(encoding="utf-8"))):
+        for node in _statements(stub.read_text(encoding="utf-8")):
             if isinstance(node, ast.ImportFrom):
                 names = [alias.name for alias in node.names]
                 if name in names:

@@ -92,13 +92,19 @@ def jobs() -> tuple[Job, ...]:
     every_job: list[Job] = []
     # A dictionary, for each setting once, in this order.
     for setting in dict.fromkeys((*VARIED, *NONSQUARE, *COMPILED_AT)):
-        places = _places(setting.network)
-        every_job += _faults_at(setting, places)
-        if setting in VARIED:
-            every_job += _variations_at(setting, places)
-        if setting in COMPILED_AT:
-            every_job.append(Job(setting, COMPILED.name, ""))
+        every_job += jobs_at(setting)
     return tuple(every_job)
+
+
+def jobs_at(setting: Setting) -> list[Job]:
+    """Return the jobs of one setting. Where its official graph is not in the cache, that is built."""
+    places = _places(setting.network)
+    of_setting = list(_faults_at(setting, places))
+    if setting in VARIED:
+        of_setting += _variations_at(setting, places)
+    if setting in COMPILED_AT:
+        of_setting.append(Job(setting, COMPILED.name, ""))
+    return of_setting
 
 
 def _variations_at(setting: Setting, places: Places) -> Iterator[Job]:

@@ -1,6 +1,6 @@
 """What training adds to the official network: drop path's schedule, and the loss as slim's own functions have it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,19 +10,34 @@ import torch
 from pnasnet_torch import PNASNet, TrainingOutputs, variant
 from pnasnet_torch.operations import DropPath
 from pnasnet_torch.training import AUX_WEIGHT, LABEL_SMOOTHING, WEIGHT_DECAY, training_loss
-from tf_reference.graph import GraphSpec
+from tf_reference.draws import draws_of
+from tf_reference.graph import GraphSpec, official_network
 from tf_reference.official import Source
-from tf_reference.training import training_graph
-from tf_reference.training_run import TrainingRun
 
 # All twelve cells of Large, with few filters.
 LARGE = GraphSpec("large", 97, 97, "float64", training=True, hparams=(("num_conv_filters", 4),))
 
 
+# The probability with which each drop path keeps an example at a training step, by the drop path.
+KeepProbs = Callable[[int], dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def reference(source: Source) -> Iterator[TrainingRun]:
-    with TrainingRun(training_graph(source, LARGE), 1) as reference:
-        yield reference
+def official_keep_probs(source: Source, tf: Any) -> Iterator[KeepProbs]:
+    """Of the network alone: its gradients and updates take a minute to build."""
+    v1 = tf.compat.v1
+    with official_network(source, LARGE) as (graph, _logits, _end_points):
+        operations = {operation.name for operation in graph.get_operations()}
+        tensors = {name: draw.keep_prob for name, draw in draws_of(graph, operations) if draw.keep_prob}
+        global_step = v1.train.get_global_step()
+        with v1.Session() as session:
+
+            def keep_probs(step: int) -> dict[str, Any]:
+                session.run(global_step.initializer, {global_step.initial_value: step})
+                values: dict[str, Any] = session.run(tensors)
+                return values
+
+            yield keep_probs
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +49,10 @@ def drop_paths() -> dict[str, DropPath]:
 
 @pytest.mark.parametrize("step", [0, 1, 125_000, 249_999, 250_000, 1_000_000])
 def test_drop_path_keeps_with_the_official_probability(
-    step: int, reference: TrainingRun, drop_paths: dict[str, DropPath]
+    step: int, official_keep_probs: KeepProbs, drop_paths: dict[str, DropPath]
 ) -> None:
     """In every cell, bit for bit: both compute it in float32."""
-    official = reference.keep_probs(step)
+    official = official_keep_probs(step)
     found = {name: module.keep_prob(step).numpy() for name, module in drop_paths.items()}
     assert found == official
     assert len({float(value) for value in official.values()}) == (1 if step == 0 else 14)

@@ -18,7 +18,7 @@ from parity.session.options import Options
 from parity.session.session import ParitySession, Selection
 from tf_reference.graph import ReferenceGraph
 
-SMALL, WIDE = Network("mobile", 64, 64), Network("mobile", 64, 96)
+SMALL, WIDE = Network("mobile", 64, 64), Network("mobile", 97, 131)
 IMAGES = (PHOTOGRAPHS / "chelsea.jpg", PHOTOGRAPHS / "coffee.jpg")
 LAYER_GATES = [gate for gate in GATES if gate not in ("preprocess", "imagenet")]
 LAYERS = frozenset({"conv0", "cell_stem_0.1x1"})
@@ -206,7 +206,7 @@ def test_each_network_that_fails_gets_its_verdict() -> None:
     assert [verdict.network for verdict in session.verdicts] == ["mobile-64"]
     session.close()
     session.close()
-    assert [verdict.network for verdict in session.verdicts] == ["mobile-64", "mobile-64x96"]
+    assert [verdict.network for verdict in session.verdicts] == ["mobile-64", "mobile-97x131"]
 
 
 @pytest.mark.usefixtures("other_epsilon")

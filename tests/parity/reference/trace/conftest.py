@@ -1,4 +1,4 @@
-"""A trace of the stem of a small network, as a run with all gates records it."""
+"""A trace of the stem of a network that every run has, as a run with all gates records it."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from parity.session.opening import open_reference
 from parity.session.options import Options
 from parity.session.session import ParitySession, Selection
 
-NETWORK = Network("mobile", 64, 80)
+NETWORK = Network("mobile", 97, 131)
 STEM = ("conv0", "conv0_bn", "cell_stem_0.relu", "cell_stem_0.1x1")
 NAMES = {gate: STEM for gate in GATES if gate not in ("preprocess", "imagenet")} | {"preprocess": ("coffee.jpg",)}
 SELECTION: Selection = {(gate, NETWORK): frozenset(names) for gate, names in NAMES.items()}

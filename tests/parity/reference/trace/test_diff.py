@@ -34,7 +34,7 @@ def test_verify_finds_an_altered_array(recorded: Recorded, tmp_path: Path, capsy
         file[f"arrays/{NETWORK}/variables/checkpoint/conv0/weights"][0] += 1
     assert main(["info", str(path)]) == 0
     assert run(main, PROG, ["info", str(path), "--verify"]) == USAGE_ERROR
-    assert "the checksum of mobile-64x80/variables/checkpoint/conv0/weights does not fit" in capsys.readouterr().err
+    assert "the checksum of mobile-97x131/variables/checkpoint/conv0/weights does not fit" in capsys.readouterr().err
 
 
 def test_a_trace_is_the_same_as_itself(recorded: Recorded, capsys: Printed) -> None:

@@ -91,7 +91,7 @@ def test_a_layer_that_was_altered_ends_the_run_and_is_named(recorded: Recorded, 
     path = Path(copy(recorded[1], tmp_path / "altered.h5"))
     with h5py.File(path, "r+") as file:
         file[f"arrays/{NETWORK}/float64/photograph-1/cell_stem_0.1x1"][0, 3, 4, 5] *= 1.0000001
-    with pytest.raises(InputError, match=r"checksum of mobile-64x80/float64/photograph-1/cell_stem_0\.1x1 does not"):
+    with pytest.raises(InputError, match=r"checksum of mobile-97x131/float64/photograph-1/cell_stem_0\.1x1 does not"):
         judged(options(reference=path))
 
 
