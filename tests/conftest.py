@@ -3,6 +3,7 @@
 import gc
 import importlib.util
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,8 @@ CACHED = pytest.StashKey[int]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Fail a test of the suite itself that warns; what people's runs warn of is shown, and changes nothing."""
+    # A shell lets what it starts in the background ignore this signal, by which tests stop commands.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("filterwarnings", "error")
     # PyTorch's compiler, on that one version.
     config.addinivalue_line("filterwarnings", "ignore:Guards may run slower on Python 3.13.0:RuntimeWarning")

@@ -12,22 +12,27 @@ from tf_reference.errors import InputError
 
 SMALL = Config(num_cells=3, num_conv_filters=8, stem_multiplier=0.25, num_classes=7)
 SIZE = (64, 64)
+# Each hyper-parameter is in one that is not slow.
 CASES = [
     pytest.param({}, SIZE, id="small"),
     pytest.param({"num_conv_filters": 13}, (96, 51), id="odd-filters-even-by-odd"),
     pytest.param({"num_conv_filters": 54, "stem_multiplier": 1.0}, (33, 40), id="filters-of-mobile"),
     pytest.param({"num_conv_filters": 4, "num_classes": 1}, SIZE, id="one-filter-one-class"),
-    pytest.param({"num_cells": 1}, SIZE, id="reductions-in-the-first-cell"),
-    pytest.param({"num_cells": 2, "num_reduction_layers": 3}, SIZE, id="two-reductions-in-one-cell"),
-    pytest.param({"num_reduction_layers": 1}, (65, 96), id="one-reduction-odd-by-even"),
+    pytest.param({"num_cells": 1}, SIZE, id="reductions-in-the-first-cell", marks=pytest.mark.slow),
+    pytest.param(
+        {"num_cells": 2, "num_reduction_layers": 3}, SIZE, id="two-reductions-in-one-cell", marks=pytest.mark.slow
+    ),
+    pytest.param({"num_reduction_layers": 1}, (65, 96), id="one-reduction-odd-by-even", marks=pytest.mark.slow),
     pytest.param({"num_cells": 4, "num_reduction_layers": 3}, SIZE, id="three-reductions"),
     pytest.param({"num_reduction_layers": 0, "num_cells": 2, "num_classes": 0}, SIZE, id="no-reduction-no-classes"),
     pytest.param({"stem_multiplier": 0.7, "filter_scaling_rate": 1.5}, SIZE, id="stem-rounded-down-rate-1.5"),
-    pytest.param({"stem_multiplier": 0.0625, "num_cells": 2}, SIZE, id="stem-as-wide-as-its-cell"),
-    pytest.param({"filter_scaling_rate": 1.0, "num_cells": 2}, SIZE, id="rate-1"),
-    pytest.param({"filter_scaling_rate": 0.5, "num_cells": 2}, SIZE, id="rate-below-1"),
-    pytest.param({"num_cells": 5, "skip_reduction_layer_input": False}, SIZE, id="no-skip"),
-    pytest.param({"use_bounded_activation": True}, SIZE, id="bounded"),
+    pytest.param(
+        {"stem_multiplier": 0.0625, "num_cells": 2}, SIZE, id="stem-as-wide-as-its-cell", marks=pytest.mark.slow
+    ),
+    pytest.param({"filter_scaling_rate": 1.0, "num_cells": 2}, SIZE, id="rate-1", marks=pytest.mark.slow),
+    pytest.param({"filter_scaling_rate": 0.5, "num_cells": 2}, SIZE, id="rate-below-1", marks=pytest.mark.slow),
+    pytest.param({"num_cells": 5, "skip_reduction_layer_input": False}, SIZE, id="no-skip", marks=pytest.mark.slow),
+    pytest.param({"use_bounded_activation": True}, SIZE, id="bounded", marks=pytest.mark.slow),
     pytest.param(
         {
             "use_bounded_activation": True,

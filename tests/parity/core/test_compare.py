@@ -107,7 +107,7 @@ def test_a_value_that_is_not_finite_fails(gate: Gate, dtype: str, value: float, 
         array[0, 39, 39, 124] = value
     result = gate(actual, expected)
     assert not result
-    named = "the official network" if side == "official" else "the port"
+    named = "the official network" if side == "official" else "the candidate"
     assert result.problem == f"not finite: {named} has {value} at [0, 7, 11, 17], 2 in all"
 
 

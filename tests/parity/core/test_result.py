@@ -89,7 +89,7 @@ def test_a_failure_is_told_in_full() -> None:
 
 
 def test_a_problem_is_told_first() -> None:
-    assert str(result(problem="the candidate has (1, 2)")).splitlines()[1] == "  the port has (1, 2)"
+    assert str(result(problem="the candidate has (1, 2)")).splitlines()[1] == "  the candidate has (1, 2)"
 
 
 def test_an_element_shows_its_values_to_the_last_bit() -> None:
