@@ -12,7 +12,7 @@ from parity.candidate.port import Port
 from parity.convert.request import NotVerifiedError
 from parity.convert.status import step
 from parity.core.layers import DEFAULT_SIZES, Network, network_at, port_layers
-from parity.core.machine import processors
+from parity.core.machine import default_threads
 from parity.core.weights import official_variables
 from parity.diagnosis.verdict import DETAILED
 from parity.plugin.terminal import table
@@ -47,7 +47,7 @@ def verify(source: Weights, result: Weights, network: Network | None = None) -> 
         images=(),
         references=(OFFICIAL,),
         seed=0,
-        threads=processors(),
+        threads=default_threads(),
         candidate=Converted(result),
     )
     reference = SourceWeights(options, evaluation_variables(source, classes), classes)

@@ -50,6 +50,18 @@ def processors() -> int:
     return max(1, min([usable, *map(int, _quotas())]))
 
 
+def default_threads() -> int:
+    """Return how many threads to compute on where nobody says it: a processor each, at most OMP_NUM_THREADS.
+
+    PyTorch follows that variable, and whoever runs several processes side by side sets it.
+    """
+    # One number for each level of nested parallelism, of which the outermost counts.
+    chosen = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if chosen.isascii() and chosen.isdecimal() and int(chosen):
+        return min(int(chosen), processors())
+    return processors()
+
+
 def _quotas(root: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> Iterator[float]:
     """Yield how many processors' time each control group of this process has, where it has a quota."""
     try:

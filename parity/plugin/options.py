@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from parity.core.machine import processors
+from parity.core.machine import default_threads
 from parity.core.specification import COMPRESSIONS
 from parity.imagenet.options import OPTIONS as EVALUATION
 from parity.imagenet.options import SETTINGS
@@ -91,7 +91,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "threads": {
         "type": int,
-        "default": processors(),
+        "default": default_threads(),
         "metavar": "N",
         "help": "threads of each framework (default: all, here %(default)s)",
     },

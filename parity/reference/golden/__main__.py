@@ -9,7 +9,7 @@ from parity.core.console import PlainConsole
 from parity.core.errors import InputError
 from parity.core.files import check_writable
 from parity.core.layers import Network
-from parity.core.machine import processors
+from parity.core.machine import default_threads
 from parity.core.specification import Specification
 from parity.reference.golden import digests
 from parity.reference.golden.digests import DTYPES, NETWORKS, Golden, Row
@@ -89,7 +89,7 @@ def parse(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("network", nargs="*", metavar="NETWORK", help=f"{', '.join(names)} (default: all)")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if something has changed")
     parser.add_argument("--reference", default="official", metavar="SOURCE", help="official (default) or slim:PATH")
-    parser.add_argument("--threads", type=int, default=processors(), metavar="N", help="default: all cores")
+    parser.add_argument("--threads", type=int, default=default_threads(), metavar="N", help="default: %(default)s")
     arguments = parser.parse_args(given)
     # Not by argparse's choices: these refuse an empty list of networks.
     unknown = [name for name in arguments.network if name not in names]

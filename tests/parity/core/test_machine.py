@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from parity.core import machine
-from parity.core.machine import environment_settings, processors
+from parity.core.machine import default_threads, environment_settings, processors
 
 
 def test_only_the_processors_that_the_process_may_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,6 +20,13 @@ def test_a_quota_gives_no_more_than_its_time(quotas: list[float], number: int, m
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {3, 5, 7}, raising=False)
     monkeypatch.setattr(machine, "_quotas", lambda: quotas)
     assert processors() == number
+
+
+@pytest.mark.parametrize(("value", "threads"), [("1", 1), ("2,1", 2), ("64", 3), ("0", 3), ("many", 3), ("", 3)])
+def test_no_more_threads_than_openmp_may_have(value: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "processors", lambda: 3)
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert default_threads() == threads
 
 
 def test_quotas_of_all_control_groups_above_the_process(tmp_path: Path) -> None:
