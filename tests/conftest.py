@@ -4,6 +4,7 @@ import gc
 import importlib.util
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ Once = Callable[[str, Callable[[Path], None]], Path]
 # Seconds of processor time that a test, or what is set up for it, may take unless it is marked slow: those of the clock
 # depend on what else the machine does, and two tests at a time take up to twice as many of these as one alone.
 LONGEST = 30.0
+# Seconds of processor time that a million turns of an empty loop take on the machine that those are of.
+LOOP = 0.015
 # Seconds after which a test has hung, on a machine however busy.
 HUNG, SLOW_HUNG = 300, 1800
 USED = pytest.StashKey[dict[str, float]]()
@@ -63,7 +66,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     if made or item.get_closest_marker("slow") or item.get_closest_marker("official"):
         return
     for what, seconds in item.stash[USED].items():
-        if seconds > LONGEST:
+        if seconds > LONGEST and seconds > LONGEST * pace():
             took = f"{what} took {seconds:.1f} s of processor time, at most {LONGEST:g} s are allowed"
             pytest.fail(f"{took}: make it shorter, or mark the test slow", pytrace=False)
 
@@ -73,6 +76,14 @@ def cached_files() -> int:
     if importlib.util.find_spec("platformdirs") is None:
         return 0
     return sum(1 for _ in cache_root().rglob("*"))
+
+
+def pace() -> float:
+    """How many times as much processor time everything takes here and now; that of a busy machine counts less."""
+    started = time.process_time()
+    for _ in range(1_000_000):
+        pass
+    return (time.process_time() - started) / LOOP
 
 
 def processor_seconds() -> float:
