@@ -15,7 +15,9 @@ from benchmarks.arm_system import CHECKOUT, Machine
 from parity.core.layers import NOT_SQUARE
 
 GOLDEN, TRACE, PREPROCESS = KINDS = ("golden", "trace", "preprocess")
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+# By module, and not by its entry point: the emulated Python has a checkout, and nothing that was installed from it.
+SUITE = ("-p", "no:pnasnet-parity", "-p", "parity.plugin.entry")
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITE)
 PLUGIN = "benchmarks.arm_inside"
 # The emulator's processors by default, with the kernels that PyTorch has to choose there: only then they are proven.
 # PyTorch has kernels for vectors of 256 bits, as Graviton 3 has them, and takes none for the 512 bits of plain `max`.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import arm, arm_system
-from benchmarks.arm_checks import KERNELS, KINDS, NEON, SVE, Check, Outcome, checks, page, run, table
+from benchmarks.arm_checks import KERNELS, KINDS, NEON, SMALL, SVE, Check, Outcome, checks, page, run, table
 from benchmarks.arm_system import Machine, MissingError, appearing
 
 PASSED = Outcome(NEON, "golden, mobile-97x131", 1452, 0, 0, 99.6, 0, "DEFAULT")
@@ -86,6 +86,15 @@ def test_the_versions_are_those_of_continuous_integration() -> None:
     arm_pins, ci_pins = pins("arm.txt"), pins("ci.txt")
     assert list(arm_pins) == sorted(arm_pins)
     assert {name for name in arm_pins if arm_pins[name] != ci_pins.get(name)} == PINNED_APART
+
+
+def test_the_suite_is_found_where_it_is_not_installed() -> None:
+    """No entry point leads to it, as in the emulated Python, which has what the tests' conftest.py takes."""
+    machine = here()
+    alone = replace(machine, environment={**machine.environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+    collect = ("--reference", "golden", "--co", "-k", "exact and conv0_bn")
+    assert run(Check("golden", "collected", (*SMALL, *collect)), alone).exit_code == 0
+    assert "pytest-timeout" in pins("arm.txt")
 
 
 def test_outcomes_are_counted(tmp_path: Path) -> None:
