@@ -13,7 +13,8 @@ OPTION = "--arm-outcome"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(OPTION, type=Path, required=True, help="file to write the outcome into")
+    # Not `required`: pytest reads the command line several times, and with all of its options only the last time.
+    parser.addoption(OPTION, type=Path, help="file to write the outcome into")
 
 
 def pytest_configure(config: pytest.Config) -> None:
