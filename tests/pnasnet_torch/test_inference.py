@@ -251,8 +251,8 @@ def test_a_copy_is_one_of_its_own(packed: PackedConv2d, copied: Any) -> None:
 def test_mean_and_beta_that_cancel_out_leave_nothing() -> None:
     """variance + epsilon is 1 in float32, and by 1e-8 more in float64, of which a folded bias would keep a part."""
     norm = BatchNorm(1).eval()
-    norm.running_var.fill_(0.999)
-    norm.running_mean.fill_(3)
+    norm.get_buffer("running_var").fill_(0.999)
+    norm.get_buffer("running_mean").fill_(3)
     norm.bias.data.fill_(3)
     folded = first(nn.Conv2d(1, 1, 1, bias=False), norm)
     assert folded.bias is not None
