@@ -154,14 +154,14 @@ def logic(text: str) -> str:
 @cache
 def _statements(text: str) -> list[ast.AST]:
     """Return a module and all statements in it, at any depth; not the expressions, which are nine tenths of a tree."""
-    found: list[ast.AST] = []
+    statements: list[ast.AST] = []
     left: list[ast.AST] = [ast.parse(text)]
     while left:
         node = left.pop()
-        found.append(node)
+        statements.append(node)
         for name in ("body", "orelse", "finalbody", "handlers", "cases"):
             left += getattr(node, name, [])
-    return found
+    return statements
 
 
 def _file_of(name: str) -> Path | None:
