@@ -15,14 +15,12 @@ ALL = slice(None)
 def _weights(conv: nn.Conv2d, bn: BatchNorm, channels: slice = ALL) -> tuple[Tensor, Tensor]:
     """Return weight and bias of `conv` with `channels` of `bn` behind it, computed in float64 and rounded once."""
     state = {name: tensor.double()[channels] for name, tensor in bn.state_dict().items()}
-    # Rounded as the batch norm rounds it: what is left of it in float64 would show where mean and beta cancel out.
-    variance = (bn.get_buffer("running_var") + bn.eps).double()[channels]
     weight, bias = fuse_conv_bn_weights(
         conv.weight.double(),
         None,  # no convolution of the network has a bias
         state["running_mean"],
-        variance,
-        0.0,
+        state["running_var"],
+        bn.eps,
         state["weight"],
         state["bias"],
     )

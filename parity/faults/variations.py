@@ -93,21 +93,23 @@ def _convolutions(places: Places) -> list[str]:
     return [name for name in feeders if places.graph.layers[name].kind == "Conv2D"]
 
 
-def _fold(model: PNASNet, places: Places) -> None:
-    """Fold each batch norm into the convolution before it."""
+def _fold(dtype: torch.dtype | None, model: PNASNet, places: Places) -> None:
+    """Fold each batch norm into the convolution before it, in `dtype`, or in the model's own."""
     convolutions = _convolutions(places)
     for name in places.layers(BN):
         conv = places.feeder(name)
         if conv in convolutions:
-            _fold_one(model, conv, part(model, name))
+            _fold_one(model, conv, part(model, name), dtype)
             replace(model, name, lambda x: x)
 
 
-def _fold_one(model: PNASNet, conv: str, bn: Any) -> None:
+def _fold_one(model: PNASNet, conv: str, bn: Any, dtype: torch.dtype | None) -> None:
     """Fold a batch norm into a convolution: its scale into the weights, the rest behind them."""
-    scale = bn.weight / (bn.running_var + bn.eps).sqrt()
-    bias = bn.bias - bn.running_mean * scale
-    change(model, conv, "weight", lambda weight: weight * scale[:, None, None, None])
+    own_dtype = bn.weight.dtype
+    variance = bn.running_var.to(dtype) + bn.eps
+    scale = bn.weight.to(dtype) / variance.sqrt()
+    bias = (bn.bias - bn.running_mean * scale).to(own_dtype)
+    change(model, conv, "weight", lambda weight: (weight * scale[:, None, None, None]).to(own_dtype))
     after(model, conv, lambda x: x + bias[:, None, None])
 
 
@@ -140,7 +142,8 @@ def _softmax(x: Tensor) -> Tensor:
 
 VARIATIONS = (
     *_grid(),
-    Variation("batch norms folded", _fold, folded=_convolutions),
+    Variation("batch norms folded", partial(_fold, None), folded=_convolutions),
+    Variation("batch norms folded in float64", partial(_fold, torch.float64), folded=_convolutions),
     _at("batch norms by hand", lambda p: p.layers(BN), normalised(lambda var, eps: 1 / (var + eps).sqrt())),
     _at("padding outside of the convolution", lambda p: p.layers(DEPTHWISE), padded_conv(same_padding)),
     # Wrong on maps of the other parity: there these are faults of the catalogue.

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from pnasnet_torch import Config, PNASNet, variant
 from pnasnet_torch.cell import Scope
-from pnasnet_torch.folding import first
 from pnasnet_torch.inference import CeilMaxPool2d, InferenceCell, inference_form
 from pnasnet_torch.operations import BatchNorm, RandomOperation, SameConv2d, SameMaxPool2d
 from pnasnet_torch.packed import PackedConv2d
@@ -246,14 +245,3 @@ def test_a_copy_is_one_of_its_own(packed: PackedConv2d, copied: Any) -> None:
     other = copied(packed)
     packed.weight.zero_()
     assert torch.equal(other(x), expected)
-
-
-def test_mean_and_beta_that_cancel_out_leave_nothing() -> None:
-    """variance + epsilon is 1 in float32, and by 1e-8 more in float64, of which a folded bias would keep a part."""
-    norm = BatchNorm(1).eval()
-    norm.get_buffer("running_var").fill_(0.999)
-    norm.get_buffer("running_mean").fill_(3)
-    norm.bias.data.fill_(3)
-    folded = first(nn.Conv2d(1, 1, 1, bias=False), norm)
-    assert folded.bias is not None
-    assert folded.bias.item() == 0

@@ -119,12 +119,26 @@ def test_every_batch_norm_statistic_matters(mobile: tuple[PNASNet, Inputs, dict[
     for name, module in layer_modules(model).items():
         if isinstance(module, nn.BatchNorm2d):
             values = getattr(module, statistic).data
+            kept = values.clone()
             values += 1
             with torch.inference_mode():
                 changed = module(inputs[name][0]) != outputs[name]
-            values -= 1
+            values.copy_(kept)
             alive = outputs[name].amax(dim=(0, 2, 3)) != outputs[name].amin(dim=(0, 2, 3))
             assert changed.any(dim=3).any(dim=2).any(dim=0)[alive].all(), name
+
+
+def test_a_batch_norm_folded_in_float64_is_exact(mobile: tuple[PNASNet, Inputs, dict[str, Tensor]]) -> None:
+    """Scale and offset are 1 or -1 and an integer, rounded once, though float64 adds epsilon otherwise than float32."""
+    model, _, _ = mobile
+    for name, module in layer_modules(model).items():
+        if isinstance(module, nn.BatchNorm2d):
+            variance = module.get_buffer("running_var").double() + module.eps
+            scale = module.weight.double() / variance.sqrt()
+            offset = module.bias.double() - module.get_buffer("running_mean").double() * scale
+            scale, offset = scale.to(module.weight.dtype), offset.to(module.weight.dtype)
+            assert torch.equal(scale.abs(), torch.ones_like(scale)), name
+            assert torch.equal(offset, offset.round()), name
 
 
 @pytest.mark.parametrize("shift", [(1, 0), (0, 1), (-1, 0), (0, -1)], ids=["down", "right", "up", "left"])
