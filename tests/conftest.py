@@ -26,13 +26,14 @@ USED = pytest.StashKey[dict[str, float]]()
 CACHED = pytest.StashKey[int]()
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_sessionstart(session: pytest.Session) -> None:
     """Fail a test of the suite itself that warns; what people's runs warn of is shown, and changes nothing."""
     # A shell lets what it starts in the background ignore this signal, by which tests stop commands.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    config.addinivalue_line("filterwarnings", "error")
+    # Not before: other people's plugins may warn while they are configured.
+    session.config.addinivalue_line("filterwarnings", "error")
     # PyTorch's compiler, on that one version.
-    config.addinivalue_line("filterwarnings", "ignore:Guards may run slower on Python 3.13.0:RuntimeWarning")
+    session.config.addinivalue_line("filterwarnings", "ignore:Guards may run slower on Python 3.13.0:RuntimeWarning")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
