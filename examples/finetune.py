@@ -32,8 +32,8 @@ from pnasnet_torch.operations import BatchNorm
 from pnasnet_torch.optimizer import Averages, RMSProp, clip_by_global_norm, learning_rate
 from pnasnet_torch.preprocess import CENTRAL_FRACTION
 from pnasnet_torch.selection import WHICH
+from pnasnet_torch.targets import OURS
 from pnasnet_torch.training import training_loss
-from pnasnet_torch.weights import OURS
 
 # slim's moving statistics are made for 250,000 steps: in a few hundred they would hardly leave the checkpoint's.
 MOMENTUM = 0.05

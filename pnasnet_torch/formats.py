@@ -1,7 +1,9 @@
 """Writes files of tensors by name: .h5, .safetensors and .pth."""
 
+import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.writing import uncomplaining
 
+AN_HOUR = 3600
 Write = Callable[[Path, Mapping[str, np.ndarray]], None]
 
 
@@ -26,12 +29,22 @@ def write_whole(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     # In the same folder, from which it is only renamed when it is whole.
     temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
     try:
+        _remove_leftovers(path)
         write(temporary, arrays)
         temporary.replace(path)
     except OSError as error:
         raise WeightsError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what processes that were killed left beside `path`: a file that is still written is not so old."""
+    for leftover in path.parent.glob(f".{'[0-9a-f]' * 32}{path.suffix}"):
+        # What another process removes first is gone all the same.
+        with suppress(OSError):
+            if leftover.stat().st_mtime < time.time() - AN_HOUR:
+                leftover.unlink()
 
 
 # Each format's library is imported where a file of the format is written, and not before.

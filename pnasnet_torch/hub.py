@@ -10,7 +10,8 @@ from typing import Any
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.genotype import VARIANTS, Config, map_side, plan_cells
 from pnasnet_torch.preprocess import CENTRAL_FRACTION
-from pnasnet_torch.weights import CLASSES, FIRST, outline, stored_name
+from pnasnet_torch.targets import CLASSES, FIRST, stored_name
+from pnasnet_torch.weights import outline
 
 FILE = "config.json"
 # The key under which the port's own entries stand, out of the way of those that timm reads.

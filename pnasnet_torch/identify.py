@@ -8,7 +8,8 @@ import numpy as np
 from pnasnet_torch.genotype import VARIANTS, Config, aux_cell
 from pnasnet_torch.hub import default_size
 from pnasnet_torch.model import PNASNet
-from pnasnet_torch.weights import CLASSES, OURS, TF, is_count, outline, stored_name, targets, variant_of
+from pnasnet_torch.targets import CLASSES, OURS, TF, stored_name, targets
+from pnasnet_torch.weights import is_count, outline, variant_of
 
 # The side (pixels) up to which an auxiliary head's image size is looked for.
 LARGEST_SIDE = 4096

@@ -15,7 +15,8 @@ from pnasnet_torch.hub import FILE, default_size, read_card
 from pnasnet_torch.identify import identify
 from pnasnet_torch.selection import Selection, select, surplus
 from pnasnet_torch.stored import Stored, read_stored
-from pnasnet_torch.weights import OURS, fill, outline, restore, state_of, store, targets
+from pnasnet_torch.targets import OURS, targets
+from pnasnet_torch.weights import fill, outline, restore, state_of, store
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,8 @@ from parity.core.layers import Network, port_layers
 from parity.core.pinning import Pins
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.naming import BATCHES, NamingError
-from pnasnet_torch.weights import CLASSES, empty_network, load_tf_variables, variable_targets
+from pnasnet_torch.targets import CLASSES, variable_targets
+from pnasnet_torch.weights import empty_network, load_tf_variables
 
 
 class AdaptedModel:

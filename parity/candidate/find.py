@@ -18,7 +18,8 @@ from parity.core.pinning import Pins
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.genotype import VARIANTS
 from pnasnet_torch.naming import OURS, NamingError, Scheme, scheme, schemes
-from pnasnet_torch.weights import FIRST, outline
+from pnasnet_torch.targets import FIRST
+from pnasnet_torch.weights import outline
 from tf_reference.kinds import KINDS
 from tf_reference.official import EXPECTED, OFFICIAL
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from parity.core.layers import layer_modules
 from pnasnet_torch import PNASNet
-from pnasnet_torch.weights import Target, load_tf_variables, variable_targets
+from pnasnet_torch.targets import Target, variable_targets
+from pnasnet_torch.weights import load_tf_variables
 
 Variables = Mapping[str, np.ndarray]
 

@@ -23,7 +23,7 @@ from parity.convert.conversion import convert
 from parity.convert.request import CHECKPOINT, TARGETS, Request
 from parity.core.command import Parser, run
 from pnasnet_torch.selection import WHICH, all_names
-from pnasnet_torch.weights import TF
+from pnasnet_torch.targets import TF
 
 PROG = "pnasnet-convert"
 

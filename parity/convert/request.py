@@ -8,7 +8,7 @@ from parity.core.files import check_writable
 from pnasnet_torch.checkpoint import PART
 from pnasnet_torch.formats import FORMATS
 from pnasnet_torch.hub import FILE, read_card
-from pnasnet_torch.weights import OURS, TF
+from pnasnet_torch.targets import OURS, TF
 
 CHECKPOINT = ".ckpt"
 TARGETS = (*FORMATS, CHECKPOINT)

@@ -62,7 +62,7 @@ def run(main: Callable[[Sequence[str] | None], int], prog: str, arguments: Seque
         print(f"{prog}: {error}", file=sys.stderr)
         return FAILED
     except (InputError, WeightsError, OSError) as error:
-        print(f"{prog}: {_told(error)}", file=sys.stderr)
+        print(f"{prog}: {told(error)}", file=sys.stderr)
         return USAGE_ERROR
     except MemoryError as error:
         print(f"{prog}: this machine has too little memory: {error}".rstrip(": "), file=sys.stderr)
@@ -109,7 +109,7 @@ def _flushing() -> Iterator[None]:
             raise
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """Return an error in words: of the system's own, the file and the reason, without a number."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"

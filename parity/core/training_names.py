@@ -69,7 +69,7 @@ def _parts(network: Network) -> tuple[tuple[str, ...], tuple[str, ...], tuple[st
     import torch
 
     from pnasnet_torch import PNASNet, variant
-    from pnasnet_torch.weights import variable_targets
+    from pnasnet_torch.targets import variable_targets
 
     # The auxiliary head's last convolution is as large as its map, so it fits one image size only.
     image_size = (network.height, network.width)

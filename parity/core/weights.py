@@ -14,7 +14,8 @@ from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.hub import BACKGROUND, sha256
 from pnasnet_torch.source import Weights, read_weights
 from pnasnet_torch.stored import Stored
-from pnasnet_torch.weights import TF, outline, store, targets
+from pnasnet_torch.targets import TF, targets
+from pnasnet_torch.weights import outline, store
 from tf_reference import checkpoint
 
 

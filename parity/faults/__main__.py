@@ -10,6 +10,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from parity.core.alone import alone
 from parity.core.command import FAILED, Parser, run
 from parity.core.errors import InputError
 from parity.core.files import check_writable, replacing
@@ -35,8 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The table that is published is replaced by one of all trials alone.
         folder = Path("docs") if len(todo) == len(jobs()) else options.output
     check_writable(folder)
-    record = Record(options.output / "trials.jsonl")
-    outcomes = complete(todo, record, options.workers)
+    trials = options.output / "trials.jsonl"
+    with alone(trials):
+        outcomes = complete(todo, Record(trials), options.workers)
     wrong = [outcome for outcome in outcomes if not outcome.right]
     for outcome in wrong:
         print(describe(outcome))

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, closing
 from functools import cached_property
 from pathlib import Path
 
+from parity.core.alone import alone
 from parity.core.code import digest_of_logic
 from parity.core.errors import InputError
 from parity.core.files import check_writable
@@ -17,7 +18,7 @@ from parity.imagenet.answers import answer_batch
 from parity.imagenet.dataset import Dataset, check_whole, deviations, open_dataset
 from parity.imagenet.models import Models
 from parity.imagenet.options import Settings
-from parity.imagenet.output import alone, check_file
+from parity.imagenet.output import check_file
 from parity.imagenet.pipeline import batches
 from parity.imagenet.progress import Meter, Report
 from parity.imagenet.record import Record
@@ -31,6 +32,8 @@ from tf_reference import official
 PREPROCESSING = ("pnasnet_torch.decode", "pnasnet_torch.preprocess")
 CODE = ("parity.imagenet.answers",)
 VERSIONS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy", "numba", "simplejpeg", "pillow")
+# What may help someone who finds that another process evaluates the same.
+WORKERS = ". Several workers are told apart by RANK and WORLD_SIZE"
 
 Watch = Callable[[Meter], AbstractContextManager[Report]]
 
@@ -151,7 +154,7 @@ class Evaluation:
         Raises InputError where another process does the same.
         """
         with ExitStack() as stack:
-            stack.enter_context(alone(self.file(network)))
+            stack.enter_context(alone(self.file(network), WORKERS))
             meter = Meter(str(network))
             done: set[int] = set()
             for record in self.records(network):

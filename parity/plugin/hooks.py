@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from parity.core.command import told
 from parity.core.layers import Case
 from parity.core.result import LayerResult
 from parity.plugin import cases, configuring, examining, header, running, terminal
@@ -20,7 +21,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the options."""
     # They may bring in a candidate, and what that imports.
     with shown_at_the_end(config):
-        configuring.configure(config)
+        try:
+            configuring.configure(config)
+        except OSError as error:
+            # Such as a file in a folder that may not be looked into.
+            raise pytest.UsageError(told(error)) from error
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -11,7 +11,8 @@ from parity.core.layers import Network
 from parity.core.specification import PHOTOGRAPHS, Specification, labelled
 from parity.reference.batch import make_batches, with_aux_head
 from parity.reference.interface import Knowledge, OfficialPixels, Variables
-from parity.reference.training import DENSITY, IntegerGradients, LiveTraining, integer_gradients
+from parity.reference.live_training import DENSITY, LiveTraining, integer_gradients
+from parity.reference.training import IntegerGradients
 from pnasnet_torch import variant
 from pnasnet_torch.weights import is_of_head
 from tf_reference import checkpoint

@@ -9,7 +9,7 @@ import torch
 
 from pnasnet_torch import Config, PNASNet
 from pnasnet_torch.genotype import minimum_size
-from pnasnet_torch.weights import variable_targets
+from pnasnet_torch.targets import variable_targets
 from tf_reference.errors import InputError
 from tf_reference.graph import ReferenceGraph
 

@@ -12,7 +12,7 @@ from hypothesis import settings
 from pnasnet_torch import Config, PNASNet, variant
 from pnasnet_torch.checkpoint.damage import crc32c, masked
 from pnasnet_torch.checkpoint.table import MAGIC
-from pnasnet_torch.weights import variable_shapes
+from pnasnet_torch.targets import variable_shapes
 
 # A first call into torch takes longer than hypothesis allows one example.
 settings.register_profile("torch", deadline=None, derandomize=True)

@@ -8,7 +8,7 @@ import pytest
 from pnasnet_torch import variant
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.hub import FILE, OWN, Card, class_offset, make_card, read_card
-from pnasnet_torch.weights import OURS, TF
+from pnasnet_torch.targets import OURS, TF
 
 CARD = Card("model.safetensors", "0" * 64, (331, 331))
 SOURCE = {"name": "model.ckpt", "sha256": "1" * 64}

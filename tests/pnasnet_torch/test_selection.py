@@ -17,7 +17,8 @@ from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.formats import write_file
 from pnasnet_torch.selection import Selection
 from pnasnet_torch.source import Weights, load_weights, read_weights
-from pnasnet_torch.weights import OURS, TF, empty_network, outline, restore, store
+from pnasnet_torch.targets import OURS, TF
+from pnasnet_torch.weights import empty_network, outline, restore, store
 from tests.pnasnet_torch.states import Malicious
 
 Variables = dict[str, np.ndarray]

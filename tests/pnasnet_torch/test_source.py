@@ -18,7 +18,8 @@ from pnasnet_torch.identify import identify
 from pnasnet_torch.selection import all_names, select
 from pnasnet_torch.source import load_weights, read_weights
 from pnasnet_torch.state import State
-from pnasnet_torch.weights import OURS, TF, outline, restore, state_of, store, stored_shapes
+from pnasnet_torch.targets import OURS, TF, stored_shapes
+from pnasnet_torch.weights import outline, restore, state_of, store
 
 Variables = dict[str, np.ndarray]
 Write = Callable[[Path, Mapping[str, np.ndarray]], None]

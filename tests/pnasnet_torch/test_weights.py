@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from pnasnet_torch import VARIANTS, Config, PNASNet, weights
 from pnasnet_torch.errors import WeightsError
-from pnasnet_torch.weights import load_tf_variables, tf_variables, variable_targets
+from pnasnet_torch.targets import variable_targets
+from pnasnet_torch.weights import load_tf_variables, tf_variables
 from tests.pnasnet_torch.states import assert_state, snapshot
 
 Variables = dict[str, np.ndarray]

@@ -1,5 +1,6 @@
 """A disk that is full ends in the system's own reason, whatever library writes, and leaves nothing."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,16 @@ def test_the_reason_is_said_and_the_old_file_stays(suffix: str, limit: int, tmp_
     assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
     write_whole(path, ARRAYS)
     assert read_stored(path).states[""].arrays.keys() == ARRAYS.keys()
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    """A file of another hour is nobody's any more; a new one may be somebody's."""
+    new, old = (tmp_path / f".{digit * 32}.h5" for digit in "ab")
+    new.touch()
+    old.touch()
+    os.utime(old, (0, 0))
+    write_whole(tmp_path / "weights.h5", ARRAYS)
+    assert {path.name for path in tmp_path.iterdir()} == {new.name, "weights.h5"}
 
 
 def test_the_systems_error_comes_in_the_place_of_a_librarys(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from parity.core.training_names import AVERAGE
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.operations import RandomOperation, SameMaxPool2d
 from pnasnet_torch.optimizer import Averages, RMSProp, clip_by_global_norm
+from pnasnet_torch.targets import variable_targets
 from pnasnet_torch.training import Losses, regularized, training_loss
-from pnasnet_torch.weights import empty_network, load_tf_variables, variable_targets
+from pnasnet_torch.weights import empty_network, load_tf_variables
 from tf_reference.training_run import Batch
 
 Make = Callable[..., PNASNet]

@@ -18,7 +18,8 @@ from parity.gates.training.judge import judge
 from parity.gates.training.judged import JudgedTraining
 from parity.gates.training.localize import localized
 from parity.reference.batch import make_batches, with_aux_head
-from parity.reference.training import Arrays, IntegerGradients, LiveTraining
+from parity.reference.live_training import LiveTraining
+from parity.reference.training import Arrays, IntegerGradients
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.weights import empty_network
 from tf_reference import checkpoint

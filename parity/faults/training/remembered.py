@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from parity.reference.training import Arrays, LiveTraining
+from parity.reference.live_training import LiveTraining
+from parity.reference.training import Arrays
 
 
 class RememberedTraining:

@@ -14,7 +14,8 @@ from pnasnet_torch.selection import Selection
 from pnasnet_torch.source import Weights
 from pnasnet_torch.state import State
 from pnasnet_torch.stored import Stored
-from pnasnet_torch.weights import OURS, TF, outline
+from pnasnet_torch.targets import OURS, TF
+from pnasnet_torch.weights import outline
 
 
 def weights_of(config: Config, name: str = "mobile") -> Weights:

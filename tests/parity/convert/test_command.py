@@ -21,7 +21,8 @@ from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.hub import FILE, OWN, sha256
 from pnasnet_torch.naming import schemes
 from pnasnet_torch.source import Weights, read_weights
-from pnasnet_torch.weights import OURS, TF, outline, store
+from pnasnet_torch.targets import OURS, TF
+from pnasnet_torch.weights import outline, store
 from tests import waiting
 from tests.limits import file_size_limit
 from tf_reference import checkpoint

@@ -8,7 +8,7 @@ import pytest
 from parity.convert.request import Request, RequestError
 from pnasnet_torch import variant
 from pnasnet_torch.hub import FILE, Card, make_card
-from pnasnet_torch.weights import OURS, TF
+from pnasnet_torch.targets import OURS, TF
 
 
 def refused(request: Request) -> str:

@@ -17,7 +17,8 @@ from parity.core import weights as given_weights
 from parity.core.layers import Network
 from pnasnet_torch.formats import write_file
 from pnasnet_torch.source import Weights, read_weights
-from pnasnet_torch.weights import OURS, outline, store
+from pnasnet_torch.targets import OURS
+from pnasnet_torch.weights import outline, store
 from tf_reference import checkpoint
 
 SMALL = Network("mobile", 65, 65)

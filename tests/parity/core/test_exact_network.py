@@ -11,7 +11,8 @@ from parity.core import integers
 from parity.core.layers import layer_modules
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.operations import SameConv2d
-from pnasnet_torch.weights import from_tf_variables, variable_shapes
+from pnasnet_torch.targets import variable_shapes
+from pnasnet_torch.weights import from_tf_variables
 
 BITS = {"float32": 24, "float64": 53}
 Inputs = dict[str, tuple[Tensor, ...]]

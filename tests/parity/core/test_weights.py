@@ -15,7 +15,8 @@ from parity.core.weights import read_given
 from parity.reference.live import LiveReference
 from pnasnet_torch import variant
 from pnasnet_torch.source import read_weights
-from pnasnet_torch.weights import TF, outline, store
+from pnasnet_torch.targets import TF
+from pnasnet_torch.weights import outline, store
 from tf_reference import checkpoint
 
 SMALL = Network("mobile", 65, 65)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from parity.core.alone import alone
 from parity.faults.__main__ import main
 from parity.faults.campaign import EVEN, Job, jobs_at
 from parity.faults.record import Outcome, Record
@@ -135,6 +136,16 @@ def test_a_part_leaves_the_published_table_alone(
     monkeypatch.setattr("parity.faults.__main__.jobs", lambda: todo)
     assert main([f"--output={path.parent}"]) == 0
     assert (tmp_path / "docs/faults.md").exists()
+
+
+def test_a_second_campaign_in_one_folder_is_told_so(todo: list[Job], path: Path) -> None:
+    before = path.read_text()
+    with (
+        alone(path),
+        pytest.raises(InputError, match=r"another process writes .*trials\.jsonl: wait for it or stop it"),
+    ):
+        main([f"--only={TRIALS}", f"--output={path.parent}"])
+    assert path.read_text() == before
 
 
 def test_a_disk_that_fills_up_loses_no_trial(path: Path) -> None:

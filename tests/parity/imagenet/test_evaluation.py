@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from parity.core.alone import alone
 from parity.core.command import run as run_command
 from parity.core.errors import InputError
 from parity.core.layers import Network
@@ -27,7 +28,6 @@ from parity.imagenet.__main__ import PROG, main, parser
 from parity.imagenet.devkit import KIT_NAMES
 from parity.imagenet.evaluator import Evaluator
 from parity.imagenet.options import parse_settings
-from parity.imagenet.output import alone
 from parity.imagenet.progress import shown
 from parity.imagenet.record import Answer, Record
 from parity.imagenet.sample import sample_images
@@ -291,7 +291,7 @@ def test_pytest_refuses_a_set_that_is_not_whole_unless_meant(data: Path, synthet
 def test_a_second_process_on_the_same_share_is_told_so(evaluate: Command, whole: Path) -> None:
     with alone(whole / NETWORK / "worker-0-of-1.sqlite"):
         code, said = evaluate(f"--output={whole}")
-    assert (code, "another process evaluates what" in said) == (USAGE_ERROR, True), said
+    assert (code, "another process writes" in said) == (USAGE_ERROR, True), said
     assert not list(whole.glob("*/*.lock"))
 
 

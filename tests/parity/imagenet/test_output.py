@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from parity.imagenet.output import alone, check_file
+from parity.imagenet.output import check_file
 from tf_reference.errors import InputError
 
 FILE = Path("mobile-224") / "worker-0-of-1.sqlite"
@@ -64,39 +64,3 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (8192, resource.RLIM_INFINITY))
     with pytest.raises(InputError, match=r"mobile-224 cannot be written: File too large: raise the limit .*ulimit -f"):
         check_file(tmp_path / FILE, 1)
-
-
-def test_a_second_process_is_told_so(tmp_path: Path) -> None:
-    path = tmp_path / "new" / FILE
-    with (
-        alone(path),
-        pytest.raises(InputError, match=r"another process evaluates what .*sqlite is for: wait"),
-        alone(path),
-    ):
-        pytest.fail("both hold the file")
-    assert not list(tmp_path.iterdir())
-
-
-def test_workers_do_not_disturb_each_other(tmp_path: Path) -> None:
-    with alone(tmp_path / "worker-0-of-2.sqlite"), alone(tmp_path / "worker-1-of-2.sqlite"):
-        (tmp_path / "worker-0-of-2.sqlite").touch()
-    assert [path.name for path in tmp_path.iterdir()] == ["worker-0-of-2.sqlite"]
-
-
-def test_what_a_killed_process_left_stands_in_nobody_s_way(tmp_path: Path) -> None:
-    (tmp_path / "worker-0-of-1.lock").touch()
-    with alone(tmp_path / "worker-0-of-1.sqlite"):
-        pass
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_lock: object, *_arguments: object) -> None:
-        raise OSError(37, "No locks available")
-
-    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
-    with (
-        pytest.raises(InputError, match=r"cannot be locked: No locks available\. Give an --output on another disk"),
-        alone(tmp_path / FILE),
-    ):
-        pytest.fail("it was not locked")

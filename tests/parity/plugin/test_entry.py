@@ -12,6 +12,7 @@ import pytest
 
 from parity.plugin import loading
 from parity.plugin.entry import SUITE, is_asked_for, suite_of
+from tests.limits import locked
 from tests.parity.starting import ROOT, USAGE_ERROR
 
 # The script, which has no folder of its own on the path of modules, as `python -m pytest` has.
@@ -89,6 +90,14 @@ def test_a_folder_of_that_name_is_not_the_suite(tmp_path: Path) -> None:
     assert suite_of(tmp_path / "parity") is None
     assert not asks(tmp_path, "parity")
     assert asks(tmp_path, "--pyargs", "parity")
+
+
+def test_what_may_not_be_looked_into_is_not_the_suite(tmp_path: Path) -> None:
+    """In anybody's run of pytest: it is pytest that says what it makes of such a place."""
+    folder = other_checkout(tmp_path / "somebody")
+    with locked(folder):
+        assert suite_of(folder / "parity") is None
+    assert suite_of(folder / "parity") == folder / "parity"
 
 
 def other_checkout(folder: Path) -> Path:

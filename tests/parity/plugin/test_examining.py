@@ -1,5 +1,6 @@
 """What cannot be used is said before anything is judged, and whose error one is."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from parity.core.specification import PHOTOGRAPHS
 from parity.plugin import cases, examining
 from parity.plugin.options import given
+from tests.limits import locked
 from tests.parity.plugin.test_options import parse
 from tests.parity.starting import USAGE_ERROR, start_here
 
@@ -85,6 +87,14 @@ def test_images_that_may_not_be_read(kind: str, tmp_path: Path, monkeypatch: pyt
     place = tmp_path if kind == "folder" else tmp_path / "a.jpg"
     with pytest.raises(pytest.UsageError, match=f"--images {place}: this cannot be read: Permission denied"):
         parse(f"--images={place}")
+
+
+@pytest.mark.parametrize("option", ["--report={}/r", "--record={}/t.h5", "--reference={}/t.h5", "--reference=slim:{}"])
+def test_a_place_that_may_not_be_looked_into(option: str, tmp_path: Path) -> None:
+    with locked(tmp_path):
+        code, said = start_here(*SMALL, "-k", "conv0", "--co", option.format(tmp_path))
+    assert code == USAGE_ERROR
+    assert re.search(rf"^ERROR: {tmp_path}/\S+: Permission denied$", said, re.MULTILINE), said
 
 
 class Broken:

@@ -15,7 +15,7 @@ from parity.core.layers import Network
 from parity.core.training_names import EXACT, names
 from parity.gates.training.exact import exact_gradients
 from parity.gates.training.localize import localized
-from parity.reference.training import DENSITY, given_gradient, integer_gradients
+from parity.reference.live_training import DENSITY, given_gradient, integer_gradients
 from pnasnet_torch import PNASNet
 from tf_reference import official
 from tf_reference.backward import ROOT, BackwardGraph, backward_graph
