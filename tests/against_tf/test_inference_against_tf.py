@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import pytest
 import torch
 
 from parity.candidate.capture import capture
@@ -52,9 +51,9 @@ def judged(network: Network, plant: Callable[[PNASNet], None] = lambda _model: N
     return results
 
 
-@pytest.mark.parametrize("side", [64, 65])
-def test_every_layer_of_the_inference_form_passes(side: int) -> None:
-    results = judged(Network("mobile", side, side))
+def test_every_layer_of_the_inference_form_passes() -> None:
+    """Its maps have even sides one way and odd ones the other: 48x65, 24x33, 12x17 and 6x9."""
+    results = judged(Network("mobile", 97, 131))
     assert {gate: [str(row) for row in rows.values() if not row] for gate, rows in results.items()} == {
         "float64": [],
         "float32": [],
@@ -71,7 +70,7 @@ def test_a_fault_in_folding_is_found() -> None:
         assert isinstance(bn, BatchNorm)
         bn.eps = 0.0
 
-    results = judged(Network("mobile", 64, 64), forget)
+    results = judged(Network("mobile", 65, 65), forget)
     for rows in results.values():
         assert not rows["cell_4.beginning_bn"]
         assert rows["cell_3.beginning_bn"]
