@@ -12,12 +12,21 @@ from tf_reference.errors import InputError
 
 SMALL = Config(num_cells=3, num_conv_filters=8, stem_multiplier=0.25, num_classes=7)
 SIZE = (64, 64)
+BOUNDED: dict[str, Any] = {
+    "use_bounded_activation": True,
+    "num_cells": 4,
+    "num_reduction_layers": 1,
+    "skip_reduction_layer_input": False,
+    "num_conv_filters": 13,
+}
 # Each hyper-parameter is in one that is not slow.
 CASES = [
-    pytest.param({}, SIZE, id="small"),
-    pytest.param({"num_conv_filters": 13}, (96, 51), id="odd-filters-even-by-odd"),
-    pytest.param({"num_conv_filters": 54, "stem_multiplier": 1.0}, (33, 40), id="filters-of-mobile"),
-    pytest.param({"num_conv_filters": 4, "num_classes": 1}, SIZE, id="one-filter-one-class"),
+    pytest.param({}, SIZE, id="small", marks=pytest.mark.slow),
+    pytest.param({"num_conv_filters": 13}, (96, 51), id="odd-filters-even-by-odd", marks=pytest.mark.slow),
+    pytest.param(
+        {"num_conv_filters": 54, "stem_multiplier": 1.0}, (33, 40), id="filters-of-mobile", marks=pytest.mark.slow
+    ),
+    pytest.param({"num_conv_filters": 4, "num_classes": 1}, SIZE, id="one-filter-one-class", marks=pytest.mark.slow),
     pytest.param({"num_cells": 1}, SIZE, id="reductions-in-the-first-cell", marks=pytest.mark.slow),
     pytest.param(
         {"num_cells": 2, "num_reduction_layers": 3}, SIZE, id="two-reductions-in-one-cell", marks=pytest.mark.slow
@@ -33,17 +42,7 @@ CASES = [
     pytest.param({"filter_scaling_rate": 0.5, "num_cells": 2}, SIZE, id="rate-below-1", marks=pytest.mark.slow),
     pytest.param({"num_cells": 5, "skip_reduction_layer_input": False}, SIZE, id="no-skip", marks=pytest.mark.slow),
     pytest.param({"use_bounded_activation": True}, SIZE, id="bounded", marks=pytest.mark.slow),
-    pytest.param(
-        {
-            "use_bounded_activation": True,
-            "num_cells": 4,
-            "num_reduction_layers": 1,
-            "skip_reduction_layer_input": False,
-            "num_conv_filters": 13,
-        },
-        (65, 50),
-        id="bounded-odd-no-skip",
-    ),
+    pytest.param(BOUNDED, (65, 50), id="bounded-odd-no-skip"),
 ]
 
 
@@ -58,7 +57,7 @@ def test_every_layer_agrees(
 
 def test_bounded_activations_reach_their_bounds(run_both: Callable[..., Any]) -> None:
     """Otherwise the test of the bounded network would not see a wrong bound."""
-    sides = run_both(replace(SMALL, use_bounded_activation=True), SIZE)
+    sides = run_both(replace(SMALL, **BOUNDED), (65, 50))
     layers = [array for name, array in sides.official.items() if name.endswith(("relu6", "clip_by_value"))]
     assert len(layers) > 50
     assert max(np.max(array) for array in layers) == 6

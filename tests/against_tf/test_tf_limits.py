@@ -16,8 +16,8 @@ from tf_reference.graph import ReferenceGraph
 SMALL = Config(num_cells=4, num_conv_filters=8, stem_multiplier=0.25, num_classes=7)
 CONFIGS = [
     pytest.param(SMALL, id="two-reductions"),
-    pytest.param(replace(SMALL, num_cells=3, num_reduction_layers=1), id="one-reduction"),
-    pytest.param(replace(SMALL, num_cells=5, num_reduction_layers=3), id="three-reductions"),
+    pytest.param(replace(SMALL, num_cells=3, num_reduction_layers=1), id="one-reduction", marks=pytest.mark.slow),
+    pytest.param(replace(SMALL, num_cells=5, num_reduction_layers=3), id="three-reductions", marks=pytest.mark.slow),
     pytest.param(replace(SMALL, num_cells=2, num_reduction_layers=0), id="no-reduction"),
 ]
 
