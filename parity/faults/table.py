@@ -45,11 +45,13 @@ def summary(outcomes: Collection[Outcome]) -> dict[str, Any]:
 
 
 def _counts_by_fault(fault_outcomes: Collection[Outcome]) -> dict[str, dict[str, Any]]:
-    """Return the counts of each fault of the catalogue, with its group and the port that has it."""
+    """Return the counts of each fault that was tried, with its group and the port that has it."""
     by_fault = {}
     for group, faults in GROUPS.items():
         for fault in faults:
             own_outcomes = [outcome for outcome in fault_outcomes if outcome.name == fault.name]
+            if not own_outcomes:
+                continue
             fault_counts = counts(own_outcomes)
             fault_counts["group"] = group
             fault_counts["port"] = fault.port

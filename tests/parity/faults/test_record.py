@@ -1,5 +1,6 @@
 """What was tried is kept, whatever happens to the run, and trusted only where nothing else has changed."""
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -121,7 +122,9 @@ def test_what_was_done_is_not_done_again(
     assert "2 trials: 2 caught, 2 localised" in capsys.readouterr().out
     assert given == todo[1:]
     assert [outcome.site for outcome in Record(path).outcomes.values()] == [job.site for job in todo]
-    assert "| pools: the least for max | 2 | 2 | 2 | 0 |" in (docs / "faults.md").read_text()
+    table = (docs / "faults.md").read_text()
+    assert re.findall(r"^\| (\w.*: .*?) \|", table, re.MULTILINE) == ["pools: the least for max"]
+    assert "| pools: the least for max | 2 | 2 | 2 | 0 |" in table
 
 
 def test_a_part_leaves_the_published_table_alone(
