@@ -18,6 +18,7 @@ AN_HOUR = 3600
 ADVICE = {
     errno.ENOSPC: f"make room on that disk, or {ELSEWHERE}",
     errno.EDQUOT: f"make room within your quota, or {ELSEWHERE}",
+    errno.EIO: f"the disk or the way to it fails, {ELSEWHERE}",
     errno.EFBIG: f"raise the limit on the size of files (ulimit -f), or {ELSEWHERE}",
     errno.EROFS: ELSEWHERE,
     errno.EACCES: f"get the right to write there, or {ELSEWHERE}",

@@ -58,7 +58,8 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
         (errno.EACCES, "get the right to write there, or name another folder"),
         (errno.EMFILE, r"raise the limit on open files \(ulimit -n\)"),
         (errno.ENOLCK, "its file system has no file locks, name another folder"),
-        (errno.EIO, "$"),
+        (errno.EIO, "the disk or the way to it fails, name another folder"),
+        (errno.ENXIO, "$"),
     ],
 )
 def test_the_systems_reason_is_passed_on(number: int, helps: str, tmp_path: Path) -> None:
@@ -70,6 +71,7 @@ def test_the_systems_reason_is_passed_on(number: int, helps: str, tmp_path: Path
 
 def test_a_reason_is_found_among_the_words_of_a_library() -> None:
     assert reason("/x/o.ckpt.data; File too large [Op:SaveV2]").startswith("File too large: raise the limit")
+    assert reason("{{node SaveV2}} /x/o.ckpt; Input/output error").startswith("Input/output error: the disk")
     assert reason("words of another kind") == "words of another kind"
 
 
