@@ -1,6 +1,6 @@
 """How many of the faults planted in a module the tests notice. Fails where they notice fewer than 90 %.
 
-mutmut plants them in a copy of the sources (mutants/), as pyproject.toml says. Usage, in the checkout, about 90 s:
+mutmut plants them in a copy of the sources (mutants/), as pyproject.toml says. Usage, in the checkout, some minutes:
 python benchmarks/mutation.py
 """
 

@@ -84,7 +84,7 @@ class Float32Policy:
         # a faulty candidate cannot loosen its bound.
         return np.maximum(plain, np.exp(self.chance / np.sqrt(effective)))
 
-    def floor_for(self, pixels: int, sums: int = 1) -> float:
+    def floor_for(self, pixels: int, sums: int) -> float:
         """Return the floor, relative to the truth's size, for maps of `pixels` whose values add up `sums` products."""
         floor = self.floor if pixels >= self.channel_values else self.floor_of_small_maps
         # A sum of many products, in whatever order its kernel has, may round at each of them: a random walk of n

@@ -250,6 +250,15 @@ def test_float32_where_tensorflow_is_exact(pixels: int, units: int, passes: bool
     assert len(failing(result)) == (0 if passes else len(result.checks))
 
 
+@pytest.mark.parametrize(("units", "passes"), [(90, True), (110, False)])
+def test_float32_of_a_sum_of_many_products(units: int, passes: bool) -> None:
+    """The floor of 10,000 products is 100 units of rounding."""
+    signs = np.sign(truth())
+    actual = (signs * (1 + units * 2.0**-24)).astype(np.float32)
+    official = metrics.distance(signs, signs)
+    assert bool(compare.float32("mobile-224", "conv0", actual, signs, official, np.inf, 10_000)) == passes
+
+
 @pytest.mark.filterwarnings("ignore:invalid value")
 @pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
 def test_float32_where_tensorflow_is_not_finite(value: float) -> None:

@@ -63,7 +63,7 @@ def test_the_factor_for_few_values(effective: int, factor: float) -> None:
 @pytest.mark.parametrize(("pixels", "units"), [(1, 64), (99, 64), (100, 8), (109561, 8)])
 def test_the_floor_is_higher_for_maps_of_fewer_than_100_pixels(pixels: int, units: int) -> None:
     """In units of rounding to float32."""
-    assert FLOAT32.floor_for(pixels) == units * 2.0**-24
+    assert FLOAT32.floor_for(pixels, 1) == units * 2.0**-24
 
 
 @pytest.mark.parametrize(("sums", "units"), [(1, 8), (64, 8), (10_000, 100), (54_450, 54_450**0.5)])
