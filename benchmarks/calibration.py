@@ -65,7 +65,7 @@ def official_values(
 def add(found: Samples, port: Distance, official: Distance, truth: np.ndarray, independent: float) -> None:
     norm, largest, channels = metrics.norm(truth), metrics.largest(truth), truth.shape[-1]
     pixels = truth.size // channels
-    floor = FLOAT32.floor_for(pixels)
+    floor = FLOAT32.floor_for(pixels, 1)
 
     def rows(
         measured: np.ndarray, own: np.ndarray, effective: np.ndarray, scale: float, plain: float, average: float = 0

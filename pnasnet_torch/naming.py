@@ -105,9 +105,14 @@ def _rules(table: Mapping[str, str]) -> Rules:
 
 @cache
 def scheme(name: str) -> Scheme:
-    """Return the scheme called `name`. Raise NamingError for an unknown one."""
+    """Return the scheme called `name`, the port's own or another implementation's.
+
+    Raise NamingError for an unknown one.
+    """
+    if name == OURS.name:
+        return OURS
     if name not in schemes():
-        raise NamingError(f"unknown names {name!r}: expected one of {', '.join(schemes())}")
+        raise NamingError(f"unknown names {name!r}: expected one of {', '.join((OURS.name, *schemes()))}")
     return parse_scheme(name, tomllib.loads((FOLDER / f"{name}.toml").read_text()))
 
 

@@ -49,7 +49,7 @@ class Element:
     def __str__(self) -> str:
         # `repr` gives every digit, so that a unit in the last place can be seen.
         return (
-            f"worst element {list(self.index)}: port {self.actual!r}, expected {self.expected!r}; "
+            f"worst element {list(self.index)}: candidate {self.actual!r}, expected {self.expected!r}; "
             f"{self.exceeding:,} of {self.size:,} elements exceed"
         )
 

@@ -64,7 +64,7 @@ def _result(
         kind, own_name = part
         ours = candidate.get(part, "has none")
         theirs = official.get(part, "has none")
-        notes.append(f"{kind} {own_name}: port {ours}, official {theirs}")
+        notes.append(f"{kind} {own_name}: candidate {ours}, official {theirs}")
     if len(differing) > LISTED:
         notes.append(f"and {len(differing) - LISTED:,} more")
     problem = "" if parts else "neither side has it"

@@ -46,7 +46,7 @@ def exact(context: NetworkContext, dtype: str, layers: Layers, step: Step, obser
         observe(result, actual, truth)
         return result
 
-    with step(f"{network}: port, integers in {dtype}"):
+    with step(f"{network}: candidate, integers in {dtype}"):
         return sides.results(gate, layers[gate], images_nhwc, judge)
 
 
@@ -105,7 +105,7 @@ def _judge_float64(
         observe(result, actual, expected)
         return result
 
-    with step(f"{network}: port in float64"):
+    with step(f"{network}: candidate in float64"):
         return truth, sides.results("float64", selected, image_nhwc, judge)
 
 
@@ -136,5 +136,5 @@ def _judge_float32(
         observe(result, actual, expected)
         return result
 
-    with step(f"{network}: port in float32"):
+    with step(f"{network}: candidate in float32"):
         return sides.results("float32", layers["float32"], image_nhwc, judge)

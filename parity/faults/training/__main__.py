@@ -15,9 +15,8 @@ from rich.progress import track
 
 from parity.core.command import Parser, run
 from parity.core.files import check_writable, replacing
-from parity.core.machine import cpu
+from parity.core.machine import FRAMEWORKS, cpu
 from parity.core.pinning import pin_torch
-from parity.faults.record import PACKAGES
 from parity.faults.training.bench import NETWORK, TrainingBench, up_to
 from parity.faults.training.catalogue import TRAINING_FAULTS
 from parity.faults.training.variations import VARIATIONS
@@ -107,7 +106,7 @@ def _variations(seeds: int) -> Iterator[VariationRow]:
 
 def _table(faults: Sequence[FaultRow], variations: Sequence[VariationRow]) -> Iterator[str]:
     """Yield the lines of the document."""
-    versions = [f"{name} {version(name)}" for name in PACKAGES]
+    versions = [f"{name} {version(name)}" for name in FRAMEWORKS]
     versions.append(f"python {platform.python_version()}")
     versions.append(f"cpu {cpu()}")
     yield HEAD.format(network=NETWORK, versions=", ".join(versions))

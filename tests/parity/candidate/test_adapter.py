@@ -13,7 +13,7 @@ BAD = {
     "colour = 1\n": r"unknown entries colour: expected some of arguments, ",
     "make = 'm:f'\n": "either `names`, the name of a scheme, or rules",
     "names = 'timm'\n[modules]\n": "either `names`",
-    "names = 'no'\n": "unknown names 'no': expected one of pnasnet-pytorch",
+    "names = 'no'\n": "unknown names 'no': expected one of ours, pnasnet-pytorch",
     "[modules]\n'(' = 'x'\n": "a rule is no regular expression",
     "names = 'timm'\nunobservable = ['(']\n": "unterminated subpattern",
     "names = 'timm'\nsizes = [331]\n": "`sizes` is the least and the largest image size",
@@ -49,6 +49,11 @@ def test_an_adapter_with_rules_of_its_own(tmp_path: Path) -> None:
     assert mine.make == "m:f"
     assert mine.module("cell_0.1x1") == "cell_0.1x1"
     assert mine.names.variants == ()
+
+
+def test_an_adapter_for_the_port_s_own_names(tmp_path: Path) -> None:
+    mine = read(written(tmp_path, "names = 'ours'\n"))
+    assert mine.module("cell_0.1x1") == "cell_0.1x1"
 
 
 @pytest.mark.parametrize(("text", "message"), BAD.items())

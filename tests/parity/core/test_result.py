@@ -84,7 +84,7 @@ def test_a_failure_is_told_in_full() -> None:
         "  relative L2: measured 0.5, allowed 1 (ok)",
         "  largest difference: measured 3, allowed 1.5 (too far)",
         "  a note",
-        "  worst element [0, 12, 7, 113]: port 0.25, expected -1.5; 1,234 of 56,789 elements exceed",
+        "  worst element [0, 12, 7, 113]: candidate 0.25, expected -1.5; 1,234 of 56,789 elements exceed",
     ]
 
 

@@ -127,8 +127,8 @@ def test_a_difference_is_told_with_both_sides(graph: ReferenceGraph, port: Candi
     del graph.variables[VARIABLE]
     text = str(compare_parts(MOBILE, graph, [WHOLE], port)[WHOLE])
     own = parts["layer", LAYER]
-    assert f"layer {LAYER}: port {own}, official {own.replace('32', '64')}" in text
-    assert f"variable {VARIABLE}: port {parts['variable', VARIABLE]}, official has none" in text
+    assert f"layer {LAYER}: candidate {own}, official {own.replace('32', '64')}" in text
+    assert f"variable {VARIABLE}: candidate {parts['variable', VARIABLE]}, official has none" in text
     assert f"differences in {len(parts):,} layers and variables: measured 2, allowed 0" in text
 
 

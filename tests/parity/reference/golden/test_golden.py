@@ -89,7 +89,7 @@ def test_a_layer_that_the_official_network_lacks_fails(tmp_path: Path, monkeypat
 def test_another_shape_fails_the_structure_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planted(tmp_path, monkeypatch, lambda content: content["variables"].update({"conv0/weights": [3, 3, 3, 33]}))
     session = ParitySession(options(), {("structure", SMALL): frozenset({"conv0"})}, GoldenReference())
-    assert "variable conv0/weights: port (3, 3, 3, 32), official (3, 3, 3, 33)" in str(
+    assert "variable conv0/weights: candidate (3, 3, 3, 32), official (3, 3, 3, 33)" in str(
         session.result("structure", SMALL, "conv0")
     )
 
