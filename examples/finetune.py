@@ -14,7 +14,6 @@ Stopped or killed, the same command continues where it last wrote a checkpoint, 
 import argparse
 import json
 import math
-import os
 import pickle
 import sys
 from collections.abc import Callable, Sequence
@@ -34,6 +33,7 @@ from pnasnet_torch.preprocess import CENTRAL_FRACTION
 from pnasnet_torch.selection import WHICH
 from pnasnet_torch.targets import OURS
 from pnasnet_torch.training import training_loss
+from pnasnet_torch.writing import uncomplaining
 
 # slim's moving statistics are made for 250,000 steps: in a few hundred they would hardly leave the checkpoint's.
 MOMENTUM = 0.05
@@ -148,8 +148,12 @@ class Training:
         }
         path = self.options.output / STATE
         partial = path.with_name(f"{STATE}.partial")
-        torch.save(state, partial)
-        os.replace(partial, path)
+        try:
+            with uncomplaining(partial) as file:
+                torch.save(state, file)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def load(self) -> None:
         """Raises InputError for a checkpoint that is damaged, or of a run with other arguments."""

@@ -6,6 +6,8 @@ Google's released weights are taken as they are downloaded:
 """
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +22,8 @@ from pnasnet_torch.pretrained import Pretrained, load
 from pnasnet_torch.selection import WHICH
 
 PROG = "python -m pnasnet_torch"
+# What shells report of a process that Ctrl-C ended.
+STOPPED = 130
 
 
 def classify(pretrained: Pretrained, names: Sequence[str], image: Path, top: int) -> list[str]:
@@ -93,10 +97,13 @@ def _positive(text: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command, and return the exit code: 0, or 1 for weights or images that cannot be used.
+    """Run the command, and return the exit code: 0, or 1 for weights or images that cannot be used, or 130 for a stop.
 
     A command that is none ends the program with 2.
     """
+    # A name that the terminal has no letters for is shown by their numbers.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     program = parser()
     options = program.parse_args(arguments)
     if options.weights is None:
@@ -107,6 +114,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WeightsError as error:
         print(f"{PROG}: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Nobody reads on, as behind `| head`; what is left is given up, which Python would write at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STOPPED
+    except KeyboardInterrupt:
+        print(f"{PROG}: stopped", file=sys.stderr)
+        return STOPPED
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pnasnet_torch.errors import WeightsError
+from pnasnet_torch.errors import WeightsError, reading
 from pnasnet_torch.genotype import VARIANTS, Config, map_side, plan_cells
 from pnasnet_torch.preprocess import CENTRAL_FRACTION
 from pnasnet_torch.targets import CLASSES, FIRST, stored_name
@@ -51,13 +51,18 @@ def sha256(*paths: Path) -> str:
 def read_card(folder: Path) -> Card | None:
     """Return what config.json in `folder` says; None if there is none that has entries of the port's.
 
-    Raise WeightsError for one that is damaged.
+    Raise WeightsError for one that cannot be read, or is damaged.
     """
     path = folder / FILE
     if not path.is_file():
         return None
+    with reading(str(path)):
+        text = path.read_bytes()
+    # Any other program's file of that name says nothing here, whatever is in it.
+    if OWN.encode() not in text:
+        return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text)
         own = content.get(OWN)
         if own is None:
             return None
@@ -67,7 +72,7 @@ def read_card(folder: Path) -> Card | None:
         # The file may come from anywhere: a name that is a path could lead out of the folder.
         if Path(card.weights).name != card.weights:
             raise ValueError(f"weights are {card.weights!r}: expected a file of this folder")
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path} is damaged: {error}. Remove it, or convert the weights again") from error
     return card
 

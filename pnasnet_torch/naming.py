@@ -99,7 +99,13 @@ def parse_scheme(name: str, content: Mapping[str, Any]) -> Scheme:
 
 
 def _rules(table: Mapping[str, str]) -> Rules:
-    """Return a table of patterns and their replacements as rules, in its order."""
+    """Return a table of patterns and their replacements as rules, in its order.
+
+    Raise re.error or TypeError for a pattern or a replacement that is none.
+    """
+    for pattern, replacement in table.items():
+        # With a choice that matches here, so that the replacement is made, and refused where a group is not there.
+        re.compile(f"{pattern}|").sub(replacement, "")
     return tuple((re.compile(pattern), replacement) for pattern, replacement in table.items())
 
 

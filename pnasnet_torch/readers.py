@@ -24,9 +24,15 @@ def read_states(path: str, kind: Kind, file: BinaryIO) -> States:
     """
     try:
         return READERS[kind](path, file)
-    except WeightsError:
+    except (WeightsError, MemoryError):
         raise
+    except ImportError as error:
+        raise WeightsError(
+            f"{path} cannot be read, as a package for {kind.value} cannot be imported: {error}"
+        ) from error
     except Exception as error:  # each format's library raises its own kinds
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's reason, of which the caller tells
         raise WeightsError(f"{path} is cut short or damaged ({kind.value}): {error}. Copy it again") from error
 
 

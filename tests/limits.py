@@ -26,10 +26,10 @@ def file_size_limit(size: int) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Let this process not look into a folder, nor reach anything in it, though root owns the process."""
-    mode = folder.stat().st_mode
-    folder.chmod(0)
+def locked(path: Path) -> Iterator[None]:
+    """Let this process not read a file, or not look into a folder and reach what is in it, though it is root's."""
+    mode = path.stat().st_mode
+    path.chmod(0)
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0)
     kept, fewer = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
@@ -42,4 +42,4 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         assert libc.capset(header, kept) == 0
-        folder.chmod(mode)
+        path.chmod(mode)

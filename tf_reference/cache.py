@@ -15,7 +15,7 @@ def cache_root() -> Path:
     """Return the cache's folder, whether it is there or not: PNASNET_PARITY_CACHE, or one in the user's own cache."""
     import platformdirs  # the tests of the port alone, which come through here, go without
 
-    return Path(os.environ.get(CACHE) or platformdirs.user_cache_dir("pnasnet-parity"))
+    return Path(os.environ.get(CACHE) or platformdirs.user_cache_dir("pnasnet-parity")).expanduser()
 
 
 def cached_file(folder: str, name: str) -> Path:

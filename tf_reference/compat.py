@@ -18,6 +18,10 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from tf_reference.errors import InputError
+
+# What to do where something of TensorFlow is missing, or does not fit the rest.
+INSTALL = "python -m pip install 'pnasnet-parity[parity]' brings what fits together"
 # What TensorFlow's C++ code writes before its log level can be set: lines with one of these.
 START_UP_NOISE = (b"absl::InitializeLog", b"cudart_stub", b"cuda_", b"cpu_feature_guard", b"AVX", b"oneDNN custom")
 
@@ -46,7 +50,8 @@ def tensorflow() -> ModuleType:
     """Return TensorFlow, imported once, with bit-stable kernels and without its start-up noise.
 
     oneDNN's kernels depend on the CPU, TensorFlow's own do not: they are chosen before the import, which is the last
-    moment at which they can be. Raise RuntimeError if that was missed.
+    moment at which they can be. Raise RuntimeError if that was missed, and
+    InputError where it cannot be imported.
     """
     if "tensorflow" in sys.modules and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0":
         raise RuntimeError("TensorFlow was imported before TF_ENABLE_ONEDNN_OPTS=0 was set: set it in the environment")
@@ -57,14 +62,18 @@ def tensorflow() -> ModuleType:
     # PyTorch's builds for GPUs import triton sooner or later, and behind TensorFlow that import crashes the process.
     if importlib.util.find_spec("triton"):
         importlib.import_module("triton")
-    with _without(START_UP_NOISE):
-        tf = importlib.import_module("tensorflow")
+    try:
+        with _without(START_UP_NOISE):
+            tf = importlib.import_module("tensorflow")
+        layers = importlib.import_module("tensorflow.python.layers.normalization")
+        normalization = importlib.import_module("tf_keras.src.legacy_tf_layers.normalization")
+    except Exception as error:  # whatever packages that do not fit each other raise
+        raise InputError(f"TensorFlow cannot be imported ({type(error).__name__}: {error}): {INSTALL}") from error
     tf.get_logger().setLevel(logging.ERROR)
     # TensorFloat-32 rounds the factors of a product to 10 bits, on GPUs that have it.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     # tf-slim's batch_norm asks for tf_keras.legacy_tf_layers, which no release of tf_keras has under that name.
-    layers = importlib.import_module("tensorflow.python.layers.normalization")
-    setattr(layers, "normalization", importlib.import_module("tf_keras.src.legacy_tf_layers.normalization"))  # noqa: B010
+    setattr(layers, "normalization", normalization)  # noqa: B010
     # Half a million objects that stay to the end: the garbage collector need not look through them again and again.
     gc.freeze()
     return tf

@@ -57,13 +57,25 @@ def cached(
 
 def _key(source: Source, spec: "GraphSpec", code: Sequence[str]) -> str:
     """Return a digest of all that shapes a graph: the spec, the official source, the versions below it, and `code`."""
-    versions = [importlib.metadata.version(name) for name in ("tensorflow", "tf-slim", "tf-keras")]
+    versions = [_version(name) for name in ("tensorflow", "tf-slim", "tf-keras")]
     digests = []
     for name in code:
         content = Path(__file__).with_name(name).read_bytes()
         digests.append(hashlib.sha256(content).hexdigest())
     shaping = [asdict(spec), source.fingerprint, versions, digests]
     return hashlib.sha256(json.dumps(shaping).encode()).hexdigest()
+
+
+def _version(name: str) -> str:
+    """Return the version of a package. Raise InputError where it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError as error:
+        tf = compat.tensorflow()
+        # Its builds for one kind of machine have other names, such as tensorflow-cpu.
+        if name == "tensorflow":
+            return str(tf.__version__)
+        raise InputError(f"the official network needs {name}: {compat.INSTALL}") from error
 
 
 def _write(path: Path, described: dict[str, Any], graph_def: Any) -> None:

@@ -27,6 +27,13 @@ from pnasnet_torch.naming import NamingError, Scheme, parse_scheme, scheme
 
 FOLDER = Path(__file__).with_name("adapters")
 BUILT_IN = tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+# What each entry is, and how that is told.
+TEXT, TABLE, TEXTS = "a text", "a table", "a list of texts"
+KINDS = {
+    **dict.fromkeys(("make", "method", "names"), TEXT),
+    **dict.fromkeys(("arguments", "objects", "globals", "attributes", "parts", "modules"), TABLE),
+    **dict.fromkeys(("unobservable", "not_replayable", "vectors", "variants"), TEXTS),
+}
 # The entries that make up the scheme. The others are the adapter's own, and are called as its fields are.
 NAMES = ("names", "parts", "modules", "variants")
 
@@ -74,7 +81,7 @@ def read(path: Path) -> Adapter:
     """
     try:
         with reading(f"the adapter {path}"):
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
         return _parse(path.stem, tomllib.loads(text))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, NamingError, re.error, TypeError, ValueError) as error:
         raise InputError(f"{path} is no adapter: {error}") from error
@@ -89,6 +96,9 @@ def _parse(name: str, content: Mapping[str, Any]) -> Adapter:
     if unknown_entries:
         expected = ", ".join(sorted(known_entries))
         raise ValueError(f"unknown entries {', '.join(unknown_entries)}: expected some of {expected}")
+    for key, value in content.items():
+        if key in KINDS and _kind(value) != KINDS[key]:
+            raise ValueError(f"`{key}` is {value!r}: expected {KINDS[key]}")
     if ("names" in content) == ("modules" in content):
         raise ValueError("it needs either `names`, the name of a scheme, or rules under [modules]")
     names = scheme(content["names"]) if "names" in content else parse_scheme(name, content)
@@ -100,6 +110,15 @@ def _parse(name: str, content: Mapping[str, Any]) -> Adapter:
     if not (isinstance(sizes, tuple) and len(sizes) == 2 and all(isinstance(size, int) for size in sizes)):
         raise ValueError(f"`sizes` is the least and the largest image size, such as [323, 354], not {sizes}")
     return Adapter(names, **own_entries)
+
+
+def _kind(value: Any) -> str:
+    """Return what a value of a TOML file is, in the words of `KINDS`; empty for anything else."""
+    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+        return TEXTS
+    if isinstance(value, dict):
+        return TABLE
+    return TEXT if isinstance(value, str) else ""
 
 
 def _frozen(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """A candidate's layers, one at a time, as they are computed."""
 
+import errno
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -8,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from parity.candidate.model import CandidateModel, candidate_model
-from parity.core.errors import InputError
+from parity.core.errors import InputError, lacks_memory
+from parity.core.files import reason
 from pnasnet_torch import PNASNet
 
 Inputs = tuple[Tensor, ...]
-# What PyTorch says on a CPU, in a RuntimeError, where memory cannot be had.
-OUT_OF_MEMORY = "can't allocate memory"
+# What a system says that has no room or no files left, for which no candidate is to blame.
+NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)))
 
 
 class CandidateError(Exception):
@@ -35,8 +38,10 @@ def blamed_on_candidate(layer: Callable[[], str] = lambda: "") -> Iterator[None]
     except InputError:
         raise
     except (Exception, SystemExit) as error:
-        if isinstance(error, MemoryError) or OUT_OF_MEMORY in str(error):
+        if lacks_memory(error):
             raise InputError(f"this machine has too little memory for the candidate: {error}") from error
+        if any(words in str(error) for words in NO_ROOM):
+            raise InputError(f"this machine lacks what the candidate needs: {reason(str(error))}") from error
         raise CandidateError(layer(), error) from error
 
 

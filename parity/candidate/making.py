@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from parity.candidate.adapter import Adapter
 from parity.candidate.importing import find_object, importable, others_code
@@ -42,6 +43,8 @@ class Maker:
         with importable(self._root), others_code(what, self._pins):
             model = self._call()
             _check(model, what)
+            if not hasattr(model, self._adapter.method):
+                raise InputError(f"{what} gives a {type(model).__name__} without the method {self._adapter.method}")
             for name, value in self._adapter.attributes:
                 setattr(model, name, value)
             return self._own(model).to("cpu", getattr(torch, dtype)).eval()
@@ -88,5 +91,9 @@ def _check(model: object, what: str) -> None:
     parameters = list(model.parameters())
     if not parameters:
         raise InputError(f"{what} gives a {type(model).__name__} without parameters: expected a network")
+    if any(map(is_lazy, parameters)):
+        raise InputError(
+            f"{what} gives a model with lazy layers, which have no shapes yet: run it once on images first"
+        )
     if any(parameter.is_meta for parameter in parameters):
         raise InputError(f"{what} gives a model on the device meta, which holds no values: make it on the CPU")

@@ -2,17 +2,19 @@
 
 import argparse
 import io
+import math
 import os
+import re
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
-from parity.core.errors import InputError, JobError
-from pnasnet_torch.errors import WeightsError
+from parity.core.errors import JobError, is_outside, told
 
 FAILED = 1
 BROKEN = 3
@@ -40,10 +42,31 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as argparse does; in a path, `~` is the home folder, which a shell leaves behind an equals sign."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        for name, value in vars(parsed).items():
+            if isinstance(value, Path):
+                setattr(parsed, name, value.expanduser())
+        return parsed, unknown
+
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, and exit with the code for bad input; argparse's own is 2."""
         self.print_usage(sys.stderr)
         self.exit(USAGE_ERROR, f"{self.prog}: {message}\n")
+
+
+def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
+    """Return a type for an argument: a whole number from `least` to `most`."""
+
+    def parsed(text: str) -> int:
+        """Return the number. Raise ArgumentTypeError, which argparse tells, for one that is none of these."""
+        bounds = f"from {least} to {most:,}" if most < math.inf else f"of at least {least}"
+        if not re.fullmatch(r"[+-]?\d+", text, re.ASCII) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text}: expected a whole number {bounds}")
+        return int(text)
+
+    return parsed
 
 
 def run(main: Callable[[Sequence[str] | None], int], prog: str, arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +75,7 @@ def run(main: Callable[[Sequence[str] | None], int], prog: str, arguments: Seque
     Where nobody reads on what is printed, as behind `| head`, the command is stopped without a word. An error of its
     own is told as it is, with a request to report it.
     """
-    _escape_what_cannot_be_shown()
+    _make_streams_safe()
     try:
         with stopped_by_termination(), _flushing():
             return main(arguments)
@@ -61,13 +84,10 @@ def run(main: Callable[[Sequence[str] | None], int], prog: str, arguments: Seque
     except JobError as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return FAILED
-    except (InputError, WeightsError, OSError) as error:
-        print(f"{prog}: {told(error)}", file=sys.stderr)
-        return USAGE_ERROR
-    except MemoryError as error:
-        print(f"{prog}: this machine has too little memory: {error}".rstrip(": "), file=sys.stderr)
-        return USAGE_ERROR
-    except Exception:
+    except Exception as error:
+        if is_outside(error):
+            print(f"{prog}: {told(error)}", file=sys.stderr)
+            return USAGE_ERROR
         traceback.print_exc()
         print(f"{prog}: {ASK_FOR_REPORT}", file=sys.stderr)
         return BROKEN
@@ -76,8 +96,14 @@ def run(main: Callable[[Sequence[str] | None], int], prog: str, arguments: Seque
         return STOPPED
 
 
-def _escape_what_cannot_be_shown() -> None:
-    """Let standard output show characters that its encoding lacks by their numbers, as standard error does."""
+def _make_streams_safe() -> None:
+    """Let standard output show characters that its encoding lacks by their numbers, as standard error does.
+
+    A stream that was closed before the program began, as by `>&-`, takes everything and shows nothing.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -107,10 +133,3 @@ def _flushing() -> Iterator[None]:
             # What is left is given up: written once more when Python ends, it would fail once more, with another code.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise
-
-
-def told(error: Exception) -> str:
-    """Return an error in words: of the system's own, the file and the reason, without a number."""
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)

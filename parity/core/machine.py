@@ -13,6 +13,8 @@ CHANGING_BITS = (
     *("TF_XLA_FLAGS", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "XLA_FLAGS"),
 )
 CGROUPS = Path("/sys/fs/cgroup")
+# More than any machine has processors. The frameworks end the process where the system gives them no more.
+MOST_THREADS = 1024
 FRAMEWORKS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from parity.core.files import printable
 from parity.core.layers import Network
 from parity.core.policy import GATES, TRAINING_GATES
 
@@ -31,7 +32,7 @@ def named(paths: Sequence[Path]) -> dict[str, Path]:
     by_name: dict[str, Path] = {}
     for path in paths:
         name = path.name if count[path.name] == 1 else str(path)
-        by_name[name] = path
+        by_name[printable(name)] = path
     return by_name
 
 

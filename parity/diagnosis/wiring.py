@@ -49,7 +49,10 @@ class Wiring:
             names = self._graph.layers[layer].inputs
             if not outputs.keys() >= set(names):
                 continue  # a layer that should feed it never runs, and is the fault itself
-            arrived = closer.inputs[layer]
+            # One that ran before and does not now is no matter of who feeds it.
+            arrived = closer.inputs.get(layer)
+            if arrived is None:
+                continue
             due = [outputs[name] for name in names]
             if len(arrived) != len(due) or not all(map(_alike, arrived, due)):
                 miswired.add(layer)
@@ -66,8 +69,13 @@ class Wiring:
         return tuple((name,) for name in self._graph.layers[layer].inputs)
 
     def arrivals(self, layer: str) -> Iterator[str]:
-        """Yield in words what arrives at the layer, for each input that is not what it should get."""
-        arrived = observe(self._model, self._probe.images, [layer]).inputs[layer]
+        """Yield in words what arrives at the layer, for each input that is not what it should get.
+
+        Nothing arrives where the candidate, run once more, does not run the layer.
+        """
+        arrived = observe(self._model, self._probe.images, [layer]).inputs.get(layer)
+        if arrived is None or layer not in self.observed.givers:
+            return
         names = self._graph.layers[layer].inputs
         if len(arrived) != len(names):
             yield f"it gets {len(arrived)} inputs, not {len(names)}"

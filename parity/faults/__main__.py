@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from parity.core.alone import alone
-from parity.core.command import FAILED, Parser, run
+from parity.core.command import FAILED, Parser, run, whole_number
 from parity.core.errors import InputError
 from parity.core.files import check_writable, replacing
 from parity.core.machine import processors
@@ -91,14 +91,16 @@ def describe(outcome: Outcome) -> str:
 def parser() -> Parser:
     """Return the command's parser."""
     command = Parser(PROG, __doc__)
-    command.add_argument("--sample", type=int, metavar="N", help="only so many trials, chosen at random (default: all)")
+    command.add_argument(
+        "--sample", type=whole_number(1), metavar="N", help="only so many trials, chosen at random (default: all)"
+    )
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice (default: 0)")
     command.add_argument(
         "--only", default="", metavar="TEXT", help="only trials with this in them, as in `mobile-65 seed 0`, or a name"
     )
     command.add_argument(
         "--workers",
-        type=int,
+        type=whole_number(1),
         default=processors(),
         metavar="N",
         help="processes of up to 8 GB (%(default)s)",

@@ -1,6 +1,5 @@
 """The evaluation: which images are this worker's, what both models answer to them, and where that is kept."""
 
-import importlib.metadata
 import math
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
@@ -12,7 +11,7 @@ from parity.core.code import digest_of_logic
 from parity.core.errors import InputError
 from parity.core.files import check_writable
 from parity.core.layers import Network
-from parity.core.machine import cpu
+from parity.core.machine import cpu, version
 from parity.core.pinning import pin_torch
 from parity.imagenet.answers import answer_batch
 from parity.imagenet.dataset import Dataset, check_whole, deviations, open_dataset
@@ -121,7 +120,7 @@ class Evaluation:
             "images": self.dataset.digest,
         }
         fingerprint |= self._code
-        fingerprint |= {name: importlib.metadata.version(name) for name in VERSIONS}
+        fingerprint |= {name: version(name) for name in VERSIONS}
         return fingerprint
 
     def files(self, network: Network) -> list[Path]:

@@ -22,7 +22,9 @@ class Proportion:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's interval of 95 %: where the share over all images of this kind lies."""
+        """Wilson's interval of 95 %: where the share over all images of this kind lies; anywhere, of no images."""
+        if not self.count:
+            return 0.0, 1.0
         from scipy.stats import binomtest
 
         interval = binomtest(self.correct, self.count).proportion_ci(CONFIDENCE, method="wilson")

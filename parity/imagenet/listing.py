@@ -1,6 +1,5 @@
 """What every layout comes to: images, what tells the class of each, and where its bytes lie."""
 
-import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from parity.core.errors import InputError
-from parity.core.files import reading
+from parity.core.files import printable, reading
 from parity.imagenet.labels import LABELS
 
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
@@ -84,11 +83,6 @@ class Listing:
     path: Path
     entries: tuple[Entry, ...]
     notes: tuple[str, ...]
-
-
-def printable(name: str) -> str:
-    """Return a file's name as text: its bytes may be none, which no database and no terminal takes."""
-    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def is_hidden(name: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from parity.core.errors import InputError
 from parity.core.files import reading
 from parity.core.layers import EVALUATION_SIZES, Network, network_at
-from parity.core.machine import processors
+from parity.core.machine import MOST_THREADS, processors
 from parity.core.pinning import choose_device
 from parity.core.specification import GivenWeights
 from parity.imagenet.workers import Worker, environment_worker
@@ -107,6 +107,8 @@ def parse_settings(get: Callable[[str], Any], ini: Callable[[str], str | None] =
     for name in ("limit", "batch_size", "threads"):
         if get(name) is not None and get(name) < 1:
             raise InputError(f"--{name.replace('_', '-')} {get(name)}: expected at least 1")
+    if get("threads") is not None and get("threads") > MOST_THREADS:
+        raise InputError(f"--threads {get('threads')}: expected at most {MOST_THREADS:,}")
     expect = expectation(get("expect"))
     checkpoint = _checkpoint(_data("checkpoint", get, ini) or DEFAULT_CHECKPOINT, get("weights"))
     networks = _networks(checkpoint, get("variant"), get("image_size"))

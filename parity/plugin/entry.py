@@ -62,7 +62,8 @@ def suite_of(path: Path) -> Path | None:
 
     The path is that folder, lies in it, or is the checkout that holds it.
     """
-    path = path.resolve()
+    # Not Path.resolve, which raises RuntimeError for a link that leads to itself.
+    path = Path(os.path.realpath(path))
     for folder in (path / "parity", path, *path.parents):
         # Any folder may be called parity; the suite is known by this file.
         # Not Path.is_file, which raises PermissionError for what lies in a folder that may not be looked into.

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from parity.core.command import told
 from parity.core.layers import Case
 from parity.core.result import LayerResult
 from parity.plugin import cases, configuring, examining, header, running, terminal
-from parity.plugin.others import shown_at_the_end
+from parity.plugin.others import refused, shown_at_the_end
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -20,17 +19,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options."""
     # They may bring in a candidate, and what that imports.
-    with shown_at_the_end(config):
-        try:
-            configuring.configure(config)
-        except OSError as error:
-            # Such as a file in a folder that may not be looked into.
-            raise pytest.UsageError(told(error)) from error
+    with shown_at_the_end(config), refused():
+        configuring.configure(config)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say above the tests what is compared."""
-    return header.header(config.stash[cases.OPTIONS], config.stash[cases.TAKEN])
+    with refused():
+        return header.header(config.stash[cases.OPTIONS], config.stash[cases.TAKEN])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -62,7 +58,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     stash = session.config.stash
     cases.sort_items(session.items, stash[cases.OPTIONS], stash[cases.PLACES])
     cases.check_selection(session)
-    with shown_at_the_end(session.config):
+    with shown_at_the_end(session.config), refused():
         examining.examine(session)
 
 

@@ -1,5 +1,6 @@
 """pytest's options for parity. Each has a second name, --parity-NAME, for where another plugin has the first."""
 
+import os
 from typing import Any
 
 import pytest
@@ -147,8 +148,17 @@ def _destination(name: str) -> str:
 
 
 def given(config: pytest.Config, name: str) -> Any:
-    """Return what the option of this name was given, or its default."""
-    return config.getoption(_destination(name))
+    """Return what the option of this name was given, or its default; `~` is the home folder."""
+    # A shell leaves it as it is behind an equals sign.
+    value = config.getoption(_destination(name))
+    if isinstance(value, list):
+        return [_at_home(entry) for entry in value]
+    return _at_home(value)
+
+
+def _at_home(value: Any) -> Any:
+    """Return a text with the home folder in the place of a `~` at its beginning, and anything else as it is."""
+    return os.path.expanduser(value) if isinstance(value, str) else value
 
 
 def default(name: str) -> Any:

@@ -1,10 +1,12 @@
-"""Warnings of others, which are shown at the end of a run and change no result of it."""
+"""What comes from others: warnings, shown at the end of a run, which change no result; and errors, in a sentence."""
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+
+from parity.core.errors import is_outside, told
 
 
 @contextmanager
@@ -19,3 +21,14 @@ def shown_at_the_end(config: pytest.Config) -> Iterator[None]:
                 config.hook.pytest_warning_recorded.call_historic(
                     kwargs={"warning_message": message, "nodeid": "", "when": "config", "location": None}
                 )
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """Turn an error from outside of the program into a usage error, which pytest tells in a sentence."""
+    try:
+        yield
+    except Exception as error:
+        if is_outside(error):
+            raise pytest.UsageError(told(error)) from error
+        raise

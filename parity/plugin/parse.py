@@ -7,6 +7,7 @@ import pytest
 
 from parity.core.errors import InputError
 from parity.core.files import check_writable
+from parity.core.machine import MOST_THREADS
 from parity.core.specification import GivenWeights, is_stored
 from parity.imagenet.options import OPTIONS as EVALUATION
 from parity.imagenet.options import Settings
@@ -17,8 +18,6 @@ from parity.plugin.options import REPEATABLE, SINGLE, default, given
 from parity.plugin.reference_options import record_of, references_of, stored_reference
 from parity.session.options import Options
 
-# More than any machine has processors.
-MOST_THREADS = 1024
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
@@ -112,7 +111,7 @@ def _images(config: pytest.Config) -> tuple[Path, ...]:
         try:
             files += _images_at(path)
         except OSError as error:
-            raise pytest.UsageError(f"--images {path}: this cannot be read: {error.strerror}") from error
+            raise pytest.UsageError(f"--images {error.filename}: this cannot be read: {error.strerror}") from error
     return tuple(files)
 
 
@@ -128,8 +127,11 @@ def _images_at(path: Path) -> list[Path]:
 
 
 def _images_in(folder: Path) -> list[Path]:
-    """Return the images of a folder, by name. Raises pytest.UsageError where it has none."""
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES]
+    """Return the images of a folder, by name. Raises pytest.UsageError where it has none, or OSError."""
+    # A link that leads nowhere is an image that is missing.
+    files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir()]
+    for path in files:
+        path.open("rb").close()
     if not files:
         raise pytest.UsageError(f"--images {folder}: this folder holds no file {' or '.join(sorted(IMAGE_SUFFIXES))}")
     return files

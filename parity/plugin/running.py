@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from parity.core.command import ASK_FOR_REPORT, stopped_by_termination
-from parity.core.errors import InputError
+from parity.core.errors import is_outside, told
 from parity.core.layers import Case
 from parity.core.pinning import pin_torch
 from parity.core.result import LayerResult
@@ -136,9 +136,9 @@ def ending(run: pytest.Session, reason: str) -> Iterator[None]:
     itself fails, for this `reason`."""
     try:
         yield
-    except InputError as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
-    except Exception:
+    except Exception as error:
+        if is_outside(error):
+            pytest.exit(told(error), returncode=pytest.ExitCode.USAGE_ERROR)
         # The session does not go on behind its own error, which all cases behind this one would only repeat.
         run.shouldfail = reason
         run.config.stash[BROKEN] = True

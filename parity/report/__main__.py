@@ -27,7 +27,7 @@ def read(path: Path) -> dict[str, Any]:
             raise InputError(f"{path}: there is no such file; pytest parity --report DIR writes one")
         content = path.read_bytes()
     try:
-        data = json.loads(content)
+        data = json.loads(content, parse_constant=_refuse)
     except ValueError as error:
         raise InputError(f"{path} is no report of parity, or was cut off: it is no JSON ({error})") from error
     schema = data.get("schema") if isinstance(data, dict) else None
@@ -38,7 +38,17 @@ def read(path: Path) -> dict[str, Any]:
     missing = SECTIONS - data.keys()
     if missing:
         raise InputError(f"{path} is no whole report: it lacks {', '.join(sorted(missing))}")
+    try:
+        # What is read of it here; the page reads the rest.
+        _ = data["run"]["command"], data["judgement"]["words"], [network["name"] for network in data["networks"]]
+    except (LookupError, TypeError) as error:
+        raise InputError(f"{path} is no report as parity writes it: a part of it is missing ({error})") from error
     return data
+
+
+def _refuse(constant: str) -> None:
+    """Raise ValueError for NaN and infinity, which JSON has not."""
+    raise ValueError(f"{constant} is no JSON")
 
 
 def parser() -> Parser:

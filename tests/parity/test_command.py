@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from parity.__main__ import COMMANDS, PROG, main
-from parity.core.command import BROKEN, FAILED, STOPPED, USAGE_ERROR, Parser, run
+from parity.core.command import BROKEN, FAILED, STOPPED, USAGE_ERROR, Parser, run, whole_number
 from parity.core.errors import InputError, JobError
 from parity.reference.trace.store import Writer
 from pnasnet_torch.errors import WeightsError
@@ -156,3 +157,41 @@ def test_without_a_command_those_that_there_are_are_named(capsys: pytest.Capture
     assert main(["--help"]) == 0
     listed = capsys.readouterr().out
     assert all(f"\n  {name} " in listed for name in COMMANDS)
+
+
+class OutOfMemoryError(RuntimeError):
+    """As PyTorch has one, of a GPU."""
+
+
+@pytest.mark.parametrize("error", [OutOfMemoryError("2 GiB"), RuntimeError("you can't allocate memory: 2 GiB\nmore")])
+def test_a_lack_of_memory_is_known_by_whoevers_error(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    def fails(_arguments: Sequence[str] | None) -> int:
+        raise error
+
+    assert run(fails, "pnasnet-parity x") == USAGE_ERROR
+    assert re.fullmatch("pnasnet-parity x: this machine has too little memory: .*2 GiB\n", capsys.readouterr().err)
+
+
+def test_a_stream_that_is_closed_is_done_without(trace: Path) -> None:
+    assert shell(f"$PARITY trace info {trace} >&-") == (0, "")
+
+
+@pytest.mark.parametrize(("text", "known"), [("1", True), ("8", True), ("0", False), ("9", False), ("x", False)])
+def test_numbers_have_bounds(text: str, known: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    command = Parser("pnasnet-parity x")
+    command.add_argument("--workers", type=whole_number(1, 8))
+    if known:
+        assert command.parse_args([f"--workers={text}"]).workers == int(text)
+        return
+    with pytest.raises(SystemExit) as ended:
+        command.parse_args([f"--workers={text}"])
+    assert ended.value.code == USAGE_ERROR
+    assert f"--workers: {text}: expected a whole number from 1 to 8" in capsys.readouterr().err
+
+
+def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A shell leaves `~` as it is behind an equals sign."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    command = Parser("pnasnet-parity x")
+    command.add_argument("--output", type=Path)
+    assert command.parse_args(["--output=~/a"]).output == tmp_path / "a"

@@ -1,5 +1,7 @@
 """One line gives a network with its preprocessing, and a command tells what is in a photograph."""
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -93,6 +95,17 @@ def test_weights_and_sizes_that_cannot_be_used(prefix: Path, capsys: pytest.Capt
     assert "there is no checkpoint" in capsys.readouterr().err
     assert main(["classify", image, "--weights", str(prefix), "--image-size", "18"]) == 1
     assert "needs at least 19 pixels" in capsys.readouterr().err
+
+
+def test_nobody_reads_on_and_a_name_that_cannot_be_shown(prefix: Path, tmp_path: Path) -> None:
+    """As behind `| head`, it ends in silence; what the terminal has no letters for is shown by their numbers."""
+    shutil.copy(PHOTOGRAPHS[0], tmp_path / "naïve.jpg")
+    classifying = f"{sys.executable} -m pnasnet_torch classify {tmp_path}/na*.jpg --weights {prefix} --image-size 65"
+    command = f"cd {ROOT}; {classifying} > {tmp_path}/said; echo $?; {classifying} | true; echo ${{PIPESTATUS[0]}}"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("0\n130\n", "")
+    assert (tmp_path / "said").read_text().startswith(f"{tmp_path}/na\\xefve.jpg\n")
 
 
 def test_it_runs_as_a_module() -> None:

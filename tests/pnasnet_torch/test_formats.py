@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from pnasnet_torch import PNASNet, formats, load_weights, save_weights
+from pnasnet_torch import PNASNet, formats, load_weights, readers, save_weights
+from pnasnet_torch.content import Kind
 from pnasnet_torch.errors import WeightsError
 from tests.pnasnet_torch.states import Malicious, assert_state, snapshot
 
@@ -139,3 +140,25 @@ def test_a_saved_file_has_the_usual_permissions(small_model: PNASNet, tmp_path: 
     save_weights(small_model, tmp_path / "weights.h5")
     (tmp_path / "usual").touch()
     assert (tmp_path / "weights.h5").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ImportError("numpy.dtype size changed"),
+            r"as a package for HDF5 cannot be imported: numpy\.dtype size changed$",
+        ),
+        (OSError(5, "Input/output error"), r"a\.h5 cannot be read: Input/output error$"),
+    ],
+)
+def test_what_is_wrong_beside_the_file_is_not_called_damage(
+    small_model: PNASNet, error: Exception, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_path: str, _file: object) -> None:
+        raise error
+
+    formats.write_file(tmp_path / "a.h5", {"conv0.weight": np.zeros(1, np.float32)})
+    monkeypatch.setitem(readers.READERS, Kind.HDF5, fails)
+    with pytest.raises(WeightsError, match=said):
+        load_weights(small_model, tmp_path / "a.h5")

@@ -47,7 +47,7 @@ def test_only_the_background_moves_the_classes(classes: int, offset: int) -> Non
     assert class_offset(classes) == offset
 
 
-@pytest.mark.parametrize("content", [None, "{}", '{"architecture": "resnet50"}'])
+@pytest.mark.parametrize("content", [None, "{}", "[]", "{ // with comments", '{"architecture": "resnet50"}'])
 def test_where_there_is_no_entry_of_the_port_s_there_is_no_card(content: str | None, tmp_path: Path) -> None:
     if content:
         (tmp_path / FILE).write_text(content)
@@ -57,8 +57,8 @@ def test_where_there_is_no_entry_of_the_port_s_there_is_no_card(content: str | N
 @pytest.mark.parametrize(
     "content",
     [
-        "{",
-        "[]",
+        '{"pnasnet_torch": {',
+        '["pnasnet_torch"]',
         '{"pnasnet_torch": 3}',
         '{"pnasnet_torch": {}}',
         '{"pnasnet_torch": {"image_size": [3], "weights": "a", "sha256": "b"}}',
@@ -68,4 +68,16 @@ def test_where_there_is_no_entry_of_the_port_s_there_is_no_card(content: str | N
 def test_a_damaged_one_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(content)
     with pytest.raises(WeightsError, match=r"config\.json is damaged"):
+        read_card(tmp_path)
+
+
+def test_the_systems_reason_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that may not be read is not called damaged."""
+
+    def refuse(_path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / FILE).touch()
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(WeightsError, match=r"config\.json cannot be read: Permission denied$"):
         read_card(tmp_path)

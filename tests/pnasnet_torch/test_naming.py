@@ -64,7 +64,7 @@ def test_what_does_not_fit_is_listed_on_both_sides() -> None:
 
 
 def test_unknown_scheme_and_a_rule_that_is_none() -> None:
-    with pytest.raises(NamingError, match="expected one of pnasnet-pytorch, pretrainedmodels"):
+    with pytest.raises(NamingError, match="expected one of ours, pnasnet-pytorch, pretrainedmodels"):
         scheme("other")
     with pytest.raises(NamingError, match="mine: a rule is no regular expression"):
         parse_scheme("mine", {"modules": {"(": "x"}})

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from tf_reference import graph as graph_module
+from tf_reference import graph_cache
+from tf_reference.compat import tensorflow
+from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.official import Source
 
@@ -114,3 +117,26 @@ def test_another_version_below_is_another_entry(
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0" if name == package else version(name))
     reference_graph(source, small)
     assert builds == [small, small]
+
+
+def test_a_package_under_another_name_and_one_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow's builds for one kind of machine are called tensorflow-cpu and the like."""
+
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    assert graph_cache._version("tensorflow") == tensorflow().__version__
+    with pytest.raises(InputError, match="needs tf-slim: python -m pip install 'pnasnet-parity"):
+        graph_cache._version("tf-slim")
+
+
+def test_a_tensorflow_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages that do not fit each other raise whatever they raise."""
+
+    def fails(_name: str) -> None:
+        raise AttributeError("_ARRAY_API not found")
+
+    monkeypatch.setattr("importlib.import_module", fails)
+    with pytest.raises(InputError, match=r"cannot be imported \(AttributeError: _ARRAY_API not found\): python -m pip"):
+        tensorflow.__wrapped__()

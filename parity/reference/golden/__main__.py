@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Iterable, Sequence
 
 from parity.core import command, integers
-from parity.core.command import Parser
+from parity.core.command import Parser, whole_number
 from parity.core.console import PlainConsole
 from parity.core.errors import InputError
 from parity.core.files import check_writable
 from parity.core.layers import Network
-from parity.core.machine import default_threads
+from parity.core.machine import MOST_THREADS, default_threads
 from parity.core.specification import Specification
 from parity.reference.golden import digests
 from parity.reference.golden.digests import DTYPES, NETWORKS, Golden, Row
@@ -89,14 +89,13 @@ def parse(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("network", nargs="*", metavar="NETWORK", help=f"{', '.join(names)} (default: all)")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if something has changed")
     parser.add_argument("--reference", default="official", metavar="SOURCE", help="official (default) or slim:PATH")
-    parser.add_argument("--threads", type=int, default=default_threads(), metavar="N", help="default: %(default)s")
+    threads = whole_number(1, MOST_THREADS)
+    parser.add_argument("--threads", type=threads, default=default_threads(), metavar="N", help="default: %(default)s")
     arguments = parser.parse_args(given)
     # Not by argparse's choices: these refuse an empty list of networks.
     unknown = [name for name in arguments.network if name not in names]
     if unknown:
         parser.error(f"{unknown[0]}: expected {', '.join(names)}")
-    if arguments.threads < 1:
-        parser.error(f"--threads {arguments.threads}: expected at least 1")
     return arguments
 
 

@@ -18,6 +18,13 @@ BAD = {
     "names = 'timm'\nunobservable = ['(']\n": "unterminated subpattern",
     "names = 'timm'\nsizes = [331]\n": "`sizes` is the least and the largest image size",
     "names = \n": "is no adapter",
+    "[modules]\n'conv0' = 'stem\\2'\n": "a rule is no regular expression and its replacement: invalid group",
+    "[modules]\nconv0.conv = 'x'\n": "a rule is no regular expression and its replacement",
+    "[modules]\n'conv0' = 1\n": "a rule is no regular expression and its replacement",
+    "names = 'timm'\nvariants = 'large'\n": "`variants` is 'large': expected a list of texts",
+    "names = 'timm'\nunobservable = 'final_layer'\n": "`unobservable` is 'final_layer': expected a list of texts",
+    "names = 'timm'\nmethod = 1\n": "`method` is 1: expected a text",
+    "names = 'timm'\narguments = ['a']\n": r"`arguments` is \['a'\]: expected a table",
 }
 
 

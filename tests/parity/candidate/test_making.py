@@ -63,6 +63,10 @@ def gives_no_values() -> nn.Module:
         return network()
 
 
+def gives_lazy_layers() -> nn.Module:
+    return nn.Sequential(nn.LazyLinear(1001))
+
+
 def changes() -> nn.Module:
     torch.set_default_dtype(torch.float64)
     print("hello")
@@ -80,6 +84,7 @@ BAD: dict[str, str] = {
     "gives_compiled": "gives what torch.compile made of a model",
     "gives_nothing_to_fill": "gives a ReLU without parameters",
     "gives_no_values": "on the device meta, which holds no values: make it on the CPU",
+    "gives_lazy_layers": "with lazy layers, which have no shapes yet: run it once on images first",
     "not_there": "has no attribute 'not_there'; correct the name",
 }
 
@@ -99,6 +104,11 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_gives_no_model_is_refused_with_the_reason(function: str) -> None:
     with pytest.raises(InputError, match=BAD[function]):
         maker(function).make("float32")
+
+
+def test_a_method_that_a_model_does_not_have() -> None:
+    with pytest.raises(InputError, match="gives a Sequential without the method forwrd"):
+        Maker(Adapter(OURS, f"{HERE}:network", method="forwrd"), Pins()).make("float32")
 
 
 @pytest.mark.parametrize("function", ["kept", "wrapping"])

@@ -157,13 +157,21 @@ def no_memory(*_: object) -> Tensor:
     return torch.empty(10**15)
 
 
+def no_room(*_: object) -> Tensor:
+    raise RuntimeError("cannot write port.onnx: No space left on device")
+
+
 def nothing_to_give(*_: object) -> Tensor:
     raise InputError("its package is missing")
 
 
 @pytest.mark.parametrize(
     ("forward", "said"),
-    [(no_memory, "this machine has too little memory for the candidate: .*can't allocate"), (nothing_to_give, "its p")],
+    [
+        (no_memory, "this machine has too little memory for the candidate: .*can't allocate"),
+        (no_room, "this machine lacks what the candidate needs: No space left on device: make room on that disk"),
+        (nothing_to_give, "its package is missing"),
+    ],
 )
 def test_what_the_port_is_not_at_fault_for_is_not_its_result(
     tiny: PNASNet, images_nhwc: np.ndarray, forward: Callable[..., Tensor], said: str

@@ -10,6 +10,7 @@ from torch import Tensor
 from parity.candidate.capture import CandidateError
 from parity.candidate.port import Port
 from parity.diagnosis.examiner import Examiner
+from parity.diagnosis.replay import Observed
 from parity.faults import plant
 from pnasnet_torch import PNASNet
 from tf_reference.graph import ReferenceGraph
@@ -225,3 +226,15 @@ def test_tensorflow_is_asked_for_what_the_layers_need(examine: Examine) -> None:
     assert examiner.official.keys() == {"images", "conv0", ADD, *graph.layers[ADD].inputs}
     np.testing.assert_array_equal(examiner.official["images"], examiner.probe.images.astype(np.float64))
     assert isinstance(examiner.probe.sides.candidate, Port)
+
+
+def test_a_layer_that_does_not_run_each_time_differs_from_run_to_run(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stochastic depth that is left on, say: what it gets can then not be looked at."""
+    examiner = examine(sound, CONV)
+    for module in ("examiner", "wiring"):
+        monkeypatch.setattr(f"parity.diagnosis.{module}.observe", lambda *_, **__: Observed({}, {}, {}, None))
+    assert examiner.differs_from_run_to_run(CONV)
+    assert list(examiner.wiring.arrivals(CONV)) == []
+    assert examiner.wiring.miswired == set()

@@ -35,6 +35,7 @@ def test_counts_and_agreement() -> None:
 def test_wilson_s_interval() -> None:
     """Against a published table: 81 of 263 gives 0.2553 to 0.3662 (Newcombe 1998)."""
     assert Proportion(81, 263).interval == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert Proportion(0, 0).interval == (0, 1)
 
 
 def test_mcnemar_s_test_is_exact() -> None:

@@ -100,6 +100,11 @@ def test_what_may_not_be_looked_into_is_not_the_suite(tmp_path: Path) -> None:
     assert suite_of(folder / "parity") == folder / "parity"
 
 
+def test_a_link_that_leads_to_itself_is_not_the_suite(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert suite_of(tmp_path / "loop") is None
+
+
 def other_checkout(folder: Path) -> Path:
     """Make what the suite is known by."""
     (folder / "parity/plugin").mkdir(parents=True)

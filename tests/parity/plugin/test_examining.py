@@ -97,6 +97,15 @@ def test_a_place_that_may_not_be_looked_into(option: str, tmp_path: Path) -> Non
     assert re.search(rf"^ERROR: {tmp_path}/\S+: Permission denied$", said, re.MULTILINE), said
 
 
+def test_an_image_of_a_folder_that_is_not_there_or_may_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    with locked(tmp_path / "a.jpg"), pytest.raises(pytest.UsageError, match=r"a\.jpg: this cannot be read: Permission"):
+        parse(f"--images={tmp_path}")
+    (tmp_path / "b.png").symlink_to("nowhere")
+    with pytest.raises(pytest.UsageError, match=r"b\.png: this cannot be read: No such file"):
+        parse(f"--images={tmp_path}")
+
+
 class Broken:
     """A plugin in which a hook of the suite fails, or one of its own."""
 

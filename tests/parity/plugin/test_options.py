@@ -241,7 +241,7 @@ def test_the_report_of_another_run_is_not_replaced(tmp_path: Path) -> None:
     report = {
         "schema": SCHEMA,
         "run": {"command": "pytest -k conv0"},
-        "judgement": {},
+        "judgement": {"words": "parity"},
         "provenance": {},
         "networks": [],
     }
@@ -272,3 +272,11 @@ def test_every_option_explains_itself() -> None:
     options: list[Any] = [*parser.getgroup("parity").options, *parser.getgroup("imagenet").options]
     assert len(options) == 24
     assert all(option.attrs()["help"] for option in options)
+
+
+def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell leaves `~` as it is behind an equals sign."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert parse("--report=~/r").report == tmp_path / "r"
+    (tmp_path / "a.jpg").touch()
+    assert parse("--images=~/a.jpg").images == (tmp_path / "a.jpg",)

@@ -132,6 +132,10 @@ def test_the_systems_reason_is_said(data: dict[str, Any], tmp_path: Path, capsys
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
 
 
+# As a filter of somebody's may leave it.
+FILTERED = f'{{"schema": "{SCHEMA}", "run": {{}}, "judgement": {{}}, "provenance": {{}}, "networks": []'
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -139,6 +143,8 @@ def test_the_systems_reason_is_said(data: dict[str, Any], tmp_path: Path, capsys
         pytest.param("{", "is no report of parity, or was cut off: it is no JSON (", id="no JSON"),
         pytest.param("[]", "is no report of parity: it has no schema", id="no document"),
         pytest.param(f'{{"schema": "{SCHEMA}"}}', "lacks judgement, networks, provenance, run", id="no sections"),
+        pytest.param(f"{FILTERED}}}", "a part of it is missing ('command')", id="parts"),
+        pytest.param(f'{FILTERED}, "more": NaN}}', "it is no JSON (NaN is no JSON)", id="no number"),
         pytest.param('{"schema": "pnasnet-parity-report/99"}', "its schema is pnasnet-parity-report/99", id="version"),
     ],
 )
