@@ -1,6 +1,6 @@
 """One line gives a network with its preprocessing, and a command tells what is in a photograph."""
 
-import os
+import io
 import shutil
 import subprocess
 import sys
@@ -97,15 +97,23 @@ def test_weights_and_sizes_that_cannot_be_used(prefix: Path, capsys: pytest.Capt
     assert "needs at least 19 pixels" in capsys.readouterr().err
 
 
-def test_nobody_reads_on_and_a_name_that_cannot_be_shown(prefix: Path, tmp_path: Path) -> None:
-    """As behind `| head`, it ends in silence; what the terminal has no letters for is shown by their numbers."""
+def test_a_name_that_the_terminal_has_no_letters_for(
+    prefix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are shown by their numbers."""
     shutil.copy(PHOTOGRAPHS[0], tmp_path / "naïve.jpg")
-    classifying = f"{sys.executable} -m pnasnet_torch classify {tmp_path}/na*.jpg --weights {prefix} --image-size 65"
-    command = f"cd {ROOT}; {classifying} > {tmp_path}/said; echo $?; {classifying} | true; echo ${{PIPESTATUS[0]}}"
-    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("0\n130\n", "")
-    assert (tmp_path / "said").read_text().startswith(f"{tmp_path}/na\\xefve.jpg\n")
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii"))
+    assert main(["classify", str(tmp_path / "naïve.jpg"), "--weights", str(prefix), "--image-size", "65"]) == 0
+    assert shown.getvalue().startswith(f"{tmp_path}/na\\xefve.jpg\n".encode())
+
+
+def test_nobody_reads_on(prefix: Path) -> None:
+    """As behind `| head`, it ends in silence."""
+    command = f"{sys.executable} -m pnasnet_torch classify {PHOTOGRAPHS[0]} --weights {prefix} --image-size 65"
+    shell = ["bash", "-c", f"{command} | true; echo ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(shell, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("130\n", "")
 
 
 def test_it_runs_as_a_module() -> None:
