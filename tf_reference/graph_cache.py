@@ -44,6 +44,8 @@ def cached(
         return _read(path)
     except FileNotFoundError:
         log.info("building the official graph: %s", spec)
+    except InputError:
+        raise  # TensorFlow cannot be had, and building would ask for it again
     except (ValueError, OSError) as error:
         log.warning("rebuilding the official graph: %s", error)
     described, graph_def = build()

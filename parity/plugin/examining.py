@@ -2,17 +2,16 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from parity.candidate.interface import OwnPort
-from parity.core.errors import InputError
 from parity.core.files import check_room
 from parity.plugin.cases import OPTIONS, cases, selection
+from parity.plugin.others import refused
 from parity.session.options import Options
 
 if TYPE_CHECKING:
@@ -31,26 +30,17 @@ def examine(session: pytest.Session) -> None:
         return
     options = session.config.stash[OPTIONS]
     if options.candidate:
-        with _refused("--candidate"):
+        with refused("--candidate"):
             options.candidate.examine(options.networks)
     if options.images:
-        with _refused("--images"):
+        with refused("--images"):
             _examine_images(options.images)
     if options.report:
-        with _refused("--report"):
+        with refused("--report"):
             check_room(options.report, REPORT_BYTES)
     if options.record:
-        with _refused("--record"):
+        with refused("--record"):
             check_room(options.record.parent, _least_of_trace(options, selection(session.items, options)))
-
-
-@contextmanager
-def _refused(option: str) -> Iterator[None]:
-    """Turn an InputError into a pytest.UsageError that begins with the option."""
-    try:
-        yield
-    except InputError as error:
-        raise pytest.UsageError(f"{option}: {error}") from error
 
 
 def _examine_images(images: Iterable[Path]) -> None:

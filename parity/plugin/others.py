@@ -24,11 +24,11 @@ def shown_at_the_end(config: pytest.Config) -> Iterator[None]:
 
 
 @contextmanager
-def refused() -> Iterator[None]:
-    """Turn an error from outside of the program into a usage error, which pytest tells in a sentence."""
+def refused(option: str = "") -> Iterator[None]:
+    """Turn an error from outside of the program into a usage error, which begins with the `option` that it is of."""
     try:
         yield
     except Exception as error:
         if is_outside(error):
-            raise pytest.UsageError(told(error)) from error
+            raise pytest.UsageError(f"{option}: {told(error)}" if option else told(error)) from error
         raise

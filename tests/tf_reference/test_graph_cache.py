@@ -140,3 +140,18 @@ def test_a_tensorflow_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("importlib.import_module", fails)
     with pytest.raises(InputError, match=r"cannot be imported \(AttributeError: _ARRAY_API not found\): python -m pip"):
         tensorflow.__wrapped__()
+
+
+def test_without_tensorflow_nothing_is_built_anew(
+    builds: list[GraphSpec], source: Source, small: GraphSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in the cache is sound: it only cannot be read."""
+
+    def fails() -> None:
+        raise InputError("TensorFlow cannot be imported")
+
+    reference_graph(source, small)
+    monkeypatch.setattr("tf_reference.compat.tensorflow", fails)
+    with pytest.raises(InputError, match="TensorFlow cannot be imported"):
+        reference_graph(source, small)
+    assert builds == [small]
