@@ -7,7 +7,7 @@ import numpy as np
 
 from tf_reference import compat, graph
 from tf_reference.graph import GraphSpec, ReferenceGraph, differentiable, gradient_tensors, official_network, part_of
-from tf_reference.graph_cache import cached
+from tf_reference.graph_cache import GraphKind
 from tf_reference.layers import layers_above
 from tf_reference.official import Source
 from tf_reference.run import OfficialRun
@@ -40,19 +40,12 @@ class BackwardRun(OfficialRun):
 
 def backward_graph(source: Source, spec: GraphSpec) -> BackwardGraph:
     """Return the graph for `spec`, from the cache where there is a sound entry, else built and stored."""
-
-    def build() -> tuple[dict[str, Any], Any]:
-        backward = _build(source, spec)
-        described = {"network": graph.describe(backward.network), "gradients": backward.gradients}
-        return described, backward.network.graph_def
-
-    code = (*graph.CODE, "backward.py")
-    described, graph_def = cached(source, spec, code, "backward", build)
+    described, graph_def = BACKWARD.get(source, spec)
     network = graph.restore(spec, graph_def, described["network"])
     return BackwardGraph(network, described["gradients"])
 
 
-def _build(source: Source, spec: GraphSpec) -> BackwardGraph:
+def _build(source: Source, spec: GraphSpec) -> tuple[dict[str, Any], Any]:
     v1 = compat.tensorflow().compat.v1
     with official_network(source, spec) as (tf_graph, logits, end_points):
         all_layers = layers_above([logits, *end_points.values()])
@@ -63,4 +56,7 @@ def _build(source: Source, spec: GraphSpec) -> BackwardGraph:
         gradients = v1.gradients(root, list(sources.values()), given)
         tensors = gradient_tensors(sources, gradients)
         network = part_of(tf_graph, spec, layers, tensors.values())
-        return BackwardGraph(network, tensors)
+        return {"network": graph.describe(network), "gradients": tensors}, network.graph_def
+
+
+BACKWARD = GraphKind("backward", (*graph.CODE, "backward.py"), _build)

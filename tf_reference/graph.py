@@ -8,7 +8,7 @@ from typing import Any
 
 from tf_reference import compat
 from tf_reference.errors import InputError
-from tf_reference.graph_cache import cached
+from tf_reference.graph_cache import GraphKind
 from tf_reference.layers import IMAGES, Layer, describe_layers, layers_above, restore_layers
 from tf_reference.official import Source
 
@@ -65,12 +65,7 @@ class ReferenceGraph:
 
 def reference_graph(source: Source, spec: GraphSpec) -> ReferenceGraph:
     """Return the graph for `spec`, from the cache where there is a sound entry, else built and stored (seconds)."""
-
-    def build() -> tuple[dict[str, Any], Any]:
-        graph = _build(source, spec)
-        return describe(graph), graph.graph_def
-
-    described, graph_def = cached(source, spec, CODE, "graph", build)
+    described, graph_def = REFERENCE.get(source, spec)
     return restore(spec, graph_def, described)
 
 
@@ -90,10 +85,14 @@ def restore(spec: GraphSpec, graph_def: Any, described: dict[str, Any]) -> Refer
     return ReferenceGraph(spec, graph_def, restore_layers(described["layers"]), variables)
 
 
-def _build(source: Source, spec: GraphSpec) -> ReferenceGraph:
+def _build(source: Source, spec: GraphSpec) -> tuple[dict[str, Any], Any]:
     with official_network(source, spec) as (tf_graph, logits, end_points):
         layers = layers_above([logits, *end_points.values()])
-        return part_of(tf_graph, spec, layers, [])
+        graph = part_of(tf_graph, spec, layers, [])
+        return describe(graph), graph.graph_def
+
+
+REFERENCE = GraphKind("graph", CODE, _build)
 
 
 @contextmanager

@@ -5,8 +5,8 @@ import importlib.metadata
 import json
 import logging
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,47 +25,49 @@ log = logging.getLogger(__name__)
 CHECKSUM, LENGTH = 32, 8
 
 
-def cached(
-    source: Source,
-    spec: "GraphSpec",
-    code: Sequence[str],
-    suffix: str,
-    build: Callable[[], tuple[dict[str, Any], Any]],
-) -> tuple[dict[str, Any], Any]:
-    """Return what `build` gives, plain data and a GraphDef: from the cache where there is a sound entry, else built and
-    stored.
-
-    `code` are this package's modules that it depends on, `suffix` tells one kind of graph from another.
+@dataclass(frozen=True)
+class GraphKind:
+    """One kind of official graph: what its files in the cache end with, this package's modules that shape it, and what
+    builds one: its description, plain data, and its GraphDef.
     """
-    key = _key(source, spec, code)
-    name = f"{spec.variant}-{spec.height}x{spec.width}-{spec.dtype}-{key[:16]}.{suffix}"
-    path = cached_file("graphs", name)
-    try:
-        return _read(path)
-    except FileNotFoundError:
-        log.info("building the official graph: %s", spec)
-    except InputError:
-        raise  # TensorFlow cannot be had, and building would ask for it again
-    except (ValueError, OSError) as error:
-        log.warning("rebuilding the official graph: %s", error)
-    described, graph_def = build()
-    try:
-        _write(path, described, graph_def)
-    except InputError as error:
-        # What was built is as good as it would be from the cache.
-        warnings.warn(f"the official graph is not kept for the next run: {error}", stacklevel=2)
-    return described, graph_def
 
+    suffix: str
+    code: tuple[str, ...]
+    build: Callable[[Source, "GraphSpec"], tuple[dict[str, Any], Any]]
 
-def _key(source: Source, spec: "GraphSpec", code: Sequence[str]) -> str:
-    """Return a digest of all that shapes a graph: the spec, the official source, the versions below it, and `code`."""
-    versions = [_version(name) for name in ("tensorflow", "tf-slim", "tf-keras")]
-    digests = []
-    for name in code:
-        content = Path(__file__).with_name(name).read_bytes()
-        digests.append(hashlib.sha256(content).hexdigest())
-    shaping = [asdict(spec), source.fingerprint, versions, digests]
-    return hashlib.sha256(json.dumps(shaping).encode()).hexdigest()
+    def path(self, source: Source, spec: "GraphSpec") -> Path:
+        """Return where the graph is kept. Raise InputError where TensorFlow, which shapes it, is not installed."""
+        name = f"{spec.variant}-{spec.height}x{spec.width}-{spec.dtype}-{self._key(source, spec)}.{self.suffix}"
+        return cached_file("graphs", name)
+
+    def get(self, source: Source, spec: "GraphSpec") -> tuple[dict[str, Any], Any]:
+        """Return what `build` gives: from the cache where there is a sound entry, else built and stored."""
+        path = self.path(source, spec)
+        try:
+            return _read(path)
+        except FileNotFoundError:
+            log.info("building the official graph: %s", spec)
+        except InputError:
+            raise  # TensorFlow cannot be had, and building would ask for it again
+        except (ValueError, OSError) as error:
+            log.warning("rebuilding the official graph: %s", error)
+        described, graph_def = self.build(source, spec)
+        try:
+            _write(path, described, graph_def)
+        except InputError as error:
+            # What was built is as good as it would be from the cache.
+            warnings.warn(f"the official graph is not kept for the next run: {error}", stacklevel=2)
+        return described, graph_def
+
+    def _key(self, source: Source, spec: "GraphSpec") -> str:
+        """Return a digest of all that shapes the graph: the spec, the official source, the versions below, the code."""
+        versions = [_version(name) for name in ("tensorflow", "tf-slim", "tf-keras")]
+        digests = []
+        for name in self.code:
+            content = Path(__file__).with_name(name).read_bytes()
+            digests.append(hashlib.sha256(content).hexdigest())
+        shaping = [asdict(spec), source.fingerprint, versions, digests]
+        return hashlib.sha256(json.dumps(shaping).encode()).hexdigest()[:16]
 
 
 def _version(name: str) -> str:

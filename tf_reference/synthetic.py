@@ -35,10 +35,7 @@ def synthetic_checkpoint(source: Source, variant: str, image_size: int, seed: in
 
     The checkpoint is made if it is not in the cache.
     """
-    # All that the values depend on, this module among it: a change of any of them makes another checkpoint.
-    content = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*photographs, Path(__file__))]
-    key = hashlib.sha256(json.dumps([variant, image_size, seed, content, source.fingerprint]).encode()).hexdigest()
-    index = cached_file("checkpoints", f"{variant}-seed{seed}-{key[:16]}.ckpt.index")
+    index = index_of(source, variant, image_size, seed, photographs)
     prefix = index.with_suffix("")
     if not index.exists():
         log.info("making the synthetic checkpoint: %s, seed %d", variant, seed)
@@ -51,11 +48,24 @@ def synthetic_checkpoint(source: Source, variant: str, image_size: int, seed: in
     return prefix
 
 
+def index_of(source: Source, variant: str, image_size: int, seed: int, photographs: Sequence[Path]) -> Path:
+    """Return where the index of such a checkpoint lies in the cache, or would."""
+    # All that the values depend on, this module among it: a change of any of them makes another checkpoint.
+    content = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*photographs, Path(__file__))]
+    key = hashlib.sha256(json.dumps([variant, image_size, seed, content, source.fingerprint]).encode()).hexdigest()
+    return cached_file("checkpoints", f"{variant}-seed{seed}-{key[:16]}.ckpt.index")
+
+
+def graph_of(variant: str, image_size: int) -> GraphSpec:
+    """Return the network that such a checkpoint is calibrated with."""
+    return GraphSpec(variant, image_size, image_size, training=True, hparams=CALIBRATION)
+
+
 def synthetic_variables(
     source: Source, variant: str, image_size: int, seed: int, photographs: Sequence[Path], aux_head: bool = False
 ) -> dict[str, np.ndarray]:
     """Return variables by TensorFlow name, float32; those of the auxiliary head only if asked for."""
-    graph = reference_graph(source, GraphSpec(variant, image_size, image_size, training=True, hparams=CALIBRATION))
+    graph = reference_graph(source, graph_of(variant, image_size))
     variables = {name: _initial(name, shape, seed) for name, shape in graph.shapes.items()}
     images_nhwc = load_images(source, photographs, image_size, image_size)
     with OfficialRun(graph) as official:

@@ -8,7 +8,7 @@ from tf_reference import compat, graph
 from tf_reference.draws import Draw, draws_of
 from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, ReferenceGraph, differentiable, gradient_tensors, official_network, part_of
-from tf_reference.graph_cache import cached
+from tf_reference.graph_cache import GraphKind
 from tf_reference.layers import layers_above
 from tf_reference.official import Source
 
@@ -70,15 +70,7 @@ def training_graph(source: Source, spec: GraphSpec) -> TrainingGraph:
 
     Raise InputError if `spec` is not of the training form, or has no classes.
     """
-
-    def build() -> tuple[dict[str, Any], Any]:
-        training = _build(source, spec)
-        described = asdict(training)
-        described["network"] = graph.describe(training.network)
-        return described, training.network.graph_def
-
-    code = (*graph.CODE, "draws.py", "training.py")
-    described, graph_def = cached(source, spec, code, "training", build)
+    described, graph_def = TRAINING.get(source, spec)
     draws = {}
     for name, row in described["draws"].items():
         # JSON makes lists of tuples.
@@ -94,7 +86,7 @@ def training_graph(source: Source, spec: GraphSpec) -> TrainingGraph:
     )
 
 
-def _build(source: Source, spec: GraphSpec) -> TrainingGraph:
+def _build(source: Source, spec: GraphSpec) -> tuple[dict[str, Any], Any]:
     if not (spec.training and spec.num_classes):
         raise InputError(f"a loss takes the training form with classes, not {spec}")
     v1 = compat.tensorflow().compat.v1
@@ -113,7 +105,13 @@ def _build(source: Source, spec: GraphSpec) -> TrainingGraph:
         draws = dict(draws_of(tf_graph, operations))
         steps = tuple(_steps(tf_graph, operations))
         regularized = tuple(_regularized(tf_graph))
-        return TrainingGraph(network, draws, steps, losses, tensors, regularized, update)
+        training = TrainingGraph(network, draws, steps, losses, tensors, regularized, update)
+        described = asdict(training)
+        described["network"] = graph.describe(network)
+        return described, network.graph_def
+
+
+TRAINING = GraphKind("training", (*graph.CODE, "draws.py", "training.py"), _build)
 
 
 def _update(tf_graph: Any, gradients: Sequence[Any]) -> Update:

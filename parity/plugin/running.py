@@ -81,7 +81,7 @@ def _open_session(
     pin_torch(options.threads)
     # What was loaded and collected so far stays: the garbage collector need not walk it after each network.
     gc.freeze()
-    reference = open_reference(options, selected)
+    reference = open_reference(options, selected, progress)
     return ParitySession(options, selected, reference, progress, evaluator, observe)
 
 

@@ -1,38 +1,43 @@
 """The official networks, run by TensorFlow."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from parity.core import integers
+from parity.core.computing import Step
 from parity.core.layers import Network
 from parity.core.specification import PHOTOGRAPHS, Specification, labelled
 from parity.reference.batch import make_batches, with_aux_head
+from parity.reference.graphs import graphs_of
 from parity.reference.interface import Knowledge, OfficialPixels, Variables
 from parity.reference.live_training import DENSITY, LiveTraining, integer_gradients
 from parity.reference.training import IntegerGradients
 from pnasnet_torch import variant
 from pnasnet_torch.weights import is_of_head
-from tf_reference import checkpoint
+from tf_reference import building, checkpoint, synthetic
 from tf_reference.backward import backward_graph
-from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
-from tf_reference.official import find
+from tf_reference.graph import REFERENCE, GraphSpec, ReferenceGraph, reference_graph
+from tf_reference.official import Source, find
 from tf_reference.preprocess import decode_image, load_images
 from tf_reference.run import OfficialRun
-from tf_reference.synthetic import synthetic_checkpoint
 from tf_reference.training import TrainingGraph, training_graph
 
 
 def synthetic_of(specification: Specification, name: str) -> Path:
-    """Return the prefix of the synthetic checkpoint for the variant `name`.
+    """Return the prefix of the synthetic checkpoint for the variant `name`. It is made if it is not in the cache."""
+    return synthetic.synthetic_checkpoint(*_made_from(specification, name))
 
-    It is made if it is not in the cache, by the pinned official source whatever the references are: so all of them have
-    the same weights.
+
+def _made_from(specification: Specification, name: str) -> tuple[Source, str, int, int, list[Path]]:
+    """Return what the synthetic checkpoint for the variant `name` is made from.
+
+    That is the pinned official source whatever the references are: so all of them have the same weights.
     """
     photographs = sorted(PHOTOGRAPHS.glob("*.jpg"))
-    return synthetic_checkpoint(find(), name, variant(name).image_size, specification.seed, photographs)
+    return find(), name, variant(name).image_size, specification.seed, photographs
 
 
 class LiveReference:
@@ -51,6 +56,28 @@ class LiveReference:
         """Return the official evaluation graph of `network` in `dtype`."""
         spec = GraphSpec(network.variant, network.height, network.width, dtype)
         return reference_graph(self.official_sources[network.reference], spec)
+
+    def build(self, selection: Collection[tuple[str, Network]], step: Step) -> None:
+        """Build what the cache lacks of the graphs that the `selection`, pairs of gate and network, takes.
+
+        What is left out here is built when it is asked for.
+        """
+        # In the order of the networks, and each once.
+        graphs = building.missing(list(dict.fromkeys(self._wanted(selection))))
+        processes = min(len(graphs), self._specification.threads)
+        if processes > 1:
+            with step(f"{len(graphs)} official graphs, which are kept for later runs"):
+                building.build(graphs, processes)
+
+    def _wanted(self, selection: Collection[tuple[str, Network]]) -> Iterator[building.Wanted]:
+        """Yield each graph that the `selection` takes, and those that its synthetic checkpoints are made by."""
+        if self._specification.checkpoint is None:
+            for name in {network.variant: None for _gate, network in selection}:
+                made_from = _made_from(self._specification, name)
+                if not synthetic.index_of(*made_from).exists():
+                    yield REFERENCE, find(), synthetic.graph_of(name, variant(name).image_size)
+        for kind, network, spec in graphs_of(selection):
+            yield kind, self.official_sources[network.reference], spec
 
     def training(self, network: Network) -> LiveTraining:
         """Return the official network in training, on all images as one batch, from the checkpoint.

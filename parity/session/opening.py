@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from parity.core.computing import Step, no_progress
 from parity.core.layers import Network
 from parity.reference.interface import Reference
 from parity.reference.live import LiveReference
@@ -9,15 +10,18 @@ from parity.reference.opening import record
 from parity.session.options import Options
 
 
-def open_reference(options: Options, selection: Mapping[tuple[str, Network], Collection[str]]) -> Reference:
+def open_reference(
+    options: Options, selection: Mapping[tuple[str, Network], Collection[str]], step: Step = no_progress
+) -> Reference:
     """Return what the `selection` (names by gate and network) is judged by.
 
     That is the stored reference where there is one, or else the official network as it runs, recorded if that is asked
-    for.
+    for. Its graphs are built, if they have to be.
     """
     if options.stored:
         return options.stored
     live = LiveReference(options)
+    live.build(selection, step)
     if options.record is None:
         return live
     return record(live, options, selection, options.record, options.compression)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from tests.limits import file_size_limit
-from tf_reference import checkpoint, graph_cache, synthetic
+from tf_reference import checkpoint, synthetic
 from tf_reference.cache import cached_file
 from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec
+from tf_reference.graph_cache import GraphKind
 from tf_reference.official import Source, find
 
 
@@ -61,7 +62,7 @@ def test_a_graph_is_used_though_the_disk_is_full(source: Source, empty_cache: Pa
         file_size_limit(16),
         pytest.warns(UserWarning, match="is not kept for the next run: .*graph cannot be written: File too large"),
     ):
-        assert graph_cache.cached(source, spec, (), "graph", lambda: ({"a": 1}, graph_def)) == ({"a": 1}, graph_def)
+        assert GraphKind("graph", (), lambda *_given: ({"a": 1}, graph_def)).get(source, spec) == ({"a": 1}, graph_def)
     assert list((empty_cache / "graphs").iterdir()) == []
 
 

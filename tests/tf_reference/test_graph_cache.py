@@ -12,7 +12,7 @@ from tf_reference import graph as graph_module
 from tf_reference import graph_cache
 from tf_reference.compat import tensorflow
 from tf_reference.errors import InputError
-from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
+from tf_reference.graph import REFERENCE, GraphSpec, ReferenceGraph, describe, reference_graph
 from tf_reference.official import Source
 
 # Another value for every field of a spec.
@@ -41,11 +41,11 @@ def builds(graph: ReferenceGraph, empty_cache: Path, monkeypatch: pytest.MonkeyP
     """What was built rather than taken from the cache; to save time, always the small network."""
     built: list[GraphSpec] = []
 
-    def build(source: Source, spec: GraphSpec) -> ReferenceGraph:
+    def build(source: Source, spec: GraphSpec) -> tuple[dict[str, Any], Any]:
         built.append(spec)
-        return replace(graph, spec=spec)
+        return describe(graph), graph.graph_def
 
-    monkeypatch.setattr(graph_module, "_build", build)
+    monkeypatch.setattr(graph_module, "REFERENCE", replace(REFERENCE, build=build))
     return built
 
 

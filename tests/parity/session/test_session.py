@@ -8,21 +8,28 @@ import pytest
 
 from parity.candidate.interface import CandidateRun
 from parity.core.layers import Network
-from parity.core.policy import GATES
+from parity.core.policy import GATES, TRAINING_GATES
 from parity.core.specification import PHOTOGRAPHS
+from parity.core.training_names import names
 from parity.faults.remembered import RememberedReference
 from parity.gates.context import Sides
+from parity.reference.graphs import graphs_of
 from parity.reference.interface import ReferenceRun
 from parity.reference.live import LiveReference
 from parity.session.options import Options
 from parity.session.session import ParitySession, Selection
-from tf_reference.graph import ReferenceGraph
+from tf_reference.graph import GraphSpec, ReferenceGraph
+from tf_reference.graph_cache import GraphKind
+from tf_reference.official import Source
 
 SMALL, WIDE = Network("mobile", 64, 64), Network("mobile", 97, 131)
+# The least that has room for an auxiliary head.
+TRAINED = Network("mobile", 97, 97)
 IMAGES = (PHOTOGRAPHS / "chelsea.jpg", PHOTOGRAPHS / "coffee.jpg")
 LAYER_GATES = [gate for gate in GATES if gate not in ("preprocess", "imagenet")]
 LAYERS = frozenset({"conv0", "cell_stem_0.1x1"})
 Made = list[tuple[str, set[str], list[str]]]
+Taken = list[tuple[GraphKind, GraphSpec]]
 
 
 @pytest.fixture
@@ -50,6 +57,20 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
 
     monkeypatch.setattr("parity.gates.context.Sides", Logged)
     return log
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
+    """The graphs that are asked for."""
+    found: Taken = []
+    get = GraphKind.get
+
+    def note(kind: GraphKind, source: Source, spec: GraphSpec) -> Any:
+        found.append((kind, spec))
+        return get(kind, source, spec)
+
+    monkeypatch.setattr(GraphKind, "get", note)
+    return found
 
 
 # The batch norm, and what lies before and behind it.
@@ -96,11 +117,26 @@ def test_all_gates_of_a_network_share_what_was_built(made: Made) -> None:
         ("float32", ["float64", "float32"]),
     ],
 )
-def test_a_gate_builds_no_more_than_it_needs(made: Made, gate: str, dtypes: list[str]) -> None:
+def test_a_gate_builds_no_more_than_it_needs(made: Made, taken: Taken, gate: str, dtypes: list[str]) -> None:
     """Nothing in a dtype that it does not use, and no layer behind those that were selected."""
-    session = session_of({(gate, SMALL): frozenset({"conv0"})})
+    selection = {(gate, SMALL): frozenset({"conv0"})}
+    session = session_of(selection)
     assert session.result(gate, SMALL, "conv0")
     assert [(dtype, layers) for dtype, layers, _ in made] == [(dtype, {"conv0"}) for dtype in dtypes]
+    # What was built before the first gate is what the gates take.
+    assert {(kind, spec) for kind, _, spec in graphs_of(selection)} == set(taken)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gate", TRAINING_GATES)
+def test_the_graphs_that_a_training_gate_takes_are_known(gate: str, taken: Taken) -> None:
+    name = names(gate, TRAINED)[0]
+    selection = {(gate, TRAINED): frozenset({name})}
+    options = Options((TRAINED,), None, IMAGES, ("official",), 0, 1, training=True)
+    session = ParitySession(options, selection, LiveReference(options))
+    assert session.result(gate, TRAINED, name)
+    session.close()
+    assert {(kind, spec) for kind, _, spec in graphs_of(selection)} == set(taken)
 
 
 def test_gates_that_share_a_pair_are_each_given_their_own_layers(made: Made) -> None:
