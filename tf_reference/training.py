@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from tf_reference import compat, graph
@@ -26,25 +27,21 @@ LABELS, RATE, STEP = "labels", "learning_rate", "step"
 
 @dataclass(frozen=True)
 class Update:
-    """A whole step, as names of operations and tensors.
+    """What a whole step does besides updating the moving statistics, as names of operations and tensors.
 
-    Running `initialize` once, after the variables were assigned, gives the slots their first values; `statistics`
-    updates the moving statistics alone, `weights` the weights and the slots, `averages` the averages. `slots` are the
-    tensors of what the optimiser and the averages keep, by variable and kind; `variables` those of the variables
-    themselves.
+    Running `initialize` once, after the variables were assigned, gives the slots their first values; `weights` updates
+    the weights and the slots, `averages` the averages. `slots` are the tensors of what the optimiser and the averages
+    keep, by variable and kind.
     """
 
     initialize: list[str]
-    statistics: list[str]
     weights: str
     averages: str
     slots: dict[str, str]
-    variables: dict[str, str]
 
     def names(self) -> Iterator[str]:
         """Yield the names of all operations and tensors."""
-        yield from (*self.initialize, *self.statistics, self.weights, self.averages)
-        yield from (*self.slots.values(), *self.variables.values())
+        yield from (*self.initialize, self.weights, self.averages, *self.slots.values())
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,9 @@ class TrainingGraph:
     """The official training graph.
 
     Tensors by name: `draws` by the operation's, `losses` by the parts of the loss, `gradients` of the total by layer
-    and by variable. `steps` all hold the training step. `regularized` are the variables that the loss takes the L2 norm
-    of.
+    and by variable, the `variables` themselves. `steps` all hold the training step. `regularized` are the variables
+    that the loss takes the L2 norm of. Running the operations `statistics` updates the moving statistics alone. The
+    `update` is there where the graph was built for whole steps. `others` are all that can be run besides the layers.
     """
 
     network: ReferenceGraph
@@ -62,15 +60,19 @@ class TrainingGraph:
     losses: dict[str, str]
     gradients: dict[str, str]
     regularized: tuple[str, ...]
-    update: Update
+    statistics: list[str]
+    variables: dict[str, str]
+    others: list[str]
+    update: Update | None
 
 
-def training_graph(source: Source, spec: GraphSpec) -> TrainingGraph:
+def training_graph(source: Source, spec: GraphSpec, whole_steps: bool = False) -> TrainingGraph:
     """Return the training graph for `spec`, from the cache where there is a sound entry, else built and stored.
 
-    Raise InputError if `spec` is not of the training form, or has no classes.
+    With the update of `whole_steps` it takes twice as long to build. Raise InputError if `spec` is not of the training
+    form, or has no classes.
     """
-    described, graph_def = TRAINING.get(source, spec)
+    described, graph_def = (WHOLE_STEPS if whole_steps else TRAINING).get(source, spec)
     draws = {}
     for name, row in described["draws"].items():
         # JSON makes lists of tuples.
@@ -82,11 +84,14 @@ def training_graph(source: Source, spec: GraphSpec) -> TrainingGraph:
         losses=described["losses"],
         gradients=described["gradients"],
         regularized=tuple(described["regularized"]),
-        update=Update(**described["update"]),
+        statistics=described["statistics"],
+        variables=described["variables"],
+        others=described["others"],
+        update=Update(**described["update"]) if described["update"] else None,
     )
 
 
-def _build(source: Source, spec: GraphSpec) -> tuple[dict[str, Any], Any]:
+def _build(source: Source, spec: GraphSpec, whole_steps: bool) -> tuple[dict[str, Any], Any]:
     if not (spec.training and spec.num_classes):
         raise InputError(f"a loss takes the training form with classes, not {spec}")
     v1 = compat.tensorflow().compat.v1
@@ -97,21 +102,30 @@ def _build(source: Source, spec: GraphSpec) -> tuple[dict[str, Any], Any]:
         sources = differentiable(tf_graph, layers)
         gradients = v1.gradients(loss_tensors["total"], list(sources.values()))
         tensors = gradient_tensors(sources, gradients)
+        statistics = [operation.name for operation in tf_graph.get_collection("update_ops")]
+        model_variables = tf_graph.get_collection("model_variables")
+        variables = {variable.op.name: variable.read_value().name for variable in model_variables}
         # Of the gradients, those of the weights come behind those of the layers.
-        update = _update(tf_graph, gradients[len(layers) :])
-        others = [*losses.values(), *tensors.values(), *update.names()]
+        update = _update(tf_graph, gradients[len(layers) :]) if whole_steps else None
+        others = [*losses.values(), *tensors.values(), *statistics, *variables.values()]
+        if update:
+            others += update.names()
         network = part_of(tf_graph, spec, layers, others)
         operations = {node.name for node in network.graph_def.node}
         draws = dict(draws_of(tf_graph, operations))
         steps = tuple(_steps(tf_graph, operations))
         regularized = tuple(_regularized(tf_graph))
-        training = TrainingGraph(network, draws, steps, losses, tensors, regularized, update)
+        training = TrainingGraph(
+            network, draws, steps, losses, tensors, regularized, statistics, variables, others, update
+        )
         described = asdict(training)
         described["network"] = graph.describe(network)
         return described, network.graph_def
 
 
-TRAINING = GraphKind("training", (*graph.CODE, "draws.py", "training.py"), _build)
+CODE = (*graph.CODE, "draws.py", "training.py")
+TRAINING = GraphKind("training", CODE, partial(_build, whole_steps=False))
+WHOLE_STEPS = GraphKind("steps", CODE, partial(_build, whole_steps=True))
 
 
 def _update(tf_graph: Any, gradients: Sequence[Any]) -> Update:
@@ -130,11 +144,9 @@ def _update(tf_graph: Any, gradients: Sequence[Any]) -> Update:
     slots = dict(_slots(optimizer, trainable, averages, model_variables))
     return Update(
         initialize=[slot.initializer.name for slot in slots.values()],
-        statistics=[operation.name for operation in tf_graph.get_collection("update_ops")],
         weights=weights.name,
         averages=averaged.name,
         slots={name: slot.read_value().name for name, slot in slots.items()},
-        variables={variable.op.name: variable.read_value().name for variable in model_variables},
     )
 
 

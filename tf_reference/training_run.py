@@ -23,10 +23,7 @@ class TrainingRun(OfficialRun):
     """A session over the official training graph."""
 
     def __init__(self, graph: TrainingGraph, threads: int | None = None, cut: Iterable[str] = ()) -> None:
-        others = list(graph.losses.values())
-        others += graph.gradients.values()
-        others += graph.update.names()
-        super().__init__(graph.network, None, threads, others, cut)
+        super().__init__(graph.network, None, threads, graph.others, cut)
         self.training = graph
 
     def forward(self, batch: Batch) -> dict[str, np.ndarray]:
@@ -55,29 +52,30 @@ class TrainingRun(OfficialRun):
     def statistics(self, batch: Batch, counts: Collection[int]) -> dict[int, dict[str, np.ndarray]]:
         """Return all variables after each of so many updates of the moving statistics alone, by the same batch."""
         variables_by_count: dict[int, dict[str, np.ndarray]] = {}
-        update = self.training.update
         for count in range(1, max(counts) + 1):
-            self._run_operations(update.statistics, batch, self._feed(batch))
+            self._run_operations(self.training.statistics, batch, self._feed(batch))
             if count in counts:
-                variables_by_count[count] = self._session.run(update.variables)
+                variables_by_count[count] = self._session.run(self.training.variables)
         return variables_by_count
 
     def update(self, batches: Iterable[Batch], rate: float) -> dict[str, np.ndarray]:
         """Take whole steps, one for each batch. Return all variables, and what the optimiser and the averages keep.
 
         A step is the gradients of the weights as they are, moving statistics, weights, and then averages. The first
-        call begins with the optimiser's first values and averages of the variables that were assigned.
+        call begins with the optimiser's first values and averages of the variables that were assigned. The graph has to
+        be one for whole steps.
         """
         update = self.training.update
+        assert update
         self._session.run(update.initialize)
         for batch in batches:
             feed = self._feed(batch)
             feed[f"{RATE}:0"] = np.array(rate)
-            self._run_operations([*update.statistics, update.weights], batch, feed)
+            self._run_operations([*self.training.statistics, update.weights], batch, feed)
             # In a run of its own: averages are of the variables as they are after the step.
             step = np.array(batch.step, np.float64)
             self._session.run(update.averages, {f"{STEP}:0": step})
-        result: dict[str, np.ndarray] = self._session.run(update.variables | update.slots)
+        result: dict[str, np.ndarray] = self._session.run(self.training.variables | update.slots)
         return result
 
     def _run_operations(self, names: Iterable[str], batch: Batch, feed: Mapping[str, np.ndarray]) -> None:

@@ -1,6 +1,7 @@
 """The port with something planted in it, as a candidate that a session judges like any other."""
 
 from collections.abc import Callable, Collection
+from functools import cache
 
 from parity.candidate.capture import CandidateError
 from parity.candidate.interface import Candidate
@@ -49,9 +50,15 @@ class PlantedCandidate(Candidate):
 
     def _make(self, network: Network, dtype: str) -> PNASNet:
         """Return the changed port of a network, without the official weights."""
-        model = make_model(network, dtype)
+        model = copied(_empty(network, dtype))
         self._plant(model)
         return model
+
+
+@cache
+def _empty(network: Network, dtype: str) -> PNASNet:
+    """Return the port of a network without weights. It is to be copied, which is quicker than to make another."""
+    return make_model(network, dtype)
 
 
 class PlantedPort(Port):

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from parity.core.layers import Network
 from parity.core.policy import STRUCTURE, TRAINING_GATES
-from parity.core.training_names import EXACT, FORWARD_FLOAT32, GRADIENT_FLOAT32, STATISTICS
+from parity.core.training_names import EXACT, FORWARD_FLOAT32, GRADIENT_FLOAT32, STATISTICS, STEP
 from tf_reference.backward import BACKWARD
 from tf_reference.graph import REFERENCE, GraphSpec
 from tf_reference.graph_cache import GraphKind
-from tf_reference.training import TRAINING
+from tf_reference.training import TRAINING, WHOLE_STEPS
 
 
 def graphs_of(selection: Collection[tuple[str, Network]]) -> Iterator[tuple[GraphKind, Network, GraphSpec]]:
@@ -17,7 +17,7 @@ def graphs_of(selection: Collection[tuple[str, Network]]) -> Iterator[tuple[Grap
     for gate, network in selection:
         for kind, dtype in _kinds(gate):
             spec = GraphSpec(network.variant, network.height, network.width, dtype)
-            yield kind, network, replace(spec, training=kind == TRAINING)
+            yield kind, network, replace(spec, training=kind in (TRAINING, WHOLE_STEPS))
 
 
 def _kinds(gate: str) -> Iterator[tuple[GraphKind, str]]:
@@ -32,6 +32,8 @@ def _kinds(gate: str) -> Iterator[tuple[GraphKind, str]]:
         yield REFERENCE, "float64"
         return
     yield TRAINING, "float64"
+    if gate == STEP:
+        yield WHOLE_STEPS, "float64"
     if gate == EXACT:
         yield BACKWARD, "float64"
     if gate in (FORWARD_FLOAT32, STATISTICS, GRADIENT_FLOAT32):

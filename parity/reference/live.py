@@ -88,9 +88,9 @@ class LiveReference:
         seed = self._specification.seed
 
         @cache
-        def graph(dtype: str) -> TrainingGraph:
+        def graph(dtype: str, whole_steps: bool = False) -> TrainingGraph:
             spec = GraphSpec(network.variant, network.height, network.width, dtype, training=True)
-            return training_graph(official_source, spec)
+            return training_graph(official_source, spec, whole_steps)
 
         # Checked against the evaluation graph: the auxiliary head may be missing, or be one for another image size.
         self.variables(network, self.graph(network, "float32"))
@@ -99,8 +99,16 @@ class LiveReference:
         variables, random_names = with_aux_head(variables, float64_graph, seed)
         batches = make_batches(float64_graph, self.images(network), seed)
         make_integers = partial(self._integer_gradients, network)
-        threads = self._specification.threads
-        return LiveTraining(network, graph, variables, batches, make_integers, threads, untrained=bool(random_names))
+        return LiveTraining(
+            network,
+            graph,
+            partial(graph, "float64", whole_steps=True),
+            variables,
+            batches,
+            make_integers,
+            self._specification.threads,
+            untrained=bool(random_names),
+        )
 
     def _integer_gradients(self, network: Network) -> IntegerGradients:
         """Return the integer network's values and gradients."""

@@ -23,13 +23,15 @@ DENSITY = (1, 1)
 class LiveTraining:
     """The official network in training, run by TensorFlow. Sessions are opened when they are needed.
 
-    `graph` makes the training graph of a dtype, and `integers` the integer network's values and gradients.
+    `graph` makes the training graph of a dtype, `graph_of_steps` the one for whole steps in float64, and `integers` the
+    integer network's values and gradients.
     """
 
     def __init__(
         self,
         network: Network,
         graph: Callable[[str], TrainingGraph],
+        graph_of_steps: Callable[[], TrainingGraph],
         variables: Mapping[str, np.ndarray],
         batches: Sequence[Batch],
         integers: Callable[[], IntegerGradients],
@@ -42,6 +44,7 @@ class LiveTraining:
         self.integers = integers
         self.untrained = untrained
         self._graph = graph
+        self._graph_of_steps = graph_of_steps
         self._threads = threads
         self._runs: dict[str, TrainingRun] = {}
 
@@ -91,7 +94,7 @@ class LiveTraining:
     def steps(self, count: int) -> Arrays:
         """Return all variables, and what the optimiser and the averages keep, after `count` whole steps in float64."""
         # In a session of its own: the one of forward and backward would hold as many slots and averages from then on.
-        with TrainingRun(self._graph("float64"), self._threads) as official:
+        with TrainingRun(self._graph_of_steps(), self._threads) as official:
             official.assign(self.variables)
             updated = official.update(self.batches[:count], RATE)
         release_memory()

@@ -32,7 +32,7 @@ CASES = [
         {"num_cells": 2, "num_reduction_layers": 3}, SIZE, id="two-reductions-in-one-cell", marks=pytest.mark.slow
     ),
     pytest.param({"num_reduction_layers": 1}, (65, 96), id="one-reduction-odd-by-even", marks=pytest.mark.slow),
-    pytest.param({"num_cells": 4, "num_reduction_layers": 3}, SIZE, id="three-reductions"),
+    pytest.param({"num_cells": 4, "num_reduction_layers": 3}, SIZE, id="three-reductions", marks=pytest.mark.slow),
     pytest.param({"num_reduction_layers": 0, "num_cells": 2, "num_classes": 0}, SIZE, id="no-reduction-no-classes"),
     pytest.param({"stem_multiplier": 0.7, "filter_scaling_rate": 1.5}, SIZE, id="stem-rounded-down-rate-1.5"),
     pytest.param(

@@ -59,6 +59,7 @@ def test_one_row_less_is_refused_by_both(build_official: Callable[..., Reference
         PNASNet(SMALL)(torch.zeros(1, 3, height - 1, width))
 
 
+@pytest.mark.slow
 def test_a_reduction_at_the_end_needs_no_more_width(build_official: Callable[..., ReferenceGraph]) -> None:
     """No cell behind it has to notice it, so the official network at 11 columns has the variables of the one at 64."""
     config = replace(SMALL, num_cells=3)

@@ -27,6 +27,7 @@ def test_every_layer_agrees_with_batch_statistics(
     assert "aux_1.aux_logits.FC" in sides.official
 
 
+@pytest.mark.slow
 def test_the_bounded_network_agrees_too(run_training: Callable[..., Any], assert_agree: Callable[..., None]) -> None:
     assert_agree(run_training((131, 100), use_bounded_activation=True), 1e-9)
 

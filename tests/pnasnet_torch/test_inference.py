@@ -22,6 +22,7 @@ from pnasnet_torch.packed import PackedConv2d
 from pnasnet_torch.padding import pad_same
 
 SIDES = st.integers(1, 9)
+RELEASED = (("mobile", (97, 97)), ("large", (43, 36)))
 # What is folded into the layer behind it, a batch norm where that is a ReLU or a sum; what ends in a sum with its ReLU,
 # which no official layer is; and what an operation on a state begins with, where another begins alike.
 BATCH_NORM = re.compile(r".*\.(left|right)\.bn_sep_\dx\d_1|.*\.left\.bn_sep_\dx\d_2")
@@ -54,7 +55,9 @@ def assert_same(model: PNASNet, form: PNASNet, images: Tensor, tolerance: float)
         assert (found[name] - expected[name]).norm() <= tolerance * expected[name].norm(), name
 
 
-@pytest.mark.parametrize("size", [(64, 64), (35, 50), (83, 19), (3, 19)], ids=str)
+@pytest.mark.parametrize(
+    "size", [(35, 50), (3, 19), *(pytest.param(size, marks=pytest.mark.slow) for size in ((64, 64), (83, 19)))], ids=str
+)
 @pytest.mark.parametrize(
     "changes",
     [
@@ -78,7 +81,11 @@ def test_every_layer_in_double_precision(
     assert_same(model, inference_form(model), torch.rand(2, 3, *size, dtype=torch.float64) * 2 - 1, 1e-12)
 
 
-@pytest.mark.parametrize(("name", "size"), [("mobile", (97, 97)), ("mobile", (64, 96)), ("large", (43, 36))], ids=str)
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("mobile", (64, 96)), *(pytest.param(*row, marks=pytest.mark.slow) for row in RELEASED)],
+    ids=str,
+)
 def test_the_released_networks(name: str, size: tuple[int, int], randomise: Any) -> None:
     model = randomise(PNASNet(variant(name).config).double())
     assert_same(model, inference_form(model), torch.rand(1, 3, *size, dtype=torch.float64) * 2 - 1, 1e-12)

@@ -60,7 +60,8 @@ class TrainingBench:
         chosen = [photographs[(seed + number) % len(photographs)] for number in range(2)]
         images_nhwc = load_images(source, chosen, NETWORK.height, NETWORK.width)
         self.batches = make_batches(self.graph, images_nhwc, seed)
-        live = LiveTraining(NETWORK, graph, self.variables, self.batches, _no_integers, 1)
+        graph_of_steps = partial(graph, "float64", whole_steps=True)
+        live = LiveTraining(NETWORK, graph, graph_of_steps, self.variables, self.batches, _no_integers, 1)
         self.official = RememberedTraining(live)
         self.parts = live.parts
 
@@ -127,11 +128,11 @@ def up_to(gate: str) -> tuple[str, ...]:
     return GATES[: GATES.index(gate) + 1]
 
 
-def _graph(source: Source, dtype: str) -> TrainingGraph:
+def _graph(source: Source, dtype: str, whole_steps: bool = False) -> TrainingGraph:
     """Return the official training graph in a dtype, with drop path."""
     hparams = (("drop_path_keep_prob", KEEP_PROB),)
     spec = GraphSpec(NETWORK.variant, NETWORK.height, NETWORK.width, dtype, training=True, hparams=hparams)
-    return training_graph(source, spec)
+    return training_graph(source, spec, whole_steps)
 
 
 def _no_integers() -> IntegerGradients:

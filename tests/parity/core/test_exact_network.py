@@ -69,6 +69,7 @@ def test_every_value_is_an_integer_that_the_format_holds(mobile: tuple[PNASNet, 
     assert sums.abs().max() < 2.0**bits
 
 
+@pytest.mark.slow
 def test_large_uses_the_format_up() -> None:
     """Large at 331 in float64: the mean's sums come within 3 bits of the limit, so no denser network is exact."""
     inputs, _ = run(exact_port("large", "float64", area=121), 331, "float64")
@@ -84,6 +85,7 @@ def test_no_channel_is_dead(mobile: tuple[PNASNet, Inputs, dict[str, Tensor]]) -
     assert dead <= (0 if inputs["conv0"][0].dtype == torch.float64 else channels // 50)
 
 
+@pytest.mark.parametrize("mobile", ["float32", pytest.param("float64", marks=pytest.mark.slow)], indirect=True)
 def test_every_kernel_position_matters(mobile: tuple[PNASNet, Inputs, dict[str, Tensor]]) -> None:
     """Without the weights at any one position of any kernel, the layer's digest is another."""
     model, inputs, outputs = mobile

@@ -13,9 +13,9 @@ from pnasnet_torch import PNASNet
 
 # By number in the sample of faults, and by name: a variation's job has no site.
 FAULTS = range(20)
-# Each variation once raised an alarm: the first on one maker's processors alone.
-QUICK: tuple[int | str, ...] = (0, 1, "batch norms folded", "batch norms folded in float64")
-HARMLESS = sorted(random.Random(5).sample([variation.name for variation in VARIATIONS], 4))
+# This variation once raised an alarm, and so did the one behind it, on one maker's processors alone.
+QUICK: tuple[int | str, ...] = (0, 1, "batch norms folded in float64")
+HARMLESS = ["batch norms folded", *sorted(random.Random(5).sample([variation.name for variation in VARIATIONS], 4))]
 
 
 def as_parameter(trial: int | str) -> object:
