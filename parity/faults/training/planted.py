@@ -104,8 +104,9 @@ def through_bfloat16(module: nn.Module) -> None:
     """Let the gradient at a module's output go through fewer bits, in float32 alone."""
 
     def after(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        """Change the gradient that will arrive at the output."""
-        output.register_hook(_lose_bits)  # type: ignore[no-untyped-call]
+        """Change the gradient that will arrive at the output, where gradients are recorded."""
+        if output.requires_grad:
+            output.register_hook(_lose_bits)  # type: ignore[no-untyped-call]
 
     module.register_forward_hook(after)
 
