@@ -20,6 +20,11 @@ def graphs_of(selection: Collection[tuple[str, Network]]) -> Iterator[tuple[Grap
             yield kind, network, replace(spec, training=kind in (TRAINING, WHOLE_STEPS))
 
 
+def takes_weights(gate: str) -> bool:
+    """Tell whether a gate takes the checkpoint, and neither integers nor shapes alone."""
+    return gate in TRAINING_GATES or gate in ("float64", "float32")
+
+
 def _kinds(gate: str) -> Iterator[tuple[GraphKind, str]]:
     """Yield the kind and dtype of each graph that a gate takes."""
     if gate in ("preprocess", "imagenet"):

@@ -11,7 +11,7 @@ from parity.core.computing import Step
 from parity.core.layers import Network
 from parity.core.specification import PHOTOGRAPHS, Specification, labelled
 from parity.reference.batch import make_batches, with_aux_head
-from parity.reference.graphs import graphs_of
+from parity.reference.graphs import graphs_of, takes_weights
 from parity.reference.interface import Knowledge, OfficialPixels, Variables
 from parity.reference.live_training import DENSITY, LiveTraining, integer_gradients
 from parity.reference.training import IntegerGradients
@@ -72,9 +72,8 @@ class LiveReference:
     def _wanted(self, selection: Collection[tuple[str, Network]]) -> Iterator[building.Wanted]:
         """Yield each graph that the `selection` takes, and those that its synthetic checkpoints are made by."""
         if self._specification.checkpoint is None:
-            for name in {network.variant: None for _gate, network in selection}:
-                made_from = _made_from(self._specification, name)
-                if not synthetic.index_of(*made_from).exists():
+            for name in dict.fromkeys(network.variant for gate, network in selection if takes_weights(gate)):
+                if not synthetic.index_of(*_made_from(self._specification, name)).exists():
                     yield REFERENCE, find(), synthetic.graph_of(name, variant(name).image_size)
         for kind, network, spec in graphs_of(selection):
             yield kind, self.official_sources[network.reference], spec
