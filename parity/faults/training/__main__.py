@@ -1,7 +1,7 @@
 """Plants every fault of training in the port, and tries every harmless variation: what the training gates make of each.
 
 Writes the table as training-faults.md; with fewer --seeds than usual it is printed, unless --docs is given. Exits with
-1 if a fault was missed, put at a wrong place, or a harmless variation raised an alarm. Takes some minutes.
+1 if a fault was missed, put at a wrong place, or a harmless variation raised an alarm. Takes half an hour.
 """
 
 import platform
