@@ -51,7 +51,7 @@ class TrainingGraph:
     Tensors by name: `draws` by the operation's, `losses` by the parts of the loss, `gradients` of the total by layer
     and by variable, the `variables` themselves. `steps` all hold the training step. `regularized` are the variables
     that the loss takes the L2 norm of. Running the operations `statistics` updates the moving statistics alone. The
-    `update` is there where the graph was built for whole steps. `others` are all that can be run besides the layers.
+    `update` is there where the graph was built for whole steps.
     """
 
     network: ReferenceGraph
@@ -62,8 +62,12 @@ class TrainingGraph:
     regularized: tuple[str, ...]
     statistics: list[str]
     variables: dict[str, str]
-    others: list[str]
     update: Update | None
+
+    @property
+    def others(self) -> list[str]:
+        """The names of all operations and tensors that can be run besides the layers."""
+        return _others(self.losses, self.gradients, self.statistics, self.variables, self.update)
 
 
 def training_graph(source: Source, spec: GraphSpec, whole_steps: bool = False) -> TrainingGraph:
@@ -86,7 +90,6 @@ def training_graph(source: Source, spec: GraphSpec, whole_steps: bool = False) -
         regularized=tuple(described["regularized"]),
         statistics=described["statistics"],
         variables=described["variables"],
-        others=described["others"],
         update=Update(**described["update"]) if described["update"] else None,
     )
 
@@ -107,17 +110,12 @@ def _build(source: Source, spec: GraphSpec, whole_steps: bool) -> tuple[dict[str
         variables = {variable.op.name: variable.read_value().name for variable in model_variables}
         # Of the gradients, those of the weights come behind those of the layers.
         update = _update(tf_graph, gradients[len(layers) :]) if whole_steps else None
-        others = [*losses.values(), *tensors.values(), *statistics, *variables.values()]
-        if update:
-            others += update.names()
-        network = part_of(tf_graph, spec, layers, others)
+        network = part_of(tf_graph, spec, layers, _others(losses, tensors, statistics, variables, update))
         operations = {node.name for node in network.graph_def.node}
         draws = dict(draws_of(tf_graph, operations))
         steps = tuple(_steps(tf_graph, operations))
         regularized = tuple(_regularized(tf_graph))
-        training = TrainingGraph(
-            network, draws, steps, losses, tensors, regularized, statistics, variables, others, update
-        )
+        training = TrainingGraph(network, draws, steps, losses, tensors, regularized, statistics, variables, update)
         described = asdict(training)
         described["network"] = graph.describe(network)
         return described, network.graph_def
@@ -126,6 +124,20 @@ def _build(source: Source, spec: GraphSpec, whole_steps: bool) -> tuple[dict[str
 CODE = (*graph.CODE, "draws.py", "training.py")
 TRAINING = GraphKind("training", CODE, partial(_build, whole_steps=False))
 WHOLE_STEPS = GraphKind("steps", CODE, partial(_build, whole_steps=True))
+
+
+def _others(
+    losses: dict[str, str],
+    gradients: dict[str, str],
+    statistics: list[str],
+    variables: dict[str, str],
+    update: Update | None,
+) -> list[str]:
+    """Return the names of what can be run besides the layers."""
+    names = [*losses.values(), *gradients.values(), *statistics, *variables.values()]
+    if update:
+        names += update.names()
+    return names
 
 
 def _update(tf_graph: Any, gradients: Sequence[Any]) -> Update:

@@ -1,7 +1,6 @@
 """Which official graphs the gates take, to be built before they are asked for."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 
 from parity.core.layers import Network
 from parity.core.policy import STRUCTURE, TRAINING_GATES
@@ -16,8 +15,12 @@ def graphs_of(selection: Collection[tuple[str, Network]]) -> Iterator[tuple[Grap
     """Yield the graphs that each gate and network of the `selection` takes, some of them several times."""
     for gate, network in selection:
         for kind, dtype in _kinds(gate):
-            spec = GraphSpec(network.variant, network.height, network.width, dtype)
-            yield kind, network, replace(spec, training=kind in (TRAINING, WHOLE_STEPS))
+            yield kind, network, spec_of(network, dtype, training=kind in (TRAINING, WHOLE_STEPS))
+
+
+def spec_of(network: Network, dtype: str, training: bool = False) -> GraphSpec:
+    """Return the spec of a network's official graph."""
+    return GraphSpec(network.variant, network.height, network.width, dtype, training)
 
 
 def takes_weights(gate: str) -> bool:

@@ -11,7 +11,7 @@ from parity.core.computing import Step
 from parity.core.layers import Network
 from parity.core.specification import PHOTOGRAPHS, Specification, labelled
 from parity.reference.batch import make_batches, with_aux_head
-from parity.reference.graphs import graphs_of, takes_weights
+from parity.reference.graphs import graphs_of, spec_of, takes_weights
 from parity.reference.interface import Knowledge, OfficialPixels, Variables
 from parity.reference.live_training import DENSITY, LiveTraining, integer_gradients
 from parity.reference.training import IntegerGradients
@@ -19,7 +19,7 @@ from pnasnet_torch import variant
 from pnasnet_torch.weights import is_of_head
 from tf_reference import building, checkpoint, synthetic
 from tf_reference.backward import backward_graph
-from tf_reference.graph import REFERENCE, GraphSpec, ReferenceGraph, reference_graph
+from tf_reference.graph import REFERENCE, ReferenceGraph, reference_graph
 from tf_reference.official import Source, find
 from tf_reference.preprocess import decode_image, load_images
 from tf_reference.run import OfficialRun
@@ -54,8 +54,7 @@ class LiveReference:
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
         """Return the official evaluation graph of `network` in `dtype`."""
-        spec = GraphSpec(network.variant, network.height, network.width, dtype)
-        return reference_graph(self.official_sources[network.reference], spec)
+        return reference_graph(self.official_sources[network.reference], spec_of(network, dtype))
 
     def build(self, selection: Collection[tuple[str, Network]], step: Step) -> None:
         """Build what the cache lacks of the graphs that the `selection`, pairs of gate and network, takes.
@@ -64,10 +63,10 @@ class LiveReference:
         """
         # In the order of the networks, and each once.
         graphs = building.missing(list(dict.fromkeys(self._wanted(selection))))
-        processes = min(len(graphs), self._specification.threads)
-        if processes > 1:
+        threads = self._specification.threads
+        if len(graphs) > 1 and threads > 1:
             with step(f"{len(graphs)} official graphs, which are kept for later runs"):
-                building.build(graphs, processes)
+                building.build(graphs, threads)
 
     def _wanted(self, selection: Collection[tuple[str, Network]]) -> Iterator[building.Wanted]:
         """Yield each graph that the `selection` takes, and those that its synthetic checkpoints are made by."""
@@ -88,8 +87,7 @@ class LiveReference:
 
         @cache
         def graph(dtype: str, whole_steps: bool = False) -> TrainingGraph:
-            spec = GraphSpec(network.variant, network.height, network.width, dtype, training=True)
-            return training_graph(official_source, spec, whole_steps)
+            return training_graph(official_source, spec_of(network, dtype, training=True), whole_steps)
 
         # Checked against the evaluation graph: the auxiliary head may be missing, or be one for another image size.
         self.variables(network, self.graph(network, "float32"))
@@ -101,7 +99,6 @@ class LiveReference:
         return LiveTraining(
             network,
             graph,
-            partial(graph, "float64", whole_steps=True),
             variables,
             batches,
             make_integers,
@@ -112,8 +109,7 @@ class LiveReference:
     def _integer_gradients(self, network: Network) -> IntegerGradients:
         """Return the integer network's values and gradients."""
         # In evaluation: in training, a batch norm divides by its batch's own deviation, which is rounded.
-        spec = GraphSpec(network.variant, network.height, network.width, "float64")
-        graph = backward_graph(self.official_sources[network.reference], spec)
+        graph = backward_graph(self.official_sources[network.reference], spec_of(network, "float64"))
         variables, _ = self.exact_inputs(network, graph.network, DENSITY)
         return integer_gradients(graph, variables, self._specification.threads, self._specification.seed)
 

@@ -1,6 +1,7 @@
 """The official network in training, as TensorFlow runs it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -20,18 +21,23 @@ from tf_reference.training_run import Batch, TrainingRun
 DENSITY = (1, 1)
 
 
+class MakeGraph(Protocol):
+    """Makes the training graph of a dtype."""
+
+    def __call__(self, dtype: str, whole_steps: bool = False) -> TrainingGraph: ...
+
+
 class LiveTraining:
     """The official network in training, run by TensorFlow. Sessions are opened when they are needed.
 
-    `graph` makes the training graph of a dtype, `graph_of_steps` the one for whole steps in float64, and `integers` the
-    integer network's values and gradients.
+    `graph` makes the training graph of a dtype, for whole steps where these are asked for, and `integers` the integer
+    network's values and gradients.
     """
 
     def __init__(
         self,
         network: Network,
-        graph: Callable[[str], TrainingGraph],
-        graph_of_steps: Callable[[], TrainingGraph],
+        graph: MakeGraph,
         variables: Mapping[str, np.ndarray],
         batches: Sequence[Batch],
         integers: Callable[[], IntegerGradients],
@@ -44,7 +50,6 @@ class LiveTraining:
         self.integers = integers
         self.untrained = untrained
         self._graph = graph
-        self._graph_of_steps = graph_of_steps
         self._threads = threads
         self._runs: dict[str, TrainingRun] = {}
 
@@ -94,7 +99,7 @@ class LiveTraining:
     def steps(self, count: int) -> Arrays:
         """Return all variables, and what the optimiser and the averages keep, after `count` whole steps in float64."""
         # In a session of its own: the one of forward and backward would hold as many slots and averages from then on.
-        with TrainingRun(self._graph_of_steps(), self._threads) as official:
+        with TrainingRun(self._graph("float64", whole_steps=True), self._threads) as official:
             official.assign(self.variables)
             updated = official.update(self.batches[:count], RATE)
         release_memory()

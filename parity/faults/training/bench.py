@@ -60,8 +60,7 @@ class TrainingBench:
         chosen = [photographs[(seed + number) % len(photographs)] for number in range(2)]
         images_nhwc = load_images(source, chosen, NETWORK.height, NETWORK.width)
         self.batches = make_batches(self.graph, images_nhwc, seed)
-        graph_of_steps = partial(graph, "float64", whole_steps=True)
-        live = LiveTraining(NETWORK, graph, graph_of_steps, self.variables, self.batches, _no_integers, 1)
+        live = LiveTraining(NETWORK, graph, self.variables, self.batches, _no_integers, 1)
         self.official = RememberedTraining(live)
         self.parts = live.parts
 
