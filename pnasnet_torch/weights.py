@@ -146,8 +146,11 @@ def empty_network(config: Config, dtype: torch.dtype = torch.float32) -> PNASNet
     """Return a network in evaluation mode whose weights are still to be loaded."""
     # On the meta device no random weights are made first.
     with torch.device("meta"):
-        model = PNASNet(config).to(dtype)
-    return model.to_empty(device="cpu").eval()
+        model = PNASNet(config)
+    # Not `to_empty`: what PyTorch imports for it takes more than a second.
+    state = {name: torch.empty(tensor.shape, dtype=dtype) for name, tensor in model.state_dict().items()}
+    model.load_state_dict(state, assign=True)
+    return model.eval()
 
 
 def from_tf_variables(

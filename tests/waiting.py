@@ -1,4 +1,4 @@
-"""Processes that are waited for: each wait has a deadline, and says at its end what the process has said."""
+"""Processes and threads that are waited for: each wait has a deadline, at whose end it is told what a process said."""
 
 import os
 import shlex
@@ -68,6 +68,15 @@ class Running:
     def _fail(self, reason: str) -> NoReturn:
         command = shlex.join(map(str, self.command))
         pytest.fail(f"{command}\n{reason}; it said:\n{self.said}", pytrace=False)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Return as soon as `happened` is true, in another thread; fail after `DEADLINE` seconds."""
+    end = time.monotonic() + DEADLINE
+    while not happened():
+        if time.monotonic() > end:
+            pytest.fail(f"what was waited for has not happened within {DEADLINE:g} s")
+        time.sleep(INTERVAL)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Which operations of the official graph are layers, what they are called, and which feed which."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -27,6 +28,11 @@ class Layer:
     shape: tuple[int | None, ...]
     dtype: str
     inputs: tuple[str, ...]
+
+    @property
+    def elements(self) -> int:
+        """How many elements the output has for each image."""
+        return math.prod(size or 1 for size in self.shape[1:])
 
 
 def describe_layers(layers: Mapping[str, Layer]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Weights and images in, layers out: one Session.run each."""
 
 import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -11,10 +11,13 @@ from tf_reference.compat import tensorflow
 from tf_reference.errors import InputError
 from tf_reference.graph import ReferenceGraph, Variable, operation_of
 from tf_reference.layers import IMAGES
+from tf_reference.parts import parts_of
 from tf_reference.unit_scale import fitted
 
 # What a tensor is called by whoever asks for it.
 Key = TypeVar("Key", bound=Hashable)
+# How many bytes of values are computed at a time. All of Large's at 331 take 2.3 GB in float64.
+PART = 256 * 2**20
 
 
 class OfficialRun:
@@ -115,6 +118,26 @@ class OfficialRun:
         if not fetches:  # TensorFlow refuses to run nothing
             return {}
         return self.run_tensors(fetches, images_nhwc)
+
+    def values(self, images_nhwc: np.ndarray, layers: Collection[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the name and the output (NHWC) of each of `layers`, in the order of the graph, as `run` gives it.
+
+        They are computed in parts, which hold at most `PART` bytes of them, and are given what earlier parts computed.
+        """
+        value_bytes = np.dtype(self.graph.spec.dtype).itemsize * len(images_nhwc)
+        parts = parts_of(self.graph.layers, layers, PART / value_bytes)
+        # What earlier parts computed, as far as later ones are given it.
+        known: dict[str, np.ndarray] = {}
+        for number, part in enumerate(parts, start=1):
+            tensors = {name: self.graph.layers[name].tensor for name in part.computed}
+            feed = {self.graph.layers[name].tensor: known[name] for name in part.given}
+            computed = self.run_tensors(tensors, images_nhwc, feed)
+            later = {name for later_part in parts[number:] for name in later_part.given}
+            known = {name: value for name, value in (known | computed).items() if name in later}
+            for name in part.computed:
+                value = computed.pop(name)
+                if name in layers:
+                    yield name, value
 
     def run_tensors(
         self, fetches: Mapping[Key, str], images_nhwc: np.ndarray, feed: Mapping[str, np.ndarray] | None = None

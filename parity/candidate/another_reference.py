@@ -8,6 +8,7 @@ from parity.candidate.interface import Candidate, CandidateRun
 from parity.candidate.parts import CandidateParts, Parts
 from parity.candidate.port import Port
 from parity.core.layers import Network
+from parity.core.pinning import SIDE_THREADS
 from tf_reference import official
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.run import OfficialRun
@@ -19,10 +20,9 @@ class ReferenceCandidate(Candidate):
     Every layer can be observed. Layers are not run one by one: that takes a PyTorch model.
     """
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
         self._source = official.find(name)
-        self._threads = threads
 
     def refuses(self, network: Network) -> str:
         """Return why the official source has no such network; empty if it has."""
@@ -37,7 +37,7 @@ class ReferenceCandidate(Candidate):
 
     def open(self, network: Network, dtype: str) -> CandidateRun:
         """Return one network of the official source in one dtype, to be filled and run."""
-        return OfficialCandidateRun(network, self.graph(network, dtype), self._threads)
+        return OfficialCandidateRun(network, self.graph(network, dtype))
 
     def parts(self, network: Network) -> CandidateParts:
         """Return the layers and variables of the graph, with their shapes and dtypes."""
@@ -54,10 +54,9 @@ class ReferenceCandidate(Candidate):
 class OfficialCandidateRun(Port):
     """One network of another official source in one dtype, which runs in the place of the port."""
 
-    def __init__(self, network: Network, graph: ReferenceGraph, threads: int) -> None:
+    def __init__(self, network: Network, graph: ReferenceGraph) -> None:
         super().__init__(network, graph.spec.dtype)
         self._graph = graph
-        self._threads = threads
         self._variables: Mapping[str, np.ndarray] = {}
         self._exact = False
 
@@ -74,13 +73,11 @@ class OfficialCandidateRun(Port):
     def run(self, images_nhwc: np.ndarray, layers: frozenset[str], report: Callable[[str, np.ndarray], None]) -> None:
         """Call `report` with each of `layers` (NHWC) that the graph has."""
         own_layers = [layer for layer in self._graph.layers if layer in layers]
-        with OfficialRun(self._graph, own_layers, self._threads) as official_run:
+        with OfficialRun(self._graph, own_layers, SIDE_THREADS) as official_run:
             if self._exact:
                 # TensorFlow's batch norm takes an approximate root on some processors: with this, integers stay exact.
                 official_run.assign_exact(self._variables)
             else:
                 official_run.assign(self._variables)
-            values_nhwc = official_run.run(images_nhwc)
-        for layer in own_layers:
-            # Taken out, so that a layer's memory is free once it was judged.
-            report(layer, values_nhwc.pop(layer))
+            for layer, value_nhwc in official_run.values(images_nhwc, layers):
+                report(layer, value_nhwc)

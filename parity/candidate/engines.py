@@ -28,7 +28,7 @@ from parity.candidate.runners import (
 )
 from parity.core.errors import InputError
 from parity.core.layers import Network, layer_modules, port_layers
-from parity.core.pinning import Pins
+from parity.core.pinning import SIDE_THREADS, Pins
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.inference import inference_form
 
@@ -75,11 +75,10 @@ ENGINES = {
 class EngineCandidate(Candidate):
     """A candidate: the port under an engine, which is asked for every layer that its form of the port has."""
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str) -> None:
         """Raise InputError where a package that the engine takes is not installed."""
         self.name = name
         self.engine = ENGINES[name]
-        self.threads = threads
         missing = [package for package in self.engine.packages if importlib.util.find_spec(package) is None]
         if missing:
             raise InputError(f"{name} needs {', '.join(missing)}: python -m pip install {' '.join(missing)}")
@@ -150,7 +149,7 @@ class EngineRun(Port):
             followed.load_state_dict(model.state_dict())
             return runner
         tapped = Tapped(engine.form(model), names).eval()
-        runner = engine.start(tapped, images, self._candidate.threads)
+        runner = engine.start(tapped, images, SIDE_THREADS)
         if engine.follows:
             started[key] = model, runner
         return runner

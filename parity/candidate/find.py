@@ -31,7 +31,7 @@ PROBABILITIES = "final_layer.predictions"
 STRUCTURE = ("method", "sizes", "unobservable", "not_replayable", "vectors")
 
 
-def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candidate:
+def find_candidate(name: str, own_adapter: Path | None) -> Candidate:
     """Return the candidate called `name`, with the user's own adapter where there is one.
 
     Raises InputError for one that cannot be had.
@@ -40,9 +40,9 @@ def find_candidate(name: str, own_adapter: Path | None, threads: int) -> Candida
     if own_adapter:
         return _by_own_adapter(name, replace(adapter.read(own_adapter), make=name))
     if name in ENGINES:
-        return EngineCandidate(name, threads)
+        return EngineCandidate(name)
     if name == OFFICIAL or kind in KINDS:
-        return ReferenceCandidate(name, threads)
+        return ReferenceCandidate(name)
     if kind == CHECKOUT:
         return _checkout(name, rest)
     if name in adapter.BUILT_IN:

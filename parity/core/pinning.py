@@ -8,6 +8,9 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+# Each side computes on one thread, and both at the same time: the bits are the same on any number of processors, and no
+# thread waits for others where the processors have other work. Training and the evaluation take more.
+SIDE_THREADS = 1
 # How a setting is read, and how it is written.
 Setting = tuple[Callable[[], Any], Callable[[Any], None]]
 # Where torch.backends has what products of float32 values are computed in: until PyTorch 2.9, and from there on. In

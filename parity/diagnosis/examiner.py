@@ -1,8 +1,9 @@
 """A close look at failing layers, one by one: each run alone on TensorFlow's inputs, and what arrives at it."""
 
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 
@@ -54,7 +55,8 @@ class Examiner:
         images_nhwc = self.probe.images.astype(self.graph.spec.dtype)
         # Chained, not copied: a trace's values are read when they are asked for, and take gigabytes together.
         values = self.probe.sides.reference.run(images_nhwc, sorted(names))
-        return ChainMap({IMAGES: images_nhwc}, values)
+        # Its type asks for values that can be written, and nobody writes to these.
+        return ChainMap({IMAGES: images_nhwc}, cast("MutableMapping[str, np.ndarray]", values))
 
     @cached_property
     def wiring(self) -> Wiring:
@@ -130,8 +132,7 @@ class Examiner:
         names = self.graph.layers[layer].inputs
         needed = {layer, *names} - {IMAGES}
         values = self.probe.single.reference.run(self.probe.images, list(needed))
-        values[IMAGES] = self.probe.images
-        inputs = [values[name] for name in names]
+        inputs = [self.probe.images if name == IMAGES else values[name] for name in names]
         # Not the float64 network's own value: its inputs are others, and the float32 ones come with their rounding.
         truth = self.probe.sides.reference.replay(layer, inputs)
         network = str(self.probe.network)

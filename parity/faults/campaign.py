@@ -163,7 +163,7 @@ def make_bench(setting: Setting, threads: int) -> Bench:
 @cache
 def compiled() -> EngineCandidate:
     """Return the port as torch.compile compiles it, once for each network and dtype."""
-    return EngineCandidate("compile", threads=1)
+    return EngineCandidate("compile")
 
 
 def attempt(bench: Bench, job: Job) -> Outcome:

@@ -1,10 +1,11 @@
 """The official network of one setting, which remembers what it computed: any number of candidates are judged by it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from parity.core.layers import Network
+from parity.core.pinning import SIDE_THREADS
 from parity.reference.interface import Variables
 from parity.reference.live import LiveReference
 from parity.session.options import Options
@@ -83,7 +84,7 @@ class RememberedReference(LiveReference):
         """Return the official network with these weights, in the graph's dtype."""
         dtype = graph.spec.dtype
         if dtype not in self._running:
-            official = OfficialRun(graph, None, self._specification.threads)
+            official = OfficialRun(graph, None, SIDE_THREADS)
             self._running[dtype] = official, None
         run, assigned = self._running[dtype]
         if assigned is not variables:
@@ -117,11 +118,19 @@ class RememberedRun:
     # The reference knows which of its weights are the integers.
     assign_exact = assign
 
-    def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-        """Return the values (NHWC) of `layers`, or of all that were opened."""
-        values = self._reference.values(self._graph, self._variables, images_nhwc)
-        wanted = self.layers if layers is None else layers
-        return {layer: values[layer] for layer in wanted}
+    def values(self, images_nhwc: np.ndarray, layers: Collection[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the name and the value (NHWC) of each of `layers`, in the order of the graph."""
+        for layer, value in self._all(images_nhwc).items():
+            if layer in layers:
+                yield layer, value
+
+    def run(self, images_nhwc: np.ndarray, layers: Iterable[str]) -> dict[str, np.ndarray]:
+        """Return the values (NHWC) of `layers` by name."""
+        values = self._all(images_nhwc)
+        return {layer: values[layer] for layer in layers}
+
+    def _all(self, images_nhwc: np.ndarray) -> Values:
+        return self._reference.values(self._graph, self._variables, images_nhwc)
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Return the value (NHWC) of a layer alone on other inputs."""

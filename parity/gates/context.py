@@ -1,25 +1,25 @@
 """What one network takes while it is judged: the official graphs, and both sides' networks, by dtype."""
 
 import gc
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from parity.candidate.interface import Candidate, CandidateRun, OwnPort
-from parity.candidate.port import Judge
 from parity.core.layers import Network
 from parity.core.pinning import release_memory
-from parity.core.result import LayerResult
 from parity.reference.interface import Reference, ReferenceRun, Variables
 from tf_reference.graph import ReferenceGraph
 
 
 @dataclass
 class Sides:
-    """The official network and the candidate in one dtype, as far as the layers go that were asked for."""
+    """The official network and the candidate in one dtype."""
 
     graph: ReferenceGraph
     reference: ReferenceRun
@@ -35,21 +35,6 @@ class Sides:
         self.reference.assign_exact(variables)
         self.candidate.load_exact(variables)
 
-    def official(self, images_nhwc: np.ndarray, layers: frozenset[str]) -> MutableMapping[str, Any]:
-        """Return the official values (NHWC), or their digests, of those of `layers` that the official network has."""
-        common = [layer for layer in self.reference.layers if layer in layers]
-        return self.reference.run(images_nhwc, common)
-
-    def results(
-        self, gate: str, layers: frozenset[str], images_nhwc: np.ndarray, judge: Judge
-    ) -> dict[str, LayerResult]:
-        """Return the layer result of each of `layers` in the candidate; one that either side lacks fails."""
-        return self.candidate.results(gate, layers, self.graph, images_nhwc, judge)
-
-    def close(self) -> None:
-        """Free what the official network takes; what the candidate takes is freed with this object."""
-        self.reference.close()
-
 
 class NetworkContext:
     """All that a network takes while it is judged, made when it is first asked for. Leaving the context frees it."""
@@ -59,7 +44,11 @@ class NetworkContext:
         self.reference = reference
         self.candidate = candidate or OwnPort()
         self._graphs: dict[str, ReferenceGraph] = {}
-        self._sides: dict[str, Sides] = {}
+        self._judged: dict[str, CandidateRun] = {}
+        # Both sides may ask for the same graph at once.
+        self._reading = Lock()
+        # The official networks that a probe looks at.
+        self._probed = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +56,11 @@ class NetworkContext:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.release(*list(self._sides))
+        self.close()
+
+    def close(self) -> None:
+        """Free everything. What is asked for again is made again."""
+        self.release()
         self._graphs.clear()
         # The next network takes gigabytes too: what is still held in cycles goes first, then what the C library keeps.
         gc.collect()
@@ -75,25 +68,42 @@ class NetworkContext:
 
     def graph(self, dtype: str) -> ReferenceGraph:
         """Return the official graph in `dtype`."""
-        if dtype not in self._graphs:
-            self._graphs[dtype] = self.reference.graph(self.network, dtype)
-        return self._graphs[dtype]
+        with self._reading:
+            if dtype not in self._graphs:
+                self._graphs[dtype] = self.reference.graph(self.network, dtype)
+            return self._graphs[dtype]
 
-    def sides(self, dtype: str, layers: Iterable[str]) -> Sides:
-        """Return both networks in `dtype`, up to `layers` where this is the first call; weights are to be loaded."""
-        if dtype not in self._sides:
-            graph = self.graph(dtype)
-            wanted = set(layers)
-            common = [layer for layer in graph.layers if layer in wanted]
-            reference = self.reference.open(self.network, graph, common)
-            self._sides[dtype] = Sides(graph, reference, self.candidate.open(self.network, dtype))
-        return self._sides[dtype]
+    @contextmanager
+    def official(self, dtype: str, layers: Collection[str]) -> Iterator[ReferenceRun]:
+        """Give the official network in `dtype`, up to `layers`; weights are to be assigned. Leaving this frees it."""
+        graph = self.graph(dtype)
+        common = [layer for layer in graph.layers if layer in layers]
+        run = self.reference.open(self.network, graph, common)
+        try:
+            yield run
+        finally:
+            run.close()
 
-    def release(self, *dtypes: str) -> None:
-        """Free both networks in each of `dtypes`, with their weights; one that was not opened is passed over."""
-        for dtype in dtypes:
-            if dtype in self._sides:
-                self._sides.pop(dtype).close()
+    def judged(self, dtype: str) -> CandidateRun:
+        """Return the candidate's network in `dtype`; weights are to be loaded."""
+        if dtype not in self._judged:
+            self._judged[dtype] = self.candidate.open(self.network, dtype)
+        return self._judged[dtype]
+
+    def sides(self, dtype: str) -> Sides:
+        """Return both networks in `dtype`, the official one with all layers; weights are to be loaded."""
+        graph = self.graph(dtype)
+        official = self._probed.enter_context(self.official(dtype, graph.layers))
+        return Sides(graph, official, self.judged(dtype))
+
+    def release_judged(self, dtype: str) -> None:
+        """Free the candidate's network in `dtype`, with its weights, where it was opened."""
+        self._judged.pop(dtype, None)
+
+    def release(self) -> None:
+        """Free what a probe looked at, and the candidate's networks, with their weights."""
+        self._probed.close()
+        self._judged.clear()
 
     def images(self) -> np.ndarray:
         """Return the network's photographs (N, H, W, 3), preprocessed officially."""

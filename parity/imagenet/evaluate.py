@@ -46,7 +46,6 @@ class Evaluation:
         self.world = settings.worker.world
         # The workers of one machine share its cores.
         self.threads = max(1, settings.threads // settings.worker.local_world)
-        pin_torch(self.threads)
         self.source = official.find(settings.reference)
         self._check()
 
@@ -152,6 +151,7 @@ class Evaluation:
 
         Raises InputError where another process does the same.
         """
+        pin_torch(self.threads)
         with ExitStack() as stack:
             stack.enter_context(alone(self.file(network), WORKERS))
             meter = Meter(str(network))

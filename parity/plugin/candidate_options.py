@@ -30,7 +30,7 @@ def candidate_of(config: pytest.Config) -> "Candidate | None":
 
     adapter_file = Path(adapter) if adapter else None
     try:
-        return find_candidate(name, adapter_file, given(config, "threads"))
+        return find_candidate(name, adapter_file)
     except InputError as error:
         raise pytest.UsageError(f"--candidate: {error}") from error
 

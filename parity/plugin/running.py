@@ -13,7 +13,7 @@ import pytest
 from parity.core.command import ASK_FOR_REPORT, stopped_by_termination
 from parity.core.errors import is_outside, told
 from parity.core.layers import Case
-from parity.core.pinning import pin_torch
+from parity.core.pinning import SIDE_THREADS, pin_torch
 from parity.core.result import LayerResult
 from parity.plugin.cases import OPTIONS, cases, is_unobservable, selection
 from parity.plugin.configuring import SETTINGS
@@ -78,7 +78,7 @@ def _open_session(
     options = session.config.stash[OPTIONS]
     selected = selection(session.items, options)
     observe = recorder.collector if recorder else observe_nothing
-    pin_torch(options.threads)
+    pin_torch(options.threads if options.training else SIDE_THREADS)
     # What was loaded and collected so far stays: the garbage collector need not walk it after each network.
     gc.freeze()
     reference = open_reference(options, selected, progress)

@@ -1,6 +1,6 @@
 """The interface of a reference: the official network as it runs, or what is stored of an earlier run."""
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -40,8 +40,15 @@ class ReferenceRun(Protocol):
         """Set the integer network's variables, so that it computes with integers on this processor too."""
         ...
 
-    def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> MutableMapping[str, Any]:
-        """Return the values (NHWC) of `layers` (default: all) by name, or their digests where no more is known."""
+    def values(self, images_nhwc: np.ndarray, layers: Collection[str]) -> Iterator[tuple[str, Any]]:
+        """Yield the name and the value (NHWC) of each of `layers` that the network has, in the order of the graph.
+
+        It is the value's digest where no more is known. Not all values are held at once.
+        """
+        ...
+
+    def run(self, images_nhwc: np.ndarray, layers: Iterable[str]) -> Mapping[str, Any]:
+        """Return the values (NHWC) of `layers` by name, or their digests where no more is known."""
         ...
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from parity.core import integers
 from parity.core.computing import Step
 from parity.core.layers import Network
+from parity.core.pinning import SIDE_THREADS
 from parity.core.specification import PHOTOGRAPHS, Specification, labelled
 from parity.reference.batch import make_batches, with_aux_head
 from parity.reference.graphs import graphs_of, spec_of, takes_weights
@@ -115,7 +116,7 @@ class LiveReference:
 
     def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> OfficialRun:
         """Return a session over the part of `graph` that computes `layers`."""
-        return OfficialRun(graph, layers, self._specification.threads)
+        return OfficialRun(graph, layers, SIDE_THREADS)
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
         """Return the variables of `graph`. Raise InputError where they do not fit the official network."""

@@ -7,17 +7,17 @@ from parity.gates.context import NetworkContext
 def open_probe(context: NetworkContext, gate: str) -> Probe:
     """Return both networks as `gate` runs them, with all their layers."""
     # The gates' own networks go no further than the layers that were selected.
-    context.release("float64", "float32")
+    context.release()
     if gate.startswith("exact"):
         return _exact_probe(context, gate)
     variables = context.variables()
     images = context.images()[:1]
-    double = context.sides("float64", context.graph("float64").layers)
+    double = context.sides("float64")
     single = None
     # In float32 a layer is measured from what the official network makes of float32 inputs in float64, which stored
     # values do not tell.
     if context.reference.knows == "network":
-        single = context.sides("float32", context.graph("float32").layers)
+        single = context.sides("float32")
     double.load(variables)
     if single:
         single.load(variables)
@@ -28,6 +28,6 @@ def _exact_probe(context: NetworkContext, gate: str) -> Probe:
     """Return both networks with the integer network's weights, in the dtype of the exact `gate`."""
     dtype = gate.removeprefix("exact-")
     variables, images = context.exact_inputs(dtype)
-    sides = context.sides(dtype, context.graph(dtype).layers)
+    sides = context.sides(dtype)
     sides.load_exact(variables)
     return Probe(context.network, gate, sides, images, variables)

@@ -1,25 +1,25 @@
 """One run of parity: which gate when, its results, and the verdict on each network that fails."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from parity.core.computing import Layers, Observe, Results, Step, no_progress, observe_nothing
+from parity.core.computing import Observe, Results, Step, no_progress, observe_nothing
 from parity.core.layers import Network, port_layers
 from parity.core.localize import Localization
+from parity.core.pinning import release_memory
 from parity.core.policy import STRUCTURE, TRAINING_GATES
 from parity.core.result import LayerResult, Tally
-from parity.core.training_names import EXACT
 from parity.diagnosis import training
 from parity.diagnosis.diagnose import diagnose
 from parity.diagnosis.verdict import Verdict
-from parity.gates import preprocess, values
+from parity.gates.ahead import Ahead
 from parity.gates.context import NetworkContext
-from parity.gates.structure import compare_parts
-from parity.gates.training.exact import exact_gradients
-from parity.gates.training.judge import judge
-from parity.reference.interface import Reference, TrainingReference
+from parity.gates.gate import Gate
+from parity.reference.interface import Reference
 from parity.session.explaining import explanation, localization
+from parity.session.gates import gates_of
 from parity.session.options import Options
 from parity.session.probing import open_probe
 from tf_reference.layers import Layer
@@ -32,6 +32,16 @@ if TYPE_CHECKING:
 Selection = Mapping[tuple[str, Network], frozenset[str]]
 # How a failing network is looked at more closely: as the first of these gates that failed runs it.
 PROBES = ("float64", "exact-float64", "exact-float32", "float32")
+
+
+@dataclass
+class Job:
+    """A gate of one network, whose last one it is or not, and its official values once these were begun."""
+
+    gate: Gate
+    context: NetworkContext
+    is_last: bool = False
+    official: Ahead | None = None
 
 
 class ParitySession:
@@ -67,6 +77,8 @@ class ParitySession:
         self._notes: list[str] = []
         self._reference_note = ""
         self._localized: dict[tuple[str, Network], Localization] = {}
+        # The official values that were begun last.
+        self._latest: Ahead | None = None
         self._judging = self._judge_all()
         # True while the session closes: what was not judged by then is not wanted any more.
         self._ending = False
@@ -82,71 +94,75 @@ class ParitySession:
         return self.results[network][gate][name]
 
     def _judge_all(self) -> Iterator[str]:
-        """Judge every network by its gates; yield each gate's name when its results are there."""
+        """Judge every network by its gates; yield a gate's name when its results are there."""
+        jobs = self._jobs()
+        try:
+            for place, job in enumerate(jobs):
+                official = self._begin(job)
+                self._begin_next(jobs[place:])
+                try:
+                    self._judge(job, official)
+                except (Exception, KeyboardInterrupt):  # what was judged before still gets its verdict
+                    self._conclude(job.context)
+                    raise
+                yield job.gate.names[0]
+                if job.is_last or self._ending:
+                    self._conclude(job.context)
+                    # What this network took is freed, before the one behind the next is begun.
+                    job.context.close()
+                if self._ending:
+                    return
+        finally:
+            for job in jobs:
+                if job.official:
+                    job.official.close()
+                job.context.release()
+
+    def _jobs(self) -> list[Job]:
+        """Return what is to be judged, network by network, each by its strongest gates first."""
+        jobs: list[Job] = []
         for network in dict.fromkeys(network for _, network in self._selection):
             selected = {gate: names for (gate, judged), names in self._selection.items() if judged == network}
-            # One network after the other: leaving the context frees what this one took before the next is built.
-            with NetworkContext(network, self._reference, self._options.candidate) as context:
-                try:
-                    yield from self._judge(context, selected)
-                except (Exception, KeyboardInterrupt):  # what was judged before still gets its verdict
-                    self._conclude(context)
-                    raise
-                self._conclude(context)
-            if self._ending:
+            context = NetworkContext(network, self._reference, self._options.candidate)
+            gates = gates_of(context, self._options.gates, selected, self._step, self._observe, self._evaluator)
+            jobs += [Job(gate, context) for gate in gates]
+            jobs[-1].is_last = True
+        return jobs
+
+    def _begin(self, job: Job) -> Ahead:
+        """Begin the official values of a job, where they were not, and return them."""
+        if job.official is None:
+            is_threaded = job.gate.runs_ahead and self._options.threads > 1
+            job.official = Ahead(job.gate.official(), is_threaded, self._latest)
+            if is_threaded:
+                self._latest = job.official
+        return job.official
+
+    def _begin_next(self, jobs: Sequence[Job]) -> None:
+        """Begin the official values of the next job that has some, beside the first of `jobs`, which is judged."""
+        if jobs[0].gate.is_alone:
+            return
+        for job in jobs[1:]:
+            if job.gate.runs_ahead:
+                self._begin(job)
+            if job.gate.runs_ahead or job.gate.is_alone:
                 return
 
-    def _judge(self, context: NetworkContext, selected: Layers) -> Iterator[str]:
-        """Judge one network by its gates, until the session is to end."""
-        results = self.results.setdefault(context.network, {})
-        for gate in self._options.gates:
-            # A gate may have its results already, from one that shares its work.
-            if gate in selected and gate not in results and not self._ending:
-                started = perf_counter()
-                results |= self._compute(gate, context, selected)
-                self.seconds[context.network, gate] = perf_counter() - started
-                yield gate
-
-    def _compute(self, gate: str, context: NetworkContext, selected: Layers) -> Mapping[str, Results]:
+    def _judge(self, job: Job, official: Ahead) -> None:
         """Judge one network by a gate, and by those that share its work."""
-        network = context.network
-        if gate == "imagenet":
-            assert self._evaluator
-            # The evaluation builds networks of its own: those of the gates before it are needed no more.
-            context.release("float64", "float32")
-            return {gate: {"validation": self._evaluator.result(network)}}
-        if gate == "preprocess":
-            with self._step(f"{network}: preprocessing"):
-                return {gate: preprocess.judge(self._reference, network, selected[gate])}
-        if gate in TRAINING_GATES:
-            return self._train(gate, network, selected)
-        graph = context.graph("float32")
-        self.layers[network] = graph.layers
-        if gate == STRUCTURE:
-            with self._step(f"{network}: structure"):
-                parts = context.candidate.parts(network)
-                return {gate: compare_parts(network, graph, selected[gate], parts)}
-        if gate.startswith("exact"):
-            dtype = gate.removeprefix("exact-")
-            return {gate: values.exact(context, dtype, selected, self._step, self._observe)}
-        # Both at once: the float32 gate measures by the values that the float64 gate judges by.
-        return values.float64_and_float32(context, selected, self._step, self._observe)
-
-    def _train(self, gate: str, network: Network, selected: Layers) -> Mapping[str, Results]:
-        """Judge training: all gates at once, but for the integer network's gradients."""
-        with self._step(f"{network}: checkpoint"):
-            assert isinstance(self._reference, TrainingReference), "the golden digests hold no training"
-            official = self._reference.training(network)
-            self.layers[network] = official.parts.layers
-        if gate == EXACT:
-            with self._step(f"{network}: official network's gradients, integers"):
-                integers = official.integers()
-            with self._step(f"{network}: port's gradients, integers"):
-                return {gate: exact_gradients(network, integers, selected[gate])}
-        if official.untrained:
-            note = f"{network}: the auxiliary head has random weights: the checkpoint has none for this size"
-            self._notes.append(note)
-        return judge(network, official, selected, self._step, observe=self._observe)
+        network, gate = job.context.network, job.gate
+        results = self.results.setdefault(network, {})
+        started = perf_counter()
+        layers = gate.layers()
+        if layers:
+            self.layers[network] = layers
+        try:
+            results |= gate.judge(official)
+        finally:
+            official.close()
+            release_memory()
+        self.seconds[network, gate.names[0]] = perf_counter() - started
+        self._notes += gate.notes
 
     def _conclude(self, context: NetworkContext) -> None:
         """Give the verdict on a network, if it failed."""

@@ -49,12 +49,9 @@ def official_digests(live: LiveReference, network: Network, dtype: str) -> dict[
     variables, images_nhwc = live.exact_inputs(network, graph)
     official = live.open(network, graph, list(graph.layers))
     official.assign_exact(variables)
-    values = official.run(images_nhwc)
+    values = official.values(images_nhwc, graph.layers.keys())
+    digest_by_layer = {layer: digests.digest(value) for layer, value in values}
     official.close()
-    digest_by_layer = {}
-    for layer in list(values):
-        # Taken out, so that each value is freed when it was hashed.
-        digest_by_layer[layer] = digests.digest(values.pop(layer))
     return digest_by_layer
 
 

@@ -1,6 +1,6 @@
 """The golden digests in the place of the official network."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -114,10 +114,15 @@ class GoldenRun:
 
     assign_exact = assign
 
-    def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> dict[str, Any]:
-        """Return the digests of `layers` (default: all), whatever the images."""
-        chosen = self.layers if layers is None else layers
-        return {layer: self._digests[layer] for layer in chosen}
+    def values(self, images_nhwc: np.ndarray, layers: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Yield the name and the digest of each of `layers`, whatever the images."""
+        for layer in self.layers:
+            if layer in layers:
+                yield layer, self._digests[layer]
+
+    def run(self, images_nhwc: np.ndarray, layers: Iterable[str]) -> dict[str, str]:
+        """Return the digests of `layers`, whatever the images."""
+        return {layer: self._digests[layer] for layer in layers}
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Raise InputError: a digest computes nothing."""

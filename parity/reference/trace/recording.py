@@ -1,6 +1,6 @@
 """The official network, run by TensorFlow, with all that it gives written down on the way."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +15,9 @@ from parity.reference.trace.training import RecordedTraining
 from parity.reference.training import Arrays
 from tf_reference.graph import ReferenceGraph, describe
 from tf_reference.run import OfficialRun
+
+# How many bytes may wait to be written; they are held as long.
+PENDING = 256 * 2**20
 
 
 class Recording:
@@ -34,6 +37,7 @@ class Recording:
         # stored in the order in which they came.
         self._thread = ThreadPoolExecutor(1)
         self._pending: list[Future[None]] = []
+        self._pending_bytes = 0
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
         """Return the official graph, and keep its description for the head of the trace."""
@@ -73,7 +77,6 @@ class Recording:
 
     def put_training(self, network: Network, arrays: Mapping[str, Arrays], about: Mapping[str, Any]) -> None:
         """Record arrays of training by group and name, and plain data about them for the head of the trace."""
-        self.wait()  # so that no more than one run's values are held
         for group, array_by_name in arrays.items():
             folder = layout.training(network, group)
             for name, array in array_by_name.items():
@@ -88,27 +91,34 @@ class Recording:
         self._put_all(layout.preprocessed(network, name), arrays)
         return official
 
-    def record(self, network: Network, dtype: str, images_nhwc: np.ndarray, values: Mapping[str, np.ndarray]) -> None:
-        """Record the layers' values, if the images are some that this reference gave out."""
+    def recorded(
+        self, network: Network, dtype: str, images_nhwc: np.ndarray, values: Iterable[tuple[str, np.ndarray]]
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the layers' `values` (NHWC), and record them if the images are some that this reference gave out."""
         role = self._roles.find(network, images_nhwc)
-        if role is not None:
-            self._put_all(layout.run(network, dtype, role), values)
+        for layer, value in values:
+            if role is not None:
+                self._put(f"{layout.run(network, dtype, role)}/{layer}", value)
+            yield layer, value
 
     def _put_all(self, folder: str, arrays: Mapping[str, np.ndarray]) -> None:
         for name, array in arrays.items():
             self._put(f"{folder}/{name}", array)
 
     def _put(self, path: str, array: np.ndarray) -> None:
+        self._pending_bytes += array.nbytes
+        if self._pending_bytes > PENDING:
+            self._wait()
         self._do(lambda: self._writer.put(path, array))
 
     def _do(self, task: Callable[[], None]) -> None:
         """Run `task` in the thread, behind all that was put off before."""
         self._pending.append(self._thread.submit(task))
 
-    def wait(self) -> None:
+    def _wait(self) -> None:
         """Return when all is stored. Raise InputError if it could not be."""
         # Taken over first, so that a failure is raised once.
-        pending, self._pending = self._pending, []
+        pending, self._pending, self._pending_bytes = self._pending, [], 0
         for future in pending:
             future.result()
 
@@ -118,9 +128,9 @@ class Recording:
         try:
             if not complete:
                 return f"{path} is not written, since the run ended before all was computed"
-            self.wait()
+            self._wait()
             self._do(self._finish)
-            self.wait()
+            self._wait()
             return f"recorded in {path}, {path.stat().st_size / 1e9:,.2f} GB"
         finally:
             # Of a run that ended early, what waits to be written is not wanted any more.
@@ -147,9 +157,11 @@ class RecordedRun:
         self._recording = recording
         self._network = network
 
-    def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-        """Return the values (NHWC) of `layers` (default: all) by name, and record them."""
-        self._recording.wait()  # so that no more than one run's values are held
-        values = self._live.run(images_nhwc, layers)
-        self._recording.record(self._network, self._live.graph.spec.dtype, images_nhwc, values)
-        return values
+    def values(self, images_nhwc: np.ndarray, layers: Collection[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the name and the value (NHWC) of each of `layers`, in the order of the graph, and record it."""
+        values = self._live.values(images_nhwc, layers)
+        return self._recording.recorded(self._network, self._live.graph.spec.dtype, images_nhwc, values)
+
+    def run(self, images_nhwc: np.ndarray, layers: Iterable[str]) -> dict[str, np.ndarray]:
+        """Return the values (NHWC) of `layers` by name, and record them."""
+        return dict(self.values(images_nhwc, frozenset(layers)))

@@ -1,6 +1,6 @@
 """A trace in the place of the official network: what that gave when it was recorded."""
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -15,13 +15,13 @@ from tf_reference.graph import GraphSpec, ReferenceGraph, restore
 from tf_reference.official import Source
 
 
-class Values(MutableMapping[str, np.ndarray]):
+class Values(Mapping[str, np.ndarray]):
     """Arrays of a trace by name, each read when it is asked for and not kept."""
 
     def __init__(self, reader: Reader, folder: str, names: Iterable[str]) -> None:
         self._reader = reader
         self._folder = folder
-        # A dictionary for its keys alone: names stay in order, and one can be deleted.
+        # A dictionary for its keys alone, which stay in order.
         self._names = {name: None for name in names if f"{folder}/{name}" in reader}
 
     def __contains__(self, name: object) -> bool:
@@ -31,13 +31,6 @@ class Values(MutableMapping[str, np.ndarray]):
         if name not in self._names:
             raise KeyError(name)
         return self._reader.get(f"{self._folder}/{name}")
-
-    def __setitem__(self, name: str, value: np.ndarray) -> None:
-        raise TypeError("a trace is not changed")
-
-    # So that a gate can take each value out when it was compared, as it does with arrays in memory.
-    def __delitem__(self, name: str) -> None:
-        del self._names[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -140,8 +133,16 @@ class TraceRun:
 
     assign_exact = assign
 
-    def run(self, images_nhwc: np.ndarray, layers: Iterable[str] | None = None) -> Values:
-        """Return the values (NHWC) of `layers` (default: all) on these images, each read when it is asked for.
+    def values(self, images_nhwc: np.ndarray, layers: Collection[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the name and the value (NHWC) of each of `layers` on these images, as they are read.
+
+        Raise InputError for images that were not recorded.
+        """
+        in_order = [layer for layer in self.layers if layer in layers]
+        yield from self.run(images_nhwc, in_order).items()
+
+    def run(self, images_nhwc: np.ndarray, layers: Iterable[str]) -> Values:
+        """Return the values (NHWC) of `layers` on these images, each read when it is asked for.
 
         Raise InputError for images that were not recorded.
         """
@@ -149,7 +150,7 @@ class TraceRun:
         if role is None:
             raise InputError(f"{self._reader.path} has no run on these images")
         folder = layout.run(self._network, self._dtype, role)
-        return Values(self._reader, folder, self.layers if layers is None else layers)
+        return Values(self._reader, folder, layers)
 
     def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Raise InputError: a trace computes nothing."""

@@ -30,7 +30,7 @@ def judge(layer: str, actual: np.ndarray) -> LayerResult:
 
 def opened(name: str, model: PNASNet) -> EngineRun:
     """Return the engine's run of a copy of the model in float32, on one thread."""
-    return EngineCandidate(name, 1).open(NETWORK, "float32", lambda *_: deepcopy(model))
+    return EngineCandidate(name).open(NETWORK, "float32", lambda *_: deepcopy(model))
 
 
 def outcome(name: str, model: PNASNet, images_nhwc: np.ndarray, graph: ReferenceGraph) -> dict[str, LayerResult]:
@@ -72,7 +72,7 @@ def test_other_weights_are_taken_by_what_was_compiled(tiny: PNASNet, images_nhwc
         starts.append(tapped)
         return tapped
 
-    candidate = EngineCandidate("compile", 1)
+    candidate = EngineCandidate("compile")
     candidate.engine = Engine(start, follows=True)
     sums = []
     for scale in (1.0, 2.0):
@@ -106,15 +106,15 @@ def test_an_engine_that_gives_too_few_layers_fails(
 
 
 def test_gates_are_those_of_the_dtypes_that_an_engine_has() -> None:
-    assert EngineCandidate("onnxruntime", 1).gates == ("exact-float32", "float32")
+    assert EngineCandidate("onnxruntime").gates == ("exact-float32", "float32")
     for name in ("inference", "export"):
-        assert set(EngineCandidate(name, 1).gates) == {"exact-float32", "exact-float64", "float64", "float32"}
+        assert set(EngineCandidate(name).gates) == {"exact-float32", "exact-float64", "float64", "float32"}
 
 
 def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENGINES, "export", Engine(packages=("no_such_package",)))
     with pytest.raises(InputError, match="export needs no_such_package: python -m pip install no_such_package"):
-        EngineCandidate("export", 1)
+        EngineCandidate("export")
 
 
 def test_an_engine_that_is_there_and_does_not_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,12 +123,12 @@ def test_an_engine_that_is_there_and_does_not_work(tmp_path: Path, monkeypatch: 
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(ENGINES, "export", Engine(packages=("broken_engine",)))
     with pytest.raises(InputError, match=r"importing broken_engine raises OSError: libengine\.so: cannot open"):
-        EngineCandidate("export", 1).examine([NETWORK])
+        EngineCandidate("export").examine([NETWORK])
     monkeypatch.setitem(ENGINES, "export", Engine(tried=lambda: [][0]))
     with pytest.raises(InputError, match="export, tried on an addition, raises IndexError"):
-        EngineCandidate("export", 1).examine([NETWORK])
+        EngineCandidate("export").examine([NETWORK])
 
 
 def test_an_engine_that_works_is_not_refused() -> None:
     for name in ("export", "onnxruntime"):
-        EngineCandidate(name, 1).examine([NETWORK])
+        EngineCandidate(name).examine([NETWORK])

@@ -56,7 +56,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_model_whose_names_are_known_needs_no_adapter(module: str) -> None:
-    candidate = find_candidate(f"{module}:same", None, 1)
+    candidate = find_candidate(f"{module}:same", None)
     assert isinstance(candidate, Implementation)
     assert candidate.refuses(Network("large", 331, 331)) == "it has PNASNet-5 mobile alone"
     assert candidate.make(MOBILE, "float32").layers.keys() == set(port_layers("mobile"))
@@ -69,22 +69,22 @@ def reached(candidate: Implementation) -> set[str]:
 
 
 def test_the_port_itself_is_run_to_its_last_layer(module: str) -> None:
-    candidate = find_candidate(f"{module}:same", None, 1)
+    candidate = find_candidate(f"{module}:same", None)
     assert isinstance(candidate, Implementation)
     assert candidate.unobservable(MOBILE) == frozenset()
     assert reached(candidate) == set(port_layers("mobile"))
 
 
 def test_what_only_has_its_names_may_end_at_the_logits(module: str) -> None:
-    candidate = find_candidate(f"{module}:fork", None, 1)
+    candidate = find_candidate(f"{module}:fork", None)
     assert isinstance(candidate, Implementation)
     assert candidate.unobservable(MOBILE) == {"final_layer.predictions"}
     assert reached(candidate) == set(port_layers("mobile")) - {"final_layer.predictions"}
 
 
 def test_a_model_of_other_classes_is_refused_before_it_is_judged(module: str) -> None:
-    find_candidate(f"{module}:same", None, 1).examine([MOBILE])
-    candidate = find_candidate(f"{module}:thousand", None, 1)
+    find_candidate(f"{module}:same", None).examine([MOBILE])
+    candidate = find_candidate(f"{module}:thousand", None)
     with pytest.raises(InputError, match=r"thousand gives a model of 1,000 classes: the official network has 1,001"):
         candidate.examine([MOBILE])
 
@@ -92,13 +92,13 @@ def test_a_model_of_other_classes_is_refused_before_it_is_judged(module: str) ->
 def test_a_package_that_is_missing_is_refused_before_anything_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(InputError, match=r"timm:create_model cannot be had: .*timm.*; install that package"):
-        find_candidate("timm", None, 1).examine([MOBILE])
+        find_candidate("timm", None).examine([MOBILE])
 
 
 def test_a_model_with_other_names_is_read_by_its_adapter(module: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(ADAPTER)
-    candidate = find_candidate(f"{module}:other", path, 1)
+    candidate = find_candidate(f"{module}:other", path)
     assert isinstance(candidate, Implementation)
     model = candidate.make(MOBILE, "float64")
     assert model.layers.keys() == set(port_layers("mobile"))
@@ -110,7 +110,7 @@ def test_names_that_nobody_knows_are_an_error_that_says_what_helps(module: str) 
     with pytest.raises(
         InputError, match=r"such as net\.conv0\.weight, .* follow none of ours, pnasnet-pytorch, .*--ad"
     ):
-        find_candidate(f"{module}:other", None, 1)
+        find_candidate(f"{module}:other", None)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_names_that_nobody_knows_are_an_error_that_says_what_helps(module: str) 
 )
 def test_what_is_no_candidate(name: str, message: str, module: str) -> None:
     with pytest.raises(InputError, match=message):
-        find_candidate(name, None, 1)
+        find_candidate(name, None)
 
 
 def test_what_is_known_is_said() -> None:

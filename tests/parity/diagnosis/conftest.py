@@ -36,9 +36,9 @@ def examine(bench: Bench) -> Examine:
     """Takes a fault and the names of layers, and examines these as the float64 gate runs them."""
     context = NetworkContext(NETWORK, bench.reference)
     variables, images = context.variables(), context.images()
-    layers = context.graph("float64").layers
-    for dtype in ("float64", "float32"):
-        context.sides(dtype, layers).reference.assign(variables)
+    sides = {dtype: context.sides(dtype) for dtype in ("float64", "float32")}
+    for official in sides.values():
+        official.reference.assign(variables)
 
     def examine(fault: Callable[[PNASNet], object], *names: str, single: bool = True) -> Examiner:
         def make(network: Network, dtype: str) -> PNASNet:
@@ -48,9 +48,9 @@ def examine(bench: Bench) -> Examine:
             return model
 
         def planted(dtype: str) -> Sides:
-            return replace(context.sides(dtype, layers), candidate=Port(NETWORK, dtype, make))
+            return replace(sides[dtype], candidate=Port(NETWORK, dtype, make))
 
-        sides = planted("float64"), planted("float32") if single else None
-        return Examiner(Probe(NETWORK, "float64", sides[0], images, variables, sides[1]), names)
+        in_float32 = planted("float32") if single else None
+        return Examiner(Probe(NETWORK, "float64", planted("float64"), images, variables, in_float32), names)
 
     return examine

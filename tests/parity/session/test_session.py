@@ -6,21 +6,20 @@ from typing import Any
 
 import pytest
 
-from parity.candidate.interface import CandidateRun
 from parity.core.layers import Network
 from parity.core.policy import GATES, TRAINING_GATES
 from parity.core.specification import PHOTOGRAPHS
 from parity.core.training_names import names
 from parity.faults.remembered import RememberedReference
-from parity.gates.context import Sides
 from parity.reference.graphs import graphs_of
-from parity.reference.interface import ReferenceRun
 from parity.reference.live import LiveReference
 from parity.session.options import Options
 from parity.session.session import ParitySession, Selection
+from tests.waiting import wait_until
 from tf_reference.graph import GraphSpec, ReferenceGraph
 from tf_reference.graph_cache import GraphKind
 from tf_reference.official import Source
+from tf_reference.run import OfficialRun
 
 SMALL, WIDE = Network("mobile", 64, 64), Network("mobile", 97, 131)
 # The least that has room for an auxiliary head.
@@ -34,28 +33,24 @@ Taken = list[tuple[GraphKind, GraphSpec]]
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Made:
-    """Both sides, whenever a session opens them: dtype, the layers that it goes up to, and what was done with it."""
+    """The official networks that a session opens: dtype, the layers that it goes up to, and what was done with it."""
     log: Made = []
 
-    class Logged(Sides):
-        def __init__(self, graph: ReferenceGraph, reference: ReferenceRun, candidate: CandidateRun) -> None:
-            super().__init__(graph, reference, candidate)
+    class Logged(OfficialRun):
+        def __init__(self, graph: ReferenceGraph, layers: Iterable[str], threads: int) -> None:
+            super().__init__(graph, layers, threads)
             self.done: list[str] = []
-            log.append((graph.spec.dtype, set(self.reference.layers), self.done))
+            log.append((graph.spec.dtype, set(self.layers), self.done))
 
-        def load(self, variables: Any) -> None:
-            self.done.append("load")
-            super().load(variables)
-
-        def load_exact(self, variables: Any) -> None:
-            self.done.append("load")
-            super().load_exact(variables)
+        def assign(self, values: Any) -> None:  # the integers', too
+            self.done.append("assign")
+            super().assign(values)
 
         def close(self) -> None:
             self.done.append("close")
             super().close()
 
-    monkeypatch.setattr("parity.gates.context.Sides", Logged)
+    monkeypatch.setattr("parity.reference.live.OfficialRun", Logged)
     return log
 
 
@@ -85,24 +80,27 @@ def remembered() -> Iterator[RememberedReference]:
     made.release()
 
 
-def options_of(networks: tuple[Network, ...], images: tuple[Path, ...]) -> Options:
-    return Options(networks, None, images, ("official",), 0, 1)
+def options_of(networks: tuple[Network, ...], images: tuple[Path, ...], threads: int = 1) -> Options:
+    return Options(networks, None, images, ("official",), 0, threads)
 
 
 def session_of(
-    selection: Selection, reference: RememberedReference | None = None, images: tuple[Path, ...] = IMAGES[:1]
+    selection: Selection,
+    reference: RememberedReference | None = None,
+    images: tuple[Path, ...] = IMAGES[:1],
+    threads: int = 1,
 ) -> ParitySession:
     """A session on the official network as it runs, or as the `reference` remembers it."""
-    options = options_of(tuple(dict.fromkeys(network for _, network in selection)), images)
+    options = options_of(tuple(dict.fromkeys(network for _, network in selection)), images, threads)
     return ParitySession(options, selection, reference or LiveReference(options))
 
 
 def test_all_gates_of_a_network_share_what_was_built(made: Made) -> None:
-    """One pair in each dtype, given integers and then the checkpoint; float64 is freed when its last gate is done."""
+    """One in each dtype, given integers and then the checkpoint; float64 is freed when its last gate is done."""
     session = session_of({(gate, SMALL): LAYERS for gate in LAYER_GATES})
     assert all(session.result(gate, SMALL, layer) for gate in LAYER_GATES for layer in sorted(LAYERS))
     assert [dtype for dtype, _, _ in made] == ["float32", "float64"]
-    assert [done for _, _, done in made] == [["load", "load"], ["load", "load", "close"]]
+    assert [done for _, _, done in made] == [["assign", "assign"], ["assign", "assign", "close"]]
     session.close()
     assert [done[-1] for _, _, done in made] == ["close", "close"]
 
@@ -161,9 +159,9 @@ def test_a_layer_that_the_official_network_lacks_fails_alone(gate: str, remember
 def test_one_network_is_freed_before_the_next(made: Made) -> None:
     session = session_of({("exact-float32", network): LAYERS for network in (SMALL, WIDE)})
     assert session.result("exact-float32", SMALL, "conv0")
-    assert made[0][2] == ["load"]
+    assert made[0][2] == ["assign"]
     assert session.result("exact-float32", WIDE, "conv0")
-    assert [done for _, _, done in made] == [["load", "close"], ["load"]]
+    assert [done for _, _, done in made] == [["assign", "close"], ["assign"]]
     assert session.result("exact-float32", SMALL, "cell_stem_0.1x1")
     assert len(made) == 2
 
@@ -177,6 +175,34 @@ def test_of_several_images_the_worst_result_counts() -> None:
             one, other, both, reverse = (session.result(gate, SMALL, layer) for session in sessions)
             assert one.margin != other.margin
             assert both == reverse == max(one, other, key=lambda result: result.margin)
+
+
+def test_the_next_network_is_begun_while_one_is_judged(made: Made) -> None:
+    """And nothing of it where there is one thread."""
+    for threads, begun in ((1, 1), (2, 2)):
+        made.clear()
+        session = session_of({("exact-float32", network): LAYERS for network in (SMALL, WIDE)}, threads=threads)
+        assert session.result("exact-float32", SMALL, "conv0")
+        if threads > 1:
+            wait_until(lambda: len(made) == 2 and "assign" in made[1][2])
+        assert len(made) == begun
+        session.close()
+        assert all(done[-1] == "close" for _, _, done in made)
+
+
+@pytest.mark.usefixtures("other_epsilon")
+def test_any_number_of_threads_gives_the_same_results() -> None:
+    """To the last bit, of a candidate that fails too: its verdict as well."""
+    selection = {(gate, network): frozenset(STEM) for network in (SMALL, WIDE) for gate in LAYER_GATES}
+    outcomes = []
+    for threads in (1, 2, 4):
+        session = session_of(selection, images=IMAGES, threads=threads)
+        for gate, network in selection:
+            session.result(gate, network, "conv0")
+        session.close()
+        outcomes.append((session.results, session.verdicts))
+    assert len(outcomes[0][1]) == 2
+    assert outcomes[0] == outcomes[1] == outcomes[2]
 
 
 def judged(remembered: RememberedReference, gates: Iterable[str], names: Iterable[str] = STEM) -> ParitySession:

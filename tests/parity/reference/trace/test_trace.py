@@ -64,7 +64,9 @@ def test_a_layer_whose_inputs_are_not_held_is_named_all_the_same(
     assert (culprit.layer, culprit.kind, culprit.unjudged) == ("conv0_bn", "not replayed", ("conv0",))
 
 
-def test_no_more_than_one_layer_is_read_at_a_time(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_than_one_layer_is_held_while_the_next_is_read(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was read before is freed when the next is."""
     import weakref
 
@@ -83,8 +85,8 @@ def test_no_more_than_one_layer_is_read_at_a_time(recorded: Recorded, monkeypatc
     monkeypatch.setattr(Reader, "get", watched)
     judged(options(reference=recorded[1]))
     assert len(layers_read) > 4 * len(STEM)
-    # One beside the one that is read: the float32 gate compares what TensorFlow gave in both dtypes.
-    assert max(counts_held) <= 1
+    # Two beside the one that is read: the float32 gate compares what TensorFlow gave in both dtypes.
+    assert max(counts_held) <= 2
 
 
 def test_a_layer_that_was_altered_ends_the_run_and_is_named(recorded: Recorded, tmp_path: Path) -> None:
