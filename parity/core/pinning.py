@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 # Each side computes on one thread, and both at the same time: the bits are the same on any number of processors, and no
-# thread waits for others where the processors have other work. Training and the evaluation take more.
+# thread waits for others where the processors have other work. The evaluation alone takes more.
 SIDE_THREADS = 1
 # How a setting is read, and how it is written.
 Setting = tuple[Callable[[], Any], Callable[[Any], None]]

@@ -15,6 +15,7 @@ from parity.gates.ahead import Ahead
 from parity.gates.context import NetworkContext
 from parity.gates.gate import Gate, Values
 from parity.reference.golden import digests
+from parity.reference.interface import ReferenceRun, Variables
 from tf_reference.layers import Layer
 
 # What is computed before all layers: the weights and the images.
@@ -108,10 +109,9 @@ class FloatGates(Gate):
         in_float64, in_float32 = self._selected["float64"], self._selected["float32"]
         kept_layers = in_float32 if self._size(in_float32) <= KEPT else frozenset()
         with ExitStack() as stack:
-            double = stack.enter_context(self._context.official("float64", in_float64 | in_float32))
-            double.assign(variables)
-            single = stack.enter_context(self._context.official("float32", in_float32))
-            single.assign(variables)
+            double = self._opened("float64", in_float64 | in_float32, variables, stack)
+            if in_float32:
+                single = self._opened("float32", in_float32, variables, stack)
             for number, image in enumerate(images_nhwc):
                 kept: dict[str, np.ndarray] = {}
                 for layer, value in double.values(image[None], in_float64 | kept_layers):
@@ -119,12 +119,20 @@ class FloatGates(Gate):
                         kept[layer] = value
                     if layer in in_float64:
                         yield (number, "float64", layer), value
+                if not in_float32:
+                    continue
                 # Too many to be kept are computed once more, which takes a second or two.
                 truths = kept.items() if kept_layers else double.values(image[None], in_float32)
                 values = single.values(image[None], in_float32)
                 for (layer, truth), (_, value) in zip(truths, values, strict=True):
                     # Of TensorFlow's float32 values only the distance is needed.
                     yield (number, "float32", layer), (metrics.distance(value, truth), truth)
+
+    def _opened(self, dtype: str, layers: frozenset[str], variables: Variables, stack: ExitStack) -> ReferenceRun:
+        """Return the official network in `dtype` with its weights, which the `stack` frees."""
+        run = stack.enter_context(self._context.official(dtype, layers))
+        run.assign(variables)
+        return run
 
     def _size(self, selected: frozenset[str]) -> int:
         """Return how many bytes the float64 values of the layers take, for one image."""

@@ -94,7 +94,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": int,
         "default": default_threads(),
         "metavar": "N",
-        "help": "threads of each framework (default: all, here %(default)s)",
+        "help": "threads that compute: one for each side, of which the evaluation has as many as it is given (default: "
+        "all, here %(default)s)",
     },
     "report": {
         "metavar": "DIR",
@@ -106,8 +107,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
 }
 # What changes what is compared, so that a command that repeats a run has to repeat it; with one value or several. The
-# threads are among them, as PyTorch's convolutions change bits with their number.
-SINGLE = ("candidate", "adapter", "checkpoint", "weights", "seed", "threads")
+# threads are not among them: they change no bit.
+SINGLE = ("candidate", "adapter", "checkpoint", "weights", "seed")
 REPEATABLE = ("variant", "image-size", "images", "reference")
 
 

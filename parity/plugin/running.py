@@ -78,7 +78,7 @@ def _open_session(
     options = session.config.stash[OPTIONS]
     selected = selection(session.items, options)
     observe = recorder.collector if recorder else observe_nothing
-    pin_torch(options.threads if options.training else SIDE_THREADS)
+    pin_torch(SIDE_THREADS)
     # What was loaded and collected so far stays: the garbage collector need not walk it after each network.
     gc.freeze()
     reference = open_reference(options, selected, progress)

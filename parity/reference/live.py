@@ -103,7 +103,6 @@ class LiveReference:
             variables,
             batches,
             make_integers,
-            self._specification.threads,
             untrained=bool(random_names),
         )
 
@@ -112,7 +111,7 @@ class LiveReference:
         # In evaluation: in training, a batch norm divides by its batch's own deviation, which is rounded.
         graph = backward_graph(self.official_sources[network.reference], spec_of(network, "float64"))
         variables, _ = self.exact_inputs(network, graph.network, DENSITY)
-        return integer_gradients(graph, variables, self._specification.threads, self._specification.seed)
+        return integer_gradients(graph, variables, self._specification.seed)
 
     def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> OfficialRun:
         """Return a session over the part of `graph` that computes `layers`."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from parity.core.integers import exact_images
 from parity.core.layers import Network, block
-from parity.core.pinning import release_memory
+from parity.core.pinning import SIDE_THREADS, release_memory
 from parity.core.training_names import STATISTICS, names
 from parity.reference.training import RATE, UPDATES, Arrays, IntegerGradients, Parts, unmoved
 from tf_reference.backward import ROOT, BackwardGraph, BackwardRun
@@ -41,7 +41,6 @@ class LiveTraining:
         variables: Mapping[str, np.ndarray],
         batches: Sequence[Batch],
         integers: Callable[[], IntegerGradients],
-        threads: int,
         untrained: bool = False,
     ) -> None:
         self.network = network
@@ -50,7 +49,6 @@ class LiveTraining:
         self.integers = integers
         self.untrained = untrained
         self._graph = graph
-        self._threads = threads
         self._runs: dict[str, TrainingRun] = {}
 
     @property
@@ -75,7 +73,7 @@ class LiveTraining:
         for name in gradients:
             names_by_block.setdefault(block(name), []).append(name)
         errors = {}
-        with IsolatedRun(self._graph("float64"), self._threads) as isolated:
+        with IsolatedRun(self._graph("float64"), SIDE_THREADS) as isolated:
             isolated.assign(self.variables)
             # Block by block: all at once would take as much memory again as everything else.
             for names_of_block in names_by_block.values():
@@ -99,7 +97,7 @@ class LiveTraining:
     def steps(self, count: int) -> Arrays:
         """Return all variables, and what the optimiser and the averages keep, after `count` whole steps in float64."""
         # In a session of its own: the one of forward and backward would hold as many slots and averages from then on.
-        with TrainingRun(self._graph("float64", whole_steps=True), self._threads) as official:
+        with TrainingRun(self._graph("float64", whole_steps=True), SIDE_THREADS) as official:
             official.assign(self.variables)
             updated = official.update(self.batches[:count], RATE)
         release_memory()
@@ -115,20 +113,18 @@ class LiveTraining:
     def _run(self, dtype: str) -> TrainingRun:
         """Return the session in `dtype`, opened and filled the first time."""
         if dtype not in self._runs:
-            self._runs[dtype] = TrainingRun(self._graph(dtype), self._threads)
+            self._runs[dtype] = TrainingRun(self._graph(dtype), SIDE_THREADS)
             self._runs[dtype].assign(self.variables)
         return self._runs[dtype]
 
 
-def integer_gradients(
-    graph: BackwardGraph, variables: Mapping[str, np.ndarray], threads: int, seed: int
-) -> IntegerGradients:
+def integer_gradients(graph: BackwardGraph, variables: Mapping[str, np.ndarray], seed: int) -> IntegerGradients:
     """Return the integer network's values and gradients, as the official network computes them in float64."""
     spec = graph.network.spec
     layers = graph.network.layers
     images_nhwc = exact_images(spec.height, spec.width, "float64", seed)
     given_nhwc = given_gradient(layers, seed)
-    with BackwardRun(graph, threads) as official:
+    with BackwardRun(graph, SIDE_THREADS) as official:
         official.assign_exact(variables)
         values = official.run(images_nhwc)
         gradients = official.backward(images_nhwc, given_nhwc)

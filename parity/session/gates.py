@@ -67,7 +67,7 @@ class StructureGate(Gate):
 class TrainingGate(Gate):
     """Gates of training, of one network: the gradients of the integer network, or all others."""
 
-    # Both sides train one after the other, on all threads.
+    # Both sides train one after the other, and take gigabytes.
     is_alone = True
 
     def __init__(

@@ -60,7 +60,7 @@ class TrainingBench:
         chosen = [photographs[(seed + number) % len(photographs)] for number in range(2)]
         images_nhwc = load_images(source, chosen, NETWORK.height, NETWORK.width)
         self.batches = make_batches(self.graph, images_nhwc, seed)
-        live = LiveTraining(NETWORK, graph, self.variables, self.batches, _no_integers, 1)
+        live = LiveTraining(NETWORK, graph, self.variables, self.batches, _no_integers)
         self.official = RememberedTraining(live)
         self.parts = live.parts
 

@@ -48,12 +48,12 @@ def pytest_collection_finish():
 INTERRUPT = """
 def pytest_collection_finish():
     from parity.session.session import ParitySession
-    compute = ParitySession._compute
-    def interrupted(self, gate, *more):
-        if gate == "float64":
+    judge = ParitySession._judge
+    def interrupted(self, job, *more):
+        if "float64" in job.gate.names:
             raise KeyboardInterrupt
-        return compute(self, gate, *more)
-    ParitySession._compute = interrupted
+        return judge(self, job, *more)
+    ParitySession._judge = interrupted
 """
 CRASH = INTERRUPT.replace("KeyboardInterrupt", 'RuntimeError("planted in the suite")')
 # The name of a photograph that would run as a script, were it taken for HTML.

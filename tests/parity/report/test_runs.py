@@ -53,6 +53,22 @@ def test_a_passing_run(passing: Path) -> None:
     assert not gates(data)["exact-float32"]["observed"]["row"]
 
 
+@pytest.mark.parametrize(
+    "chosen", [("--image-size=65",), ("--image-size=97", "--training")], ids=["layers", "training"]
+)
+def test_any_number_of_threads_gives_the_same_report(chosen: tuple[str, ...], make_report: MakeReport) -> None:
+    """To the last digit of every measure, but for the seconds that it took."""
+    reports = []
+    for threads in (1, 2, 4):
+        code, _said, folder = make_report(f"--threads={threads}", network=("--variant=mobile", *chosen))
+        assert code == 0
+        networks = read(folder)["networks"]
+        for gate in networks[0]["gates"]:
+            gate.pop("seconds")
+        reports.append(networks)
+    assert reports[0] == reports[1] == reports[2]
+
+
 def test_a_failing_run(failing: Path) -> None:
     """The planted culprits are there with pictures by every gate that they fail, and what is behind them."""
     data = read(failing)

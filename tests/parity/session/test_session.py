@@ -95,14 +95,13 @@ def session_of(
     return ParitySession(options, selection, reference or LiveReference(options))
 
 
-def test_all_gates_of_a_network_share_what_was_built(made: Made) -> None:
-    """One in each dtype, given integers and then the checkpoint; float64 is freed when its last gate is done."""
+def test_each_gate_frees_what_it_opened(made: Made) -> None:
+    """The gates on float values share theirs."""
     session = session_of({(gate, SMALL): LAYERS for gate in LAYER_GATES})
     assert all(session.result(gate, SMALL, layer) for gate in LAYER_GATES for layer in sorted(LAYERS))
-    assert [dtype for dtype, _, _ in made] == ["float32", "float64"]
-    assert [done for _, _, done in made] == [["assign", "assign"], ["assign", "assign", "close"]]
+    assert [dtype for dtype, _, _ in made] == ["float32", "float64", "float64", "float32"]
+    assert all(done == ["assign", "close"] for _, _, done in made)
     session.close()
-    assert [done[-1] for _, _, done in made] == ["close", "close"]
 
 
 @pytest.mark.parametrize(
@@ -137,13 +136,26 @@ def test_the_graphs_that_a_training_gate_takes_are_known(gate: str, taken: Taken
     assert {(kind, spec) for kind, _, spec in graphs_of(selection)} == set(taken)
 
 
-def test_gates_that_share_a_pair_are_each_given_their_own_layers(made: Made) -> None:
-    session = session_of({("exact-float64", SMALL): frozenset({"conv0"}), ("float64", SMALL): frozenset({"conv0_bn"})})
-    assert session.result("exact-float64", SMALL, "conv0")
-    assert session.result("float64", SMALL, "conv0_bn")
-    assert [layers for _, layers, _ in made] == [{"conv0", "conv0_bn"}]
-    with pytest.raises(KeyError):
-        session.result("float64", SMALL, "conv0")
+def test_gates_that_share_their_work_are_each_given_their_own_layers(made: Made) -> None:
+    """The float32 gate is measured from the float64 values, of its own layers."""
+    session = session_of({("float64", SMALL): frozenset({"conv0"}), ("float32", SMALL): frozenset({"conv0_bn"})})
+    assert session.result("float64", SMALL, "conv0")
+    assert session.result("float32", SMALL, "conv0_bn")
+    assert [layers for _, layers, _ in made] == [{"conv0", "conv0_bn"}, {"conv0_bn"}]
+    for gate, layer in (("float64", "conv0_bn"), ("float32", "conv0")):
+        with pytest.raises(KeyError):
+            session.result(gate, SMALL, layer)
+
+
+def test_values_that_are_too_many_are_computed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same results as where they are kept."""
+    selection = {("float64", SMALL): frozenset({"conv0", "conv0_bn"}), ("float32", SMALL): frozenset(STEM)}
+    kept = session_of(selection)
+    kept.result("float32", SMALL, "conv0")
+    monkeypatch.setattr("parity.gates.values.KEPT", 0)
+    again = session_of(selection)
+    again.result("float32", SMALL, "conv0")
+    assert kept.results == again.results
 
 
 @pytest.mark.parametrize("gate", LAYER_GATES)
@@ -159,9 +171,9 @@ def test_a_layer_that_the_official_network_lacks_fails_alone(gate: str, remember
 def test_one_network_is_freed_before_the_next(made: Made) -> None:
     session = session_of({("exact-float32", network): LAYERS for network in (SMALL, WIDE)})
     assert session.result("exact-float32", SMALL, "conv0")
-    assert made[0][2] == ["assign"]
+    assert made[0][2] == ["assign", "close"]
     assert session.result("exact-float32", WIDE, "conv0")
-    assert [done for _, _, done in made] == [["assign", "close"], ["assign"]]
+    assert [done for _, _, done in made] == [["assign", "close"], ["assign", "close"]]
     assert session.result("exact-float32", SMALL, "cell_stem_0.1x1")
     assert len(made) == 2
 
@@ -193,16 +205,16 @@ def test_the_next_network_is_begun_while_one_is_judged(made: Made) -> None:
 @pytest.mark.usefixtures("other_epsilon")
 def test_any_number_of_threads_gives_the_same_results() -> None:
     """To the last bit, of a candidate that fails too: its verdict as well."""
-    selection = {(gate, network): frozenset(STEM) for network in (SMALL, WIDE) for gate in LAYER_GATES}
+    selection = {(gate, SMALL): frozenset(STEM) for gate in LAYER_GATES}
     outcomes = []
-    for threads in (1, 2, 4):
+    for threads in (1, 2):
         session = session_of(selection, images=IMAGES, threads=threads)
         for gate, network in selection:
             session.result(gate, network, "conv0")
         session.close()
         outcomes.append((session.results, session.verdicts))
-    assert len(outcomes[0][1]) == 2
-    assert outcomes[0] == outcomes[1] == outcomes[2]
+    assert len(outcomes[0][1]) == 1
+    assert outcomes[0] == outcomes[1]
 
 
 def judged(remembered: RememberedReference, gates: Iterable[str], names: Iterable[str] = STEM) -> ParitySession:

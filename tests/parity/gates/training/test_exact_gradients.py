@@ -38,7 +38,7 @@ def judge(graph: BackwardGraph) -> Judge:
 
     shapes = {name: variable.shape for name, variable in graph.network.variables.items()}
     area = map_area(graph.network.layers[ROOT].shape)
-    official = integer_gradients(graph, exact_variables(shapes, "float64", area, 0, DENSITY), 1, 0)
+    official = integer_gradients(graph, exact_variables(shapes, "float64", area, 0, DENSITY), 0)
 
     def run(change: Callable[[PNASNet], object] = lambda _model: None) -> Results:
         def make(network: Network, training: bool) -> PNASNet:
