@@ -95,6 +95,8 @@ class TrainingGate(Gate):
     def judge(self, _official: Ahead) -> dict[str, Results]:
         """Return the results by gate and name."""
         official = self._training
+        # It holds weights and networks, which are not needed behind this.
+        del self._training
         if self.names == (EXACT,):
             with self._step(f"{self._network}: official network's gradients, integers"):
                 integers = official.integers()

@@ -1,7 +1,6 @@
 """One run of parity: which gate when, its results, and the verdict on each network that fails."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,10 @@ from parity.diagnosis.diagnose import diagnose
 from parity.diagnosis.verdict import Verdict
 from parity.gates.ahead import Ahead
 from parity.gates.context import NetworkContext
-from parity.gates.gate import Gate
 from parity.reference.interface import Reference
 from parity.session.explaining import explanation, localization
 from parity.session.gates import gates_of
+from parity.session.jobs import Job, Jobs
 from parity.session.options import Options
 from parity.session.probing import open_probe
 from tf_reference.layers import Layer
@@ -32,16 +31,6 @@ if TYPE_CHECKING:
 Selection = Mapping[tuple[str, Network], frozenset[str]]
 # How a failing network is looked at more closely: as the first of these gates that failed runs it.
 PROBES = ("float64", "exact-float64", "exact-float32", "float32")
-
-
-@dataclass
-class Job:
-    """A gate of one network, whose last one it is or not, and its official values once these were begun."""
-
-    gate: Gate
-    context: NetworkContext
-    is_last: bool = False
-    official: Ahead | None = None
 
 
 class ParitySession:
@@ -77,8 +66,6 @@ class ParitySession:
         self._notes: list[str] = []
         self._reference_note = ""
         self._localized: dict[tuple[str, Network], Localization] = {}
-        # The official values that were begun last.
-        self._latest: Ahead | None = None
         self._judging = self._judge_all()
         # True while the session closes: what was not judged by then is not wanted any more.
         self._ending = False
@@ -95,11 +82,9 @@ class ParitySession:
 
     def _judge_all(self) -> Iterator[str]:
         """Judge every network by its gates; yield a gate's name when its results are there."""
-        jobs = self._jobs()
+        jobs = Jobs(self._jobs(), threaded=self._options.threads > 1)
         try:
-            for place, job in enumerate(jobs):
-                official = self._begin(job)
-                self._begin_next(jobs[place:])
+            for job, official in jobs:
                 try:
                     self._judge(job, official)
                 except (Exception, KeyboardInterrupt):  # what was judged before still gets its verdict
@@ -113,10 +98,7 @@ class ParitySession:
                 if self._ending:
                     return
         finally:
-            for job in jobs:
-                if job.official:
-                    job.official.close()
-                job.context.release()
+            jobs.close()
 
     def _jobs(self) -> list[Job]:
         """Return what is to be judged, network by network, each by its strongest gates first."""
@@ -128,25 +110,6 @@ class ParitySession:
             jobs += [Job(gate, context) for gate in gates]
             jobs[-1].is_last = True
         return jobs
-
-    def _begin(self, job: Job) -> Ahead:
-        """Begin the official values of a job, where they were not, and return them."""
-        if job.official is None:
-            is_threaded = job.gate.runs_ahead and self._options.threads > 1
-            job.official = Ahead(job.gate.official(), is_threaded, self._latest)
-            if is_threaded:
-                self._latest = job.official
-        return job.official
-
-    def _begin_next(self, jobs: Sequence[Job]) -> None:
-        """Begin the official values of the next job that has some, beside the first of `jobs`, which is judged."""
-        if jobs[0].gate.is_alone:
-            return
-        for job in jobs[1:]:
-            if job.gate.runs_ahead:
-                self._begin(job)
-            if job.gate.runs_ahead or job.gate.is_alone:
-                return
 
     def _judge(self, job: Job, official: Ahead) -> None:
         """Judge one network by a gate, and by those that share its work."""
