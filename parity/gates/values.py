@@ -88,7 +88,6 @@ class FloatGates(Gate):
     def __init__(self, context: NetworkContext, layers: Layers, step: Step, observe: Observe) -> None:
         self._context = context
         self._network = str(context.network)
-        self._layers = layers
         self._selected = {gate: layers.get(gate, frozenset()) for gate in self.names}
         self._step = step
         self._observe = observe
