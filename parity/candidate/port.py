@@ -82,7 +82,7 @@ class Port:
             # Not the error itself: its traceback would hold the values of the forward that it ended.
             problem = str(error)
             failed_in = error.layer
-        for layer in layers:
+        for layer in sorted(layers):
             # The layer that the candidate failed in may have passed before, if it ran twice.
             if layer not in results or layer == failed_in:
                 results[layer] = self._missing(gate, layer, layer in common, problem, failed_in)

@@ -38,7 +38,9 @@ class PreprocessGate(Gate):
         """Return the results by gate and image."""
         network = self._context.network
         with self._step(f"{network}: preprocessing"):
-            return {"preprocess": preprocess.judge(self._context.reference, network, self._selected["preprocess"])}
+            # In an order that is the same in every run, as a set's is not.
+            names = sorted(self._selected["preprocess"])
+            return {"preprocess": preprocess.judge(self._context.reference, network, names)}
 
 
 class StructureGate(Gate):
@@ -61,7 +63,7 @@ class StructureGate(Gate):
         with self._step(f"{network}: structure"):
             parts = self._context.candidate.parts(network)
             graph = self._context.graph("float32")
-            return {STRUCTURE: compare_parts(network, graph, self._selected[STRUCTURE], parts)}
+            return {STRUCTURE: compare_parts(network, graph, sorted(self._selected[STRUCTURE]), parts)}
 
 
 class TrainingGate(Gate):

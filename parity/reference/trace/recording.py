@@ -1,5 +1,6 @@
 """The official network, run by TensorFlow, with all that it gives written down on the way."""
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -36,7 +37,7 @@ class Recording:
         # Beside the main thread: hashing and writing then take little time of the run. One thread, so that arrays are
         # stored in the order in which they came.
         self._thread = ThreadPoolExecutor(1)
-        self._pending: list[Future[None]] = []
+        self._pending: deque[tuple[Future[None], int]] = deque()
         self._pending_bytes = 0
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
@@ -106,21 +107,26 @@ class Recording:
             self._put(f"{folder}/{name}", array)
 
     def _put(self, path: str, array: np.ndarray) -> None:
-        self._pending_bytes += array.nbytes
-        if self._pending_bytes > PENDING:
-            self._wait()
-        self._do(lambda: self._writer.put(path, array))
+        """Store an array, soon. Raise InputError if an earlier one could not be stored."""
+        while self._pending and (self._pending[0][0].done() or self._pending_bytes > PENDING):
+            self._wait_for_first()
+        self._do(lambda: self._writer.put(path, array), array.nbytes)
 
-    def _do(self, task: Callable[[], None]) -> None:
-        """Run `task` in the thread, behind all that was put off before."""
-        self._pending.append(self._thread.submit(task))
+    def _do(self, task: Callable[[], None], size: int = 0) -> None:
+        """Run `task`, which holds so many bytes, in the thread, behind all that was put off before."""
+        self._pending.append((self._thread.submit(task), size))
+        self._pending_bytes += size
+
+    def _wait_for_first(self) -> None:
+        """Return when the first of what was put off is done. Raise InputError if it could not be."""
+        future, size = self._pending.popleft()
+        self._pending_bytes -= size
+        future.result()
 
     def _wait(self) -> None:
         """Return when all is stored. Raise InputError if it could not be."""
-        # Taken over first, so that a failure is raised once.
-        pending, self._pending, self._pending_bytes = self._pending, [], 0
-        for future in pending:
-            future.result()
+        while self._pending:
+            self._wait_for_first()
 
     def close(self, complete: bool) -> str:
         """Put the trace in its place if the run is `complete`, or remove what there is of it. Return which, and why."""

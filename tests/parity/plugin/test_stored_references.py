@@ -195,8 +195,10 @@ def test_an_altered_trace_ends_the_run(recorded: Recorded, run: Run, tmp_path: P
 
 @pytest.mark.slow
 def test_a_full_disk_ends_the_run_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
-    """As far as the operating system's limit of a file's size is one."""
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+    """As far as the operating system's limit of a file's size is one; it comes when there seemed to be room."""
+    limit = (
+        "import resource\ndef pytest_runtest_setup(): resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+    )
     code, said = run(*NETWORK, *SELECTED, "-pno:cacheprovider", f"--record={tmp_path / 'full.h5'}", plugin=limit)
     assert code == USAGE_ERROR
     assert "full.h5 cannot be written" in said

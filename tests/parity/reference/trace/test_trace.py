@@ -83,10 +83,12 @@ def test_no_more_than_one_layer_is_held_while_the_next_is_read(
         return array
 
     monkeypatch.setattr(Reader, "get", watched)
+    # Of a network as small as this one, the float64 values would be kept for the float32 gate.
+    monkeypatch.setattr("parity.gates.values.KEPT", 0)
     judged(options(reference=recorded[1]))
     assert len(layers_read) > 4 * len(STEM)
-    # Two beside the one that is read: the float32 gate compares what TensorFlow gave in both dtypes.
-    assert max(counts_held) <= 2
+    # Beside the one that is read: a layer in both dtypes, for the float32 gate, and the next one in float64.
+    assert max(counts_held) <= 3
 
 
 def test_a_layer_that_was_altered_ends_the_run_and_is_named(recorded: Recorded, tmp_path: Path) -> None:
