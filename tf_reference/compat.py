@@ -47,7 +47,7 @@ def _without(noise: tuple[bytes, ...]) -> Iterator[None]:
 
 @cache
 def tensorflow() -> ModuleType:
-    """Return TensorFlow, imported once, with bit-stable kernels and without its start-up noise.
+    """Return TensorFlow, imported once, with bit-stable kernels and threads, and without its start-up noise.
 
     oneDNN's kernels depend on the CPU, TensorFlow's own do not: they are chosen before the import, which is the last
     moment at which they can be. Raise RuntimeError if that was missed, and
@@ -56,6 +56,8 @@ def tensorflow() -> ModuleType:
     if "tensorflow" in sys.modules and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0":
         raise RuntimeError("TensorFlow was imported before TF_ENABLE_ONEDNN_OPTS=0 was set: set it in the environment")
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    # Each session computes on as many threads as it asks for, and not as the first one did: the bits depend on that.
+    os.environ["TF_OVERRIDE_GLOBAL_THREADPOOL"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # No GPU, unless the run has chosen one.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")

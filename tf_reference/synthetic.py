@@ -68,14 +68,15 @@ def synthetic_variables(
     graph = reference_graph(source, graph_of(variant, image_size))
     variables = {name: _initial(name, shape, seed) for name, shape in graph.shapes.items()}
     images_nhwc = load_images(source, photographs, image_size, image_size)
-    with OfficialRun(graph) as official:
+    # On one thread: with another number of them, the moments have other bits.
+    with OfficialRun(graph, threads=1) as official:
         official.assign(variables)
         # In the training form each batch norm takes the batch's own statistics, so one run has those of all depths.
         for layer, (mean, variance) in official.moments(images_nhwc).items():
             scope = layer.replace(".", "/")
             variables[f"{scope}/moving_mean"] = mean
             variables[f"{scope}/moving_variance"] = variance
-    with OfficialRun(graph, [FEATURES]) as official:
+    with OfficialRun(graph, [FEATURES], threads=1) as official:
         official.assign(variables)
         average = official.run(images_nhwc)[FEATURES].mean(axis=0)
     # What all photographs have in common shall not decide the class.

@@ -1,11 +1,13 @@
 """A run gives each layer what TensorFlow computes for it, whichever layers are asked for."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tests.waiting import run
 from tf_reference.errors import InputError
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.layers import IMAGES
@@ -183,3 +185,30 @@ def test_a_layer_alone_sees_its_inputs_and_nothing_else(
 def test_a_layer_alone_needs_all_its_inputs(official: OfficialRun, count: int) -> None:
     with pytest.raises(ValueError, match="argument"):
         official.replay("cell_0.comb_iter_0.combine.add", [np.zeros((1, 8, 8, 2))] * count)
+
+
+# Prints a digest of all that Mobile gives on one thread, behind a session that has as many as the argument says.
+BEHIND = """
+import hashlib, sys
+import numpy as np
+from tests.tf_reference.conftest import random_values
+from tf_reference.graph import GraphSpec, reference_graph
+from tf_reference.official import find
+from tf_reference.run import OfficialRun
+
+graph = reference_graph(find(), GraphSpec("mobile", 65, 65))
+variables = random_values(graph)
+with OfficialRun(graph, ["conv0"], threads=int(sys.argv[1])) as first:
+    first.assign(variables)
+with OfficialRun(graph, threads=1) as official:
+    official.assign(variables)
+    values = official.run(np.random.default_rng(0).uniform(-1, 1, (1, 65, 65, 3)))
+print(hashlib.sha256(b"".join(value.tobytes() for value in values.values())).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_the_threads_of_an_earlier_session_change_no_bit() -> None:
+    digests = {run(sys.executable, "-c", BEHIND, str(threads)) for threads in (1, 2, 4)}
+    assert len(digests) == 1
+    assert digests.pop()[0] == 0
