@@ -59,7 +59,7 @@ def exact_gradients(
     except CandidateError as error:  # whatever a faulty candidate raises is its result
         problem = str(error)
     chosen_results: Results = {}
-    for name in chosen:
+    for name in sorted(chosen):
         missing = LayerResult(EXACT, str(network), name, problem=problem)
         chosen_results[name] = results.get(name, missing)
     return chosen_results

@@ -114,7 +114,8 @@ def _judge_backward_float32(judged: JudgedTraining, official: OfficialTraining, 
 def _chosen_results(judged: JudgedTraining, gate: str, chosen: Layers) -> Results:
     """Return the gate's result of each chosen name; a name without one fails, and its result says why."""
     results: Results = {}
-    for name in chosen.get(gate, ()):
+    # Sorted, as a set's order is another one in each process.
+    for name in sorted(chosen.get(gate, ())):
         problem = judged.problems[gate]
         missing = LayerResult(gate, str(judged.network), name, problem=problem)
         results[name] = judged.results[gate].get(name, missing)
