@@ -145,7 +145,8 @@ def _stopped(run: pytest.Session, code: int) -> str:
     """Return why the run ended before its end; an empty text if it did not."""
     if code == pytest.ExitCode.INTERRUPTED:
         return "it was interrupted"
-    if code == pytest.ExitCode.INTERNAL_ERROR:
+    # The suite's own errors say what could not be computed.
+    if code == pytest.ExitCode.INTERNAL_ERROR and not run.shouldfail:
         return "pytest failed with an internal error"
     if code == pytest.ExitCode.USAGE_ERROR:
         return "an input cannot be used"
