@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +25,9 @@ from tf_reference.errors import InputError
 INSTALL = "python -m pip install 'pnasnet-parity[parity]' brings what fits together"
 # What TensorFlow's C++ code writes before its log level can be set: lines with one of these.
 START_UP_NOISE = (b"absl::InitializeLog", b"cudart_stub", b"cuda_", b"cpu_feature_guard", b"AVX", b"oneDNN custom")
+
+# Held while modules or settings are changed for all threads of the process: one at a time.
+_CHANGED = RLock()
 
 
 @contextmanager
@@ -140,22 +144,23 @@ def official_names(root: str, packages: tuple[str, ...]) -> Iterator[None]:
 
     Afterwards nothing of this is left importable, and a user's own modules of the same names are back in place.
     """
-    shims = _tf1_modules()
-    before = {}
-    for name in list(sys.modules):
-        if name in shims or name.split(".")[0] in packages:
-            before[name] = sys.modules.pop(name)
-    sys.modules.update(shims)
-    sys.path.insert(0, root)
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(root)
+    with _CHANGED:
+        shims = _tf1_modules()
+        before = {}
         for name in list(sys.modules):
             if name in shims or name.split(".")[0] in packages:
-                del sys.modules[name]
-        sys.modules.update(before)
+                before[name] = sys.modules.pop(name)
+        sys.modules.update(shims)
+        sys.path.insert(0, root)
+        importlib.invalidate_caches()
+        try:
+            yield
+        finally:
+            sys.path.remove(root)
+            for name in list(sys.modules):
+                if name in shims or name.split(".")[0] in packages:
+                    del sys.modules[name]
+            sys.modules.update(before)
 
 
 @contextmanager
@@ -166,14 +171,15 @@ def building() -> Iterator[None]:
     every variable looks through all contexts before it says that a graph's variables are compared by identity all the
     same; that was three fifths of the time that building took.
     """
-    tf = tensorflow()
-    by_value = tf.Tensor._USE_EQUALITY  # no public name tells it
-    tf.compat.v1.disable_tensor_equality()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="`layer.apply` is deprecated", category=UserWarning)
-            warnings.filterwarnings("ignore", message="`tf.layers", category=UserWarning)
-            yield
-    finally:
-        if by_value:
-            tf.compat.v1.enable_tensor_equality()
+    with _CHANGED:
+        tf = tensorflow()
+        by_value = tf.Tensor._USE_EQUALITY  # no public name tells it
+        tf.compat.v1.disable_tensor_equality()
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="`layer.apply` is deprecated", category=UserWarning)
+                warnings.filterwarnings("ignore", message="`tf.layers", category=UserWarning)
+                yield
+        finally:
+            if by_value:
+                tf.compat.v1.enable_tensor_equality()

@@ -55,6 +55,20 @@ class Ahead:
             self._changed.notify_all()
             return value
 
+    def finish(self) -> None:
+        """Compute what nobody takes, too, and free it. Raises whatever is raised in computing it."""
+        with self._changed:
+            while not self._is_complete:
+                self._waiting.clear()
+                self._bytes = 0
+                self._changed.notify_all()
+                if self._thread:
+                    self._changed.wait()
+                else:
+                    self._advance()
+            if self._error:
+                raise self._error
+
     def close(self) -> None:
         """Compute no more, and free what waits."""
         with self._changed:

@@ -121,6 +121,9 @@ class ParitySession:
             self.layers[network] = layers
         try:
             results |= gate.judge(official)
+            if self._options.record:
+                # Also what a candidate that fails did not come to: the trace is to judge others.
+                official.finish()
         finally:
             official.close()
             release_memory()

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class Recording:
         self._thread = ThreadPoolExecutor(1)
         self._pending: deque[tuple[Future[None], int]] = deque()
         self._pending_bytes = 0
+        self._putting = Lock()
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
         """Return the official graph, and keep its description for the head of the trace."""
@@ -108,9 +110,11 @@ class Recording:
 
     def _put(self, path: str, array: np.ndarray) -> None:
         """Store an array, soon. Raise InputError if an earlier one could not be stored."""
-        while self._pending and (self._pending[0][0].done() or self._pending_bytes > PENDING):
-            self._wait_for_first()
-        self._do(lambda: self._writer.put(path, array), array.nbytes)
+        # Values come from the thread that computes ahead, and the rest from others.
+        with self._putting:
+            while self._pending and (self._pending[0][0].done() or self._pending_bytes > PENDING):
+                self._wait_for_first()
+            self._do(lambda: self._writer.put(path, array), array.nbytes)
 
     def _do(self, task: Callable[[], None], size: int = 0) -> None:
         """Run `task`, which holds so many bytes, in the thread, behind all that was put off before."""

@@ -94,6 +94,26 @@ def test_closing_ends_the_thread_and_what_computes(monkeypatch: pytest.MonkeyPat
     assert "f" not in log
 
 
+@BOTH
+def test_what_nobody_takes_is_computed_where_that_is_asked_for(threaded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "WAITING", 80)
+    log: list[str] = []
+    official = Ahead(values(log), threaded)
+    official.take("b")
+    official.finish()
+    assert log == [*NAMES, "closed"]
+    official.close()
+
+
+@BOTH
+def test_an_error_in_what_nobody_takes_is_raised(threaded: bool) -> None:
+    official = Ahead(values([], fails_at="c"), threaded)
+    official.take("a")
+    with pytest.raises(ValueError, match="planted at c"):
+        official.finish()
+    official.close()
+
+
 def test_one_comes_after_the_other() -> None:
     """They may use the same session."""
     log: list[str] = []

@@ -6,10 +6,12 @@ from shutil import copy
 import h5py
 import numpy as np
 import pytest
+from torch import Tensor
 
 from parity.reference.trace.store import Reader
 from parity.session.session import ParitySession
 from pnasnet_torch import PNASNet
+from pnasnet_torch.operations import BatchNorm
 from pnasnet_torch.weights import load_tf_variables
 from tests.parity.reference.trace.conftest import NETWORK, SELECTION, STEM, judged, options
 from tf_reference.errors import InputError
@@ -62,6 +64,19 @@ def test_a_layer_whose_inputs_are_not_held_is_named_all_the_same(
     session = judged(options(reference=tmp_path / "one.h5"), selection)
     (culprit,) = session.verdicts[0].culprits
     assert (culprit.layer, culprit.kind, culprit.unjudged) == ("conv0_bn", "not replayed", ("conv0",))
+
+
+def test_a_candidate_that_breaks_off_leaves_a_whole_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind its error, too, all that was selected is recorded."""
+    with monkeypatch.context() as planted:
+
+        def fail(_norm: BatchNorm, _images: Tensor) -> Tensor:
+            raise ValueError("planted")
+
+        planted.setattr(BatchNorm, "forward", fail)
+        assert not judged(options(record=tmp_path / "whole.h5")).results[NETWORK]["float32"]["conv0_bn"]
+    session = judged(options(reference=tmp_path / "whole.h5"))
+    assert all(result for gate in session.results[NETWORK].values() for result in gate.values())
 
 
 def test_no_more_than_one_layer_is_held_while_the_next_is_read(
