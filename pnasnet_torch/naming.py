@@ -25,6 +25,11 @@ class NamingError(WeightsError):
     """Names that do not fit a scheme, or no such scheme."""
 
 
+def is_of_head(name: str) -> bool:
+    """Return whether a parameter or a variable is one of the auxiliary head's, which training alone uses."""
+    return name.startswith("aux_")
+
+
 @dataclass(frozen=True)
 class Scheme:
     """The rules by which one implementation names its modules, and the `variants` of the network that it has.

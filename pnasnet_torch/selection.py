@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from torch import nn
 
 from pnasnet_torch.errors import WeightsError
-from pnasnet_torch.naming import scheme, schemes
+from pnasnet_torch.naming import is_of_head, scheme, schemes
 from pnasnet_torch.state import State, States
 from pnasnet_torch.targets import FIRST, OURS, TF, targets
-from pnasnet_torch.weights import is_count, is_of_head
+from pnasnet_torch.weights import is_count
 
 # The official name of the port's `FIRST`.
 TF_FIRST = "conv0/weights"

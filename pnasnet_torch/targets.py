@@ -4,6 +4,7 @@ A parameter's path is its variable's scope: `cell_0.1x1.weight` is `cell_0/1x1/w
 change. Nothing is transposed until it fits: the axes follow from the variable's name and rank.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,9 +92,14 @@ def targets(model: nn.Module, names: str) -> dict[str, Target]:
 
 def stored_shapes(model: nn.Module, names: str) -> dict[str, tuple[int, ...]]:
     """Return the shape of each of the model's tensors as it is stored under `names`."""
+    return shapes_of(model, targets(model, names))
+
+
+def shapes_of(model: nn.Module, stored_targets: Mapping[str, Target]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each of the model's tensors as it is stored under the names of these targets."""
     state = model.state_dict()
     shapes = {}
-    for name, target in targets(model, names).items():
+    for name, target in stored_targets.items():
         shape = state[target.parameter].shape
         # `axes` lead from the stored tensor to the parameter; sorting by them gives the way back.
         shapes[name] = tuple(shape[axis] for axis in np.argsort(target.axes))

@@ -12,7 +12,7 @@ from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.genotype import VARIANTS, Config
 from pnasnet_torch.model import PNASNet
 from pnasnet_torch.naming import BATCHES, scheme
-from pnasnet_torch.targets import FIRST, OURS, TF, stored_name, stored_shapes, targets
+from pnasnet_torch.targets import FIRST, OURS, TF, shapes_of, stored_name, stored_shapes, targets
 
 # What counts steps, and what optimisers keep beside a value for each weight: no part of the network, in any scope.
 BOOKKEEPING = frozenset(
@@ -28,9 +28,10 @@ def restore(model: nn.Module, names: str, stored: Mapping[str, np.ndarray], what
     Raise WeightsError, calling the tensors `what`, if one is left over, missing, of another shape or not finite.
     """
     arrays = {name: array for name, array in stored.items() if not is_count(name)}
-    _check(what, stored_shapes(model, names), arrays)
+    stored_targets = targets(model, names)
+    _check(what, shapes_of(model, stored_targets), arrays)
     views = {}
-    for name, target in targets(model, names).items():
+    for name, target in stored_targets.items():
         views[target.parameter] = arrays[name].transpose(target.axes)
     return views
 
@@ -55,11 +56,6 @@ def store(model: nn.Module, names: str, state: Mapping[str, np.ndarray]) -> dict
 def is_count(name: str) -> bool:
     """Return whether a stored tensor is a count or a rate of the training, and no part of the network."""
     return name.replace("/", ".").rpartition(".")[2] in BOOKKEEPING
-
-
-def is_of_head(name: str) -> bool:
-    """Return whether a parameter or a variable is one of the auxiliary head's, which training alone uses."""
-    return name.startswith("aux_")
 
 
 def fill(model: nn.Module, state: Mapping[str, np.ndarray]) -> None:

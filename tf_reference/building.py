@@ -1,13 +1,12 @@
 """Builds official graphs side by side, so that they lie in the cache when they are asked for."""
 
-import os
 import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
-from tf_reference.cache import CACHE
+from tf_reference.cache import environment
 from tf_reference.graph import GraphSpec
 from tf_reference.graph_cache import GraphKind
 from tf_reference.official import Source
@@ -41,7 +40,7 @@ def build(graphs: Sequence[Wanted], processes: int) -> None:
         running = []
         for index in range(count):
             part = graphs[index::count]
-            process = stack.enter_context(_start(part))
+            process = stack.enter_context(_start())
             # However this ends, no process is left behind.
             stack.callback(process.terminate)
             running.append(process)
@@ -52,15 +51,12 @@ def build(graphs: Sequence[Wanted], processes: int) -> None:
             process.wait()
 
 
-def _start(graphs: Sequence[Wanted]) -> "subprocess.Popen[bytes]":
-    """Start a process that builds `graphs`, which it is to be told, one after the other."""
-    kind, source, spec = graphs[0]
-    # The folder that is used here, which is one of this process alone where the user's cache cannot be written.
-    environment = os.environ | {CACHE: str(kind.path(source, spec).parents[1])}
+def _start() -> "subprocess.Popen[bytes]":
+    """Start a process that builds graphs, which it is to be told, one after the other."""
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=environment,
+        env=environment(),
     )

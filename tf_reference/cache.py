@@ -9,6 +9,8 @@ from pathlib import Path
 from tf_reference.files import writing
 
 CACHE = "PNASNET_PARITY_CACHE"
+# Tells a process of the suite the folder that takes the place of the cache in the one that started it.
+SHARED = "PNASNET_PARITY_SHARED"
 
 
 def cache_root() -> Path:
@@ -29,9 +31,17 @@ def cached_file(folder: str, name: str) -> Path:
     if os.path.exists(path) or _is_writable(path.parent):
         return path
     with writing(path.parent):
-        own_folder = Path(_temporary_cache(cache_root()).name) / folder
+        own_folder = Path(_temporary_cache(cache_root())) / folder
         own_folder.mkdir(exist_ok=True)
+    _warn(cache_root())
     return own_folder / name
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process that is to use the same folders as this one."""
+    root = cache_root()
+    shared = {} if _is_writable(root) else {SHARED: _temporary_cache(root)}
+    return os.environ | shared
 
 
 def _is_writable(folder: Path) -> bool:
@@ -43,13 +53,22 @@ def _is_writable(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
 
 
+def _temporary_cache(root: Path) -> str:
+    """Return the folder that takes the place of the cache `root`."""
+    return os.environ.get(SHARED) or _made(root).name
+
+
 @cache
-def _temporary_cache(root: Path) -> "tempfile.TemporaryDirectory[str]":
-    """Make the folder that takes the place of the cache `root` until this process ends, and say so."""
-    folder = tempfile.TemporaryDirectory(prefix="pnasnet-parity-")
+def _made(_root: Path) -> "tempfile.TemporaryDirectory[str]":
+    """Make a folder that lasts until this process ends."""
+    return tempfile.TemporaryDirectory(prefix="pnasnet-parity-")
+
+
+@cache
+def _warn(root: Path) -> None:
+    """Say, once, that the cache `root` cannot be written."""
     warnings.warn(
         f"the cache {root} cannot be written, and so is not used: what it would keep is made anew in each run. "
         f"{CACHE} names another folder for it",
         stacklevel=3,
     )
-    return folder

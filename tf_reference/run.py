@@ -16,8 +16,8 @@ from tf_reference.unit_scale import fitted
 
 # What a tensor is called by whoever asks for it.
 Key = TypeVar("Key", bound=Hashable)
-# How many bytes of values are computed at a time. All of Large's at 331 take 2.3 GB in float64.
-PART = 256 * 2**20
+# How many bytes of values are computed, or of variables set, at a time. All of Large's at 331 take 2.3 GB in float64.
+PART = 128 * 2**20
 
 
 class OfficialRun:
@@ -82,21 +82,25 @@ class OfficialRun:
 
         Raise InputError if one is missing or of another shape. Values for other variables are left aside.
         """
-        feed = {}
-        assignments = []
         problems = []
-        dtype = self.graph.spec.dtype
         for name, variable in self.variables.items():
             shape = values[name].shape if name in values else "nothing"
-            if shape == variable.shape:
-                feed[variable.value] = values[name].astype(dtype, copy=False)
-                assignments.append(variable.assign)
-            else:
+            if shape != variable.shape:
                 problems.append(f"{name}: expected shape {variable.shape}, found {shape}")
         if problems:
             raise InputError("these variables do not fit the official network:\n  " + "\n  ".join(problems))
+        # Many in one run: each new set of operations is prepared over the whole graph, and one by one takes minutes.
+        assignments: list[str] = []
+        feed: dict[str, np.ndarray] = {}
+        size = 0
+        for name, variable in self.variables.items():
+            assignments.append(variable.assign)
+            feed[variable.value] = values[name].astype(self.graph.spec.dtype, copy=False)
+            size += feed[variable.value].nbytes
+            if size > PART:
+                self._session.run(assignments, feed)
+                assignments, feed, size = [], {}, 0
         if feed:  # TensorFlow refuses to run nothing
-            # All in one run: each new set of operations is prepared over the whole graph, one by one takes minutes.
             self._session.run(assignments, feed)
 
     def assign_exact(self, values: Mapping[str, np.ndarray]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.candidate.model import CandidateModel
 from parity.candidate.parts import CandidateParts, candidate_parts
-from parity.candidate.port import Judge, Port
+from parity.candidate.port import Judge, Port, make_model
 from parity.core.code import Origin, origin_of
 from parity.core.layers import Network
 from parity.core.policy import GATES
@@ -90,10 +90,24 @@ class OwnPort(Candidate):
     gates: Sequence[str] = GATES
     replayable = True
 
+    def __init__(self) -> None:
+        # The models of one variant by dtype: its networks at all image sizes are the same.
+        self._variant = ""
+        self._models: dict[str, PNASNet] = {}
+
+    def make(self, network: Network, dtype: str) -> PNASNet:
+        """Return the port of `network` in `dtype`; its weights, which may be another network's, are to be loaded."""
+        if network.variant != self._variant:
+            self._models.clear()
+            self._variant = network.variant
+        if dtype not in self._models:
+            self._models[dtype] = make_model(network, dtype)
+        return self._models[dtype]
+
     def open(self, network: Network, dtype: str) -> CandidateRun:
         """Return one network of the port in one dtype, to be filled and run."""
-        return Port(network, dtype)
+        return Port(network, dtype, self.make)
 
     def parts(self, network: Network) -> CandidateParts:
         """Return the layers and variables that the port has, with their shapes and dtypes."""
-        return candidate_parts(network)
+        return candidate_parts(network, self.make)

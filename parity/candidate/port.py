@@ -9,6 +9,7 @@ import torch
 from parity.candidate.capture import CandidateError, blamed_on_candidate, capture
 from parity.candidate.model import CandidateModel, candidate_model
 from parity.core.layers import Network
+from parity.core.pinning import release_memory
 from parity.core.result import LayerResult
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.weights import empty_network
@@ -46,6 +47,8 @@ class Port:
             if variables is not None:
                 candidate_model(self._model).load(variables)
                 self._to_load = None
+                del variables
+                release_memory()
             return self._model
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.hub import BACKGROUND
-from pnasnet_torch.naming import schemes
+from pnasnet_torch.naming import is_of_head, schemes
 from pnasnet_torch.source import Weights
-from pnasnet_torch.weights import is_of_head, variants_of
+from pnasnet_torch.weights import variants_of
 
 # What the names of parameters with a row for each class end with; the auxiliary head has such ones, too.
 BY_CLASS = (".FC.weight", ".FC.bias")

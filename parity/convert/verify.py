@@ -21,8 +21,9 @@ from parity.reference.live import LiveReference
 from parity.session.options import Options
 from parity.session.session import ParitySession
 from pnasnet_torch import PNASNet
+from pnasnet_torch.naming import is_of_head
 from pnasnet_torch.source import Weights
-from pnasnet_torch.weights import empty_network, fill, is_of_head
+from pnasnet_torch.weights import empty_network, fill
 from tf_reference import checkpoint
 from tf_reference.graph import GraphSpec, ReferenceGraph, reference_graph
 from tf_reference.official import OFFICIAL

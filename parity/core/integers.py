@@ -15,7 +15,7 @@ rounding of float64 alone, so far apart that every softmax value is exactly 0 or
 import hashlib
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -54,43 +54,70 @@ def exact_images(height: int, width: int, dtype: str, seed: int) -> np.ndarray:
     return rng.integers(-IMAGE_RANGE, IMAGE_RANGE, shape_nhwc, endpoint=True).astype(dtype)
 
 
-def exact_variables(
-    shapes: Mapping[str, tuple[int, ...]],
-    dtype: str,
-    map_area: int,
-    seed: int,
-    density: Density | None = None,
-) -> dict[str, np.ndarray]:
-    """Return weights of the integer network by TensorFlow name, exact in `dtype`.
+class ExactVariables(Mapping[str, np.ndarray]):
+    """Weights of the integer network by TensorFlow name, exact in `dtype`. Each is made when it is asked for.
 
-    `map_area` is the number of pixels that the last mean is over. Kernels have the `density` given, or the highest that
-    stays exact in a forward.
+    `shapes` are those of the variables, and `map_area` is the number of pixels that the last mean is over. Kernels have
+    the `density` given, or the highest that stays exact in a forward.
     """
-    if density is None:
-        exact_densities = [pair for largest_area, pair in DENSITY[dtype] if map_area <= largest_area]
-        density = exact_densities[0]
-    variables = {name: _values(name, shape, density, map_area, seed) for name, shape in shapes.items()}
-    for name in shapes:
+
+    def __init__(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        dtype: str,
+        map_area: int,
+        seed: int,
+        density: Density | None = None,
+    ) -> None:
+        if density is None:
+            exact_densities = [pair for largest_area, pair in DENSITY[dtype] if map_area <= largest_area]
+            density = exact_densities[0]
+        self._shapes = shapes
+        self._dtype = dtype
+        self._map_area = map_area
+        self._seed = seed
+        self._density = density
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def __getitem__(self, name: str) -> np.ndarray:
         scope, _, last = name.rpartition("/")
-        if last == "gamma":
-            # Drawn in pairs: in each channel gamma is the root of variance + epsilon, so that every step of a batch
-            # norm is exact, in whatever order a candidate multiplies.
-            rng = _generator(scope, seed)
-            signs = rng.choice([-1, 1], shapes[name])
-            powers = rng.choice(POWERS_OF_4, shapes[name])
-            variables[name] = signs * np.sqrt(powers)
-            # In the network's own format, so that adding epsilon there gives the power again.
-            variables[f"{scope}/moving_variance"] = powers.astype(dtype) - np.dtype(dtype).type(EPSILON)
-            # Variance + epsilon is no power of 4 where a candidate takes it in float64 to fold a float32 network, and
-            # its scale is off by 1e-8. That is rounded away, unless beta and mean would leave 0.
-            means = variables[f"{scope}/moving_mean"]
-            cancel = variables[f"{scope}/beta"] == signs * means
-            variables[f"{scope}/moving_mean"] = np.where(cancel, 0, means)
-    for name, array in variables.items():
+        match last:
+            case "gamma":
+                signs, powers = self._scales(scope)
+                values = signs * np.sqrt(powers)
+            case "moving_variance":
+                _signs, powers = self._scales(scope)
+                # In the network's own format, so that adding epsilon there gives the power again.
+                values = powers.astype(self._dtype) - np.dtype(self._dtype).type(EPSILON)
+            case "moving_mean":
+                signs, _powers = self._scales(scope)
+                means = self._drawn(name)
+                # Variance + epsilon is no power of 4 where a candidate takes it in float64 to fold a float32 network,
+                # and its scale is off by 1e-8. That is rounded away, unless beta and mean would leave 0.
+                values = np.where(self._drawn(f"{scope}/beta") == signs * means, 0, means)
+            case _:
+                values = self._drawn(name)
         # Kernels stay float32, which holds their integers in half the memory; whoever runs them converts.
-        if array.ndim <= 1:
-            variables[name] = array.astype(dtype)
-    return variables
+        return values.astype(self._dtype) if values.ndim <= 1 else values
+
+    def _scales(self, scope: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the signs of a batch norm's gamma, and powers of 4, both (channels,).
+
+        In each channel gamma is the root of variance + epsilon, so that every step of a batch norm is exact, in
+        whatever order a candidate multiplies.
+        """
+        rng = _generator(scope, self._seed)
+        shape = self._shapes[f"{scope}/gamma"]
+        return rng.choice([-1, 1], shape), rng.choice(POWERS_OF_4, shape)
+
+    def _drawn(self, name: str) -> np.ndarray:
+        """Return the values of a variable that is drawn by itself."""
+        return _values(name, self._shapes[name], self._density, self._map_area, self._seed)
 
 
 def _generator(name: str, seed: int) -> np.random.Generator:
@@ -100,12 +127,10 @@ def _generator(name: str, seed: int) -> np.random.Generator:
 
 
 def _values(name: str, shape: tuple[int, ...], density: Density, map_area: int, seed: int) -> np.ndarray:
-    """Return the values of the variable `name`; of a batch norm's gamma and variance zeros, in their place."""
+    """Return the values of the variable `name`, which is not one of a batch norm's scale."""
     rng = _generator(name, seed)
     depthwise, other = density
     match name.rpartition("/")[2]:
-        case "gamma" | "moving_variance":
-            return np.zeros(shape)  # drawn together, by the caller
         case "beta":
             return rng.integers(*BETA, shape, endpoint=True)
         case "moving_mean":

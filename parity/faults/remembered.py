@@ -61,7 +61,9 @@ class RememberedReference(LiveReference):
         """Return the integer network's variables and images (N, H, W, 3), the same objects each time."""
         dtype = graph.spec.dtype
         if dtype not in self._inputs:
-            self._inputs[dtype] = super().exact_inputs(network, graph, density)
+            variables, images = super().exact_inputs(network, graph, density)
+            # Made once for all candidates.
+            self._inputs[dtype] = dict(variables), images
         return self._inputs[dtype]
 
     def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> "RememberedRun":  # type: ignore[override]

@@ -7,29 +7,37 @@ from typing import Any
 import numpy as np
 
 # How many bytes of values may wait to be taken. It costs memory, and what is judged first need not wait for the rest.
-WAITING = 256 * 2**20
+WAITING = 128 * 2**20
+
+
+class Room:
+    """How many bytes wait to be taken, of what is computed one after the other, and what tells that this changed."""
+
+    def __init__(self) -> None:
+        self.changed = Condition()
+        self.waiting = 0
 
 
 class Ahead:
     """What `values` yields, by key, for one who takes it in whatever order.
 
     In a thread of its own it is computed ahead, once what it comes `after` is computed; without one when it is asked
-    for. Close it, or take all: a thread waits where too much was not taken.
+    for. Close it, or take all: a thread waits where too much was not taken, of this and of what it comes after.
     """
 
     def __init__(
         self, values: Generator[tuple[Hashable, Any]], threaded: bool = False, after: "Ahead | None" = None
     ) -> None:
         self._values = values
-        # What was computed and not taken yet, and how many bytes that is.
+        # What was computed and not taken yet.
         self._waiting: dict[Hashable, Any] = {}
-        self._bytes = 0
+        self._room: Room = after._room if after else Room()
         # What somebody waits for: as long as it has not come, computing goes on, whatever waits to be taken.
         self._wanted: Hashable = None
         self._is_closed = False
         self._is_complete = False
         self._error: BaseException | None = None
-        self._changed = Condition()
+        self._changed = self._room.changed
         self._thread = Thread(target=self._compute, args=(after,), daemon=True) if threaded else None
         if self._thread:
             self._thread.start()
@@ -51,7 +59,7 @@ class Ahead:
             if key not in self._waiting and self._error:
                 raise self._error
             value = self._waiting.pop(key)
-            self._bytes -= _bytes(value)
+            self._room.waiting -= _bytes(value)
             self._changed.notify_all()
             return value
 
@@ -59,9 +67,7 @@ class Ahead:
         """Compute what nobody takes, too, and free it. Raises whatever is raised in computing it."""
         with self._changed:
             while not self._is_complete:
-                self._waiting.clear()
-                self._bytes = 0
-                self._changed.notify_all()
+                self._free()
                 if self._thread:
                     self._changed.wait()
                 else:
@@ -73,11 +79,18 @@ class Ahead:
         """Compute no more, and free what waits."""
         with self._changed:
             self._is_closed = True
-            self._changed.notify_all()
+            self._free()
         if self._thread:
             self._thread.join()
         self._values.close()
+        with self._changed:
+            self._free()
+
+    def _free(self) -> None:
+        """Free what waits."""
+        self._room.waiting -= sum(map(_bytes, self._waiting.values()))
         self._waiting.clear()
+        self._changed.notify_all()
 
     def _compute(self, after: "Ahead | None") -> None:
         """Compute all, as far as it is taken, in the thread."""
@@ -94,7 +107,7 @@ class Ahead:
     def _may_go_on(self) -> bool:
         """Return whether the next value is to be computed, or none any more."""
         is_missing = self._wanted is not None and self._wanted not in self._waiting
-        return self._is_closed or is_missing or self._bytes < WAITING
+        return self._is_closed or is_missing or self._room.waiting < WAITING
 
     def _advance(self) -> None:
         """Compute the next value."""
@@ -109,7 +122,7 @@ class Ahead:
             return
         with self._changed:
             self._waiting[key] = value
-            self._bytes += _bytes(value)
+            self._room.waiting += _bytes(value)
             self._changed.notify_all()
 
 

@@ -1,8 +1,8 @@
 """What one network takes while it is judged: the official graphs, and both sides' networks, by dtype."""
 
 import gc
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
@@ -45,6 +45,9 @@ class NetworkContext:
         self.candidate = candidate or OwnPort()
         self._graphs: dict[str, ReferenceGraph] = {}
         self._judged: dict[str, CandidateRun] = {}
+        # By dtype: the layers that the gates judge, and the official network up to them.
+        self._layers: dict[str, set[str]] = {}
+        self._official: dict[str, ReferenceRun] = {}
         # Both sides may ask for the same graph at once.
         self._reading = Lock()
         # The official networks that a probe looks at.
@@ -73,16 +76,30 @@ class NetworkContext:
                 self._graphs[dtype] = self.reference.graph(self.network, dtype)
             return self._graphs[dtype]
 
-    @contextmanager
-    def official(self, dtype: str, layers: Collection[str]) -> Iterator[ReferenceRun]:
-        """Give the official network in `dtype`, up to `layers`; weights are to be assigned. Leaving this frees it."""
+    def expect(self, dtype: str, layers: Collection[str]) -> None:
+        """Let the official network in `dtype` go up to these layers, too."""
+        self._layers.setdefault(dtype, set()).update(layers)
+
+    def official(self, dtype: str) -> ReferenceRun:
+        """Return the official network in `dtype`, up to the layers that are expected; weights are to be assigned.
+
+        All gates are given the same, as opening it takes longer than to run it.
+        """
+        if dtype not in self._official:
+            self._official[dtype] = self._opened(dtype, self._layers[dtype])
+        return self._official[dtype]
+
+    def release_official(self) -> None:
+        """Free the official networks that gates were given."""
+        while self._official:
+            _dtype, run = self._official.popitem()
+            run.close()
+
+    def _opened(self, dtype: str, layers: Collection[str]) -> ReferenceRun:
+        """Open the official network in `dtype`, up to `layers`."""
         graph = self.graph(dtype)
         common = [layer for layer in graph.layers if layer in layers]
-        run = self.reference.open(self.network, graph, common)
-        try:
-            yield run
-        finally:
-            run.close()
+        return self.reference.open(self.network, graph, common)
 
     def judged(self, dtype: str) -> CandidateRun:
         """Return the candidate's network in `dtype`; weights are to be loaded."""
@@ -93,7 +110,8 @@ class NetworkContext:
     def sides(self, dtype: str) -> Sides:
         """Return both networks in `dtype`, the official one with all layers; weights are to be loaded."""
         graph = self.graph(dtype)
-        official = self._probed.enter_context(self.official(dtype, graph.layers))
+        official = self._opened(dtype, graph.layers)
+        self._probed.callback(official.close)
         return Sides(graph, official, self.judged(dtype))
 
     def release_judged(self, dtype: str) -> None:
@@ -101,7 +119,8 @@ class NetworkContext:
         self._judged.pop(dtype, None)
 
     def release(self) -> None:
-        """Free what a probe looked at, and the candidate's networks, with their weights."""
+        """Free the official networks, and the candidate's, with their weights."""
+        self.release_official()
         self._probed.close()
         self._judged.clear()
 

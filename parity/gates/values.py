@@ -3,7 +3,6 @@ arrives, by official values that are computed ahead: of neither side are more th
 """
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from parity.gates.ahead import Ahead
 from parity.gates.context import NetworkContext
 from parity.gates.gate import Gate, Values
 from parity.reference.golden import digests
-from parity.reference.interface import ReferenceRun, Variables
 from tf_reference.layers import Layer
 
 # What is computed before all layers: the weights and the images.
@@ -36,6 +34,7 @@ class ExactGate(Gate):
         self._layers = layers
         self._step = step
         self._observe = observe
+        context.expect(dtype, layers[self.names[0]])
 
     def layers(self) -> Mapping[str, Layer]:
         """Return the official layers."""
@@ -46,11 +45,11 @@ class ExactGate(Gate):
         variables, images_nhwc = self._context.exact_inputs(self._dtype)
         yield INPUTS, (variables, images_nhwc)
         selected = self._layers[self.names[0]]
-        with self._context.official(self._dtype, selected) as run:
-            run.assign_exact(variables)
-            # Not held while the network runs.
-            del variables
-            yield from run.values(images_nhwc, selected)
+        run = self._context.official(self._dtype)
+        run.assign_exact(variables)
+        # Not held while the network runs.
+        del variables
+        yield from run.values(images_nhwc, selected)
 
     def judge(self, official: Ahead) -> dict[str, Results]:
         """Return the results by gate and layer."""
@@ -91,6 +90,10 @@ class FloatGates(Gate):
         self._selected = {gate: layers.get(gate, frozenset()) for gate in self.names}
         self._step = step
         self._observe = observe
+        for dtype in self.names:
+            # Those of float32 are measured from the same in float64.
+            context.expect("float64", self._selected[dtype])
+        context.expect("float32", self._selected["float32"])
 
     def layers(self) -> Mapping[str, Layer]:
         """Return the official layers."""
@@ -107,31 +110,28 @@ class FloatGates(Gate):
         yield INPUTS, (variables, images_nhwc)
         in_float64, in_float32 = self._selected["float64"], self._selected["float32"]
         kept_layers = in_float32 if self._size(in_float32) <= KEPT else frozenset()
-        with ExitStack() as stack:
-            double = self._opened("float64", in_float64 | in_float32, variables, stack)
-            if in_float32:
-                single = self._opened("float32", in_float32, variables, stack)
-            for number, image in enumerate(images_nhwc):
-                kept: dict[str, np.ndarray] = {}
-                for layer, value in double.values(image[None], in_float64 | kept_layers):
-                    if layer in kept_layers:
-                        kept[layer] = value
-                    if layer in in_float64:
-                        yield (number, "float64", layer), value
-                if not in_float32:
-                    continue
-                # Too many to be kept are computed once more, which takes a second or two.
-                truths = kept.items() if kept_layers else double.values(image[None], in_float32)
-                values = single.values(image[None], in_float32)
-                for (layer, truth), (_, value) in zip(truths, values, strict=True):
-                    # Of TensorFlow's float32 values only the distance is needed.
-                    yield (number, "float32", layer), (metrics.distance(value, truth), truth)
-
-    def _opened(self, dtype: str, layers: frozenset[str], variables: Variables, stack: ExitStack) -> ReferenceRun:
-        """Return the official network in `dtype` with its weights, which the `stack` frees."""
-        run = stack.enter_context(self._context.official(dtype, layers))
-        run.assign(variables)
-        return run
+        double = self._context.official("float64")
+        double.assign(variables)
+        if in_float32:
+            single = self._context.official("float32")
+            single.assign(variables)
+        # Not held while the networks run.
+        del variables
+        for number, image in enumerate(images_nhwc):
+            kept: dict[str, np.ndarray] = {}
+            for layer, value in double.values(image[None], in_float64 | kept_layers):
+                if layer in kept_layers:
+                    kept[layer] = value
+                if layer in in_float64:
+                    yield (number, "float64", layer), value
+            if not in_float32:
+                continue
+            # Too many to be kept are computed once more, which takes a second or two.
+            truths = kept.items() if kept_layers else double.values(image[None], in_float32)
+            values = single.values(image[None], in_float32)
+            for (layer, truth), (_, value) in zip(truths, values, strict=True):
+                # Of TensorFlow's float32 values only the distance is needed.
+                yield (number, "float32", layer), (metrics.distance(value, truth), truth)
 
     def _size(self, selected: frozenset[str]) -> int:
         """Return how many bytes the float64 values of the layers take, for one image."""

@@ -24,7 +24,7 @@ from parity.imagenet.record import Record
 from parity.imagenet.report import merge
 from parity.imagenet.store import Store, check_fingerprint, read_fingerprint, read_records, worker_files
 from parity.imagenet.summary import Summary
-from pnasnet_torch.weights import is_of_head
+from pnasnet_torch.naming import is_of_head
 from tf_reference import official
 
 # What the records depend on, with all that these import: preprocessing; and from the pixels on to the records.

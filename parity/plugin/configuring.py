@@ -15,11 +15,13 @@ from parity.reference.requirements import require_tensorflow
 
 if TYPE_CHECKING:
     from parity.imagenet.options import Settings
+    from parity.reference.process import OfficialProcess
 
 PARITY = Path(__file__).parents[1]
 EVALUATION = PARITY / "test_imagenet.py"
 TRAINING = PARITY / "test_training.py"
 SETTINGS = pytest.StashKey["Settings | None"]()
+PROCESS = pytest.StashKey["OfficialProcess | None"]()
 
 
 def configure(config: pytest.Config) -> None:
@@ -42,6 +44,20 @@ def configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"{EVALUATION.name} evaluates on ImageNet: ask for it with --full-imagenet")
     # Last, so that who leaves the workers out then is not told of the next thing that was wrong all along.
     refuse_workers(config)
+    config.stash[PROCESS] = _official_process(config)
+
+
+def _official_process(config: pytest.Config) -> "OfficialProcess | None":
+    """Start the process that the official networks run in, which ends with pytest; None where this run needs none."""
+    options = config.stash[OPTIONS]
+    # The evaluation and training run the official network themselves.
+    if options.stored or options.training or config.stash[SETTINGS] or config.option.collectonly:
+        return None
+    from parity.reference.process import OfficialProcess
+
+    process = OfficialProcess(options)
+    config.add_cleanup(process.close)
+    return process
 
 
 def refuse_workers(config: pytest.Config) -> None:

@@ -1,5 +1,6 @@
 """pytest's hooks and fixtures; each delegates to what lies beside it."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,9 +53,17 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
         items[0].config.stash[cases.DESELECTED] += cases.cases(items)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Let the garbage collector leave alone what was imported: it stays to the end."""
+    gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)  # before the terminal lists them, and behind every plugin that gives them an order
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Sort the selected items, and refuse a selection of nothing, and inputs that cannot be used."""
+    # The items stay, too.
+    gc.freeze()
     stash = session.config.stash
     cases.sort_items(session.items, stash[cases.OPTIONS], stash[cases.PLACES])
     cases.check_selection(session)

@@ -1,6 +1,5 @@
 """What the hooks and fixtures delegate to: the session of a run, its report, and failures."""
 
-import gc
 import sys
 import traceback
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from parity.core.layers import Case
 from parity.core.pinning import SIDE_THREADS, pin_torch
 from parity.core.result import LayerResult
 from parity.plugin.cases import OPTIONS, cases, is_unobservable, selection
-from parity.plugin.configuring import SETTINGS
+from parity.plugin.configuring import PROCESS, SETTINGS
 from parity.plugin.entry import SUITE
 
 if TYPE_CHECKING:
@@ -79,9 +78,7 @@ def _open_session(
     selected = selection(session.items, options)
     observe = recorder.collector if recorder else observe_nothing
     pin_torch(SIDE_THREADS)
-    # What was loaded and collected so far stays: the garbage collector need not walk it after each network.
-    gc.freeze()
-    reference = open_reference(options, selected, progress)
+    reference = open_reference(options, selected, progress, session.config.stash[PROCESS])
     return ParitySession(options, selected, reference, progress, evaluator, observe)
 
 

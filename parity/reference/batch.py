@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pnasnet_torch.weights import is_of_head
+from pnasnet_torch.naming import is_of_head
 from tf_reference.training import TrainingGraph
 from tf_reference.training_run import Batch
 

@@ -17,7 +17,7 @@ from parity.reference.interface import Knowledge, OfficialPixels, Variables
 from parity.reference.live_training import DENSITY, LiveTraining, integer_gradients
 from parity.reference.training import IntegerGradients
 from pnasnet_torch import variant
-from pnasnet_torch.weights import is_of_head
+from pnasnet_torch.naming import is_of_head
 from tf_reference import building, checkpoint, synthetic
 from tf_reference.backward import backward_graph
 from tf_reference.graph import REFERENCE, ReferenceGraph, reference_graph
@@ -150,7 +150,7 @@ class LiveReference:
         dtype = graph.spec.dtype
         seed = self._specification.seed
         area = integers.map_area(graph.layers["final_layer.relu"].shape)
-        variables = integers.exact_variables(graph.shapes, dtype, area, seed, density)
+        variables = integers.ExactVariables(graph.shapes, dtype, area, seed, density)
         return variables, integers.exact_images(network.height, network.width, dtype, seed)
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:

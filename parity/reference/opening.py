@@ -7,7 +7,6 @@ from pathlib import Path
 from parity.core.layers import Network
 from parity.core.specification import GOLDEN, Specification
 from parity.reference.interface import Reference, StoredReference
-from parity.reference.live import LiveReference
 from parity.reference.provenance import provenance
 
 
@@ -25,7 +24,7 @@ def stored(reference: str) -> StoredReference:
 
 
 def record(
-    live: LiveReference,
+    running: Reference,
     specification: Specification,
     selection: Mapping[tuple[str, Network], Collection[str]],
     path: Path,
@@ -44,5 +43,5 @@ def record(
     origin = provenance(specification)
     origin["created"] = datetime.now(UTC).isoformat(timespec="seconds")
     # A recording takes one reference, and one alone has an empty label.
-    origin["source_sha256"] = live.official_sources[""].fingerprint
-    return Recording(live, Writer(path, compression), {"provenance": origin, "recorded": recorded})
+    origin["source_sha256"] = running.official_sources[""].fingerprint
+    return Recording(running, Writer(path, compression), {"provenance": origin, "recorded": recorded})

@@ -13,8 +13,6 @@ from parity.gates.ahead import Ahead
 from parity.gates.context import NetworkContext
 from parity.gates.gate import Gate
 from parity.gates.structure import compare_parts
-from parity.gates.training.exact import exact_gradients
-from parity.gates.training.judge import judge
 from parity.gates.values import ExactGate, FloatGates
 from parity.reference.interface import TrainingReference
 from parity.reference.training import OfficialTraining
@@ -96,6 +94,10 @@ class TrainingGate(Gate):
 
     def judge(self, _official: Ahead) -> dict[str, Results]:
         """Return the results by gate and name."""
+        # Imported here: what training takes besides, such as scipy, is imported with it alone.
+        from parity.gates.training.exact import exact_gradients
+        from parity.gates.training.judge import judge
+
         official = self._training
         # It holds weights and networks, which are not needed behind this.
         del self._training

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from parity.gates.ahead import Ahead
 from parity.gates.context import NetworkContext
-from parity.gates.gate import Gate
+from parity.gates.gate import Gate, Values
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Job:
 
 
 class Jobs:
-    """Jobs in order: while one is judged, the official values of the next that has some are computed, if `threaded`."""
+    """Jobs in order: while one is judged, the official values of those behind it are computed, if `threaded`."""
 
     def __init__(self, jobs: Sequence[Job], threaded: bool) -> None:
         self._jobs = jobs
@@ -28,29 +28,39 @@ class Jobs:
         self._latest: Ahead | None = None
 
     def __iter__(self) -> Iterator[tuple[Job, Ahead]]:
-        """Yield each job with its official values, which were begun, and so were the next ones."""
+        """Yield each job with its official values, which were begun, and so were those behind it."""
         for place, job in enumerate(self._jobs):
             official = self._begin(job)
             if not job.gate.is_alone:
-                self._begin_first(self._jobs[place + 1 :])
+                self._begin_all(self._jobs[place + 1 :])
             yield job, official
 
-    def _begin_first(self, jobs: Sequence[Job]) -> None:
-        """Begin the official values of the first job that has some, unless one before it is to be alone."""
+    def _begin_all(self, jobs: Sequence[Job]) -> None:
+        """Begin the official values of the jobs up to one that is to be alone."""
         for job in jobs:
+            if job.gate.is_alone:
+                return
             if job.gate.runs_ahead:
                 self._begin(job)
-            if job.gate.runs_ahead or job.gate.is_alone:
-                return
 
     def _begin(self, job: Job) -> Ahead:
         """Begin the official values of a job, where they were not, and return them."""
         if job.official is None:
             is_threaded = self._threaded and job.gate.runs_ahead
-            job.official = Ahead(job.gate.official(), is_threaded, self._latest)
+            job.official = Ahead(self._official(job), is_threaded, self._latest)
             if is_threaded:
                 self._latest = job.official
         return job.official
+
+    def _official(self, job: Job) -> Values:
+        """Yield the official values of a job, and free the official networks of its network behind the last of them."""
+        later = self._jobs[self._jobs.index(job) + 1 :]
+        is_last = not any(other.gate.runs_ahead and other.context is job.context for other in later)
+        try:
+            yield from job.gate.official()
+        finally:
+            if is_last:
+                job.context.release_official()
 
     def close(self) -> None:
         """Free what was begun, and all networks."""

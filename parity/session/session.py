@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from parity.candidate.interface import OwnPort
 from parity.core.computing import Observe, Results, Step, no_progress, observe_nothing
 from parity.core.layers import Network, port_layers
 from parity.core.localize import Localization
@@ -57,6 +58,7 @@ class ParitySession:
         # The official layers of each network.
         self.layers: dict[Network, Mapping[str, Layer]] = {}
         self._options = options
+        self._candidate = options.candidate or OwnPort()
         self._selection = selection
         self._reference = reference
         self._step = step
@@ -105,7 +107,7 @@ class ParitySession:
         jobs: list[Job] = []
         for network in dict.fromkeys(network for _, network in self._selection):
             selected = {gate: names for (gate, judged), names in self._selection.items() if judged == network}
-            context = NetworkContext(network, self._reference, self._options.candidate)
+            context = NetworkContext(network, self._reference, self._candidate)
             gates = gates_of(context, self._options.gates, selected, self._step, self._observe, self._evaluator)
             jobs += [Job(gate, context) for gate in gates]
             jobs[-1].is_last = True

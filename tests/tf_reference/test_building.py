@@ -65,10 +65,10 @@ def test_who_stops_it_leaves_no_process(wanted: list[building.Wanted], monkeypat
     processes: list[subprocess.Popen[bytes]] = []
     start = building._start
 
-    def stopped(graphs: list[building.Wanted]) -> "subprocess.Popen[bytes]":
+    def stopped() -> "subprocess.Popen[bytes]":
         if processes:
             raise KeyboardInterrupt
-        processes.append(start(graphs))
+        processes.append(start())
         return processes[0]
 
     monkeypatch.setattr(building, "PROGRAM", "import time; time.sleep(600)")

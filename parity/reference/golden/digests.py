@@ -91,12 +91,12 @@ def digest(array: np.ndarray) -> str:
 
 def make_inputs(
     network: Network, variables: Mapping[str, tuple[int, ...]], area: int, dtype: str
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
+) -> tuple[Mapping[str, np.ndarray], np.ndarray]:
     """Return the integer network's weights and images (N, H, W, 3), in `dtype`.
 
     `variables` are the shapes of the weights, `area` is that of the last map, in pixels.
     """
-    weights = integers.exact_variables(variables, dtype, area, SEED)
+    weights = integers.ExactVariables(variables, dtype, area, SEED)
     return weights, integers.exact_images(network.height, network.width, dtype, SEED)
 
 

@@ -9,27 +9,35 @@ from typing import Any
 import numpy as np
 
 from parity.core.layers import Network
-from parity.reference.interface import Knowledge, OfficialPixels, Variables
-from parity.reference.live import LiveReference
+from parity.reference.interface import (
+    Knowledge,
+    OfficialPixels,
+    Reference,
+    ReferenceRun,
+    TrainingReference,
+    Variables,
+)
 from parity.reference.trace import layout
 from parity.reference.trace.store import Writer
 from parity.reference.trace.training import RecordedTraining
 from parity.reference.training import Arrays
 from tf_reference.graph import ReferenceGraph, describe
-from tf_reference.run import OfficialRun
 
 # How many bytes may wait to be written; they are held as long.
 PENDING = 256 * 2**20
 
 
 class Recording:
-    """The reference `live`, recorded by `writer` with what it is `about`: where it comes from, and what is judged."""
+    """The official networks as they run, recorded by `writer`.
+
+    `about` says where the trace comes from, and what is judged.
+    """
 
     knows: Knowledge = "network"
 
-    def __init__(self, live: LiveReference, writer: Writer, about: Mapping[str, Any]) -> None:
-        self.official_sources = live.official_sources
-        self._live = live
+    def __init__(self, running: Reference, writer: Writer, about: Mapping[str, Any]) -> None:
+        self.official_sources = running.official_sources
+        self._running = running
         self._writer = writer
         self._about = about
         self._graphs: dict[str, dict[str, Any]] = {}
@@ -44,30 +52,30 @@ class Recording:
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
         """Return the official graph, and keep its description for the head of the trace."""
-        graph = self._live.graph(network, dtype)
+        graph = self._running.graph(network, dtype)
         self._graphs.setdefault(str(network), {})[dtype] = describe(graph)
         return graph
 
     def open(self, network: Network, graph: ReferenceGraph, layers: Sequence[str]) -> "RecordedRun":
         """Return a run of the official network that is recorded."""
-        return RecordedRun(self._live.open(network, graph, layers), self, network)
+        return RecordedRun(self._running.open(network, graph, layers), self, network, graph.spec.dtype)
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
         """Return and record the checkpoint's variables."""
-        variables = self._live.variables(network, graph)
+        variables = self._running.variables(network, graph)
         self._put_all(layout.variables(network, layout.CHECKPOINT), variables)
         return variables
 
     def images(self, network: Network) -> np.ndarray:
         """Return and record the network's photographs (N, H, W, 3), preprocessed."""
-        images = self._live.images(network)
+        images = self._running.images(network)
         self._put(layout.images(network, layout.PHOTOGRAPHS), images)
         self._roles.photographs(network, images)
         return images
 
     def exact_inputs(self, network: Network, graph: ReferenceGraph) -> tuple[Variables, np.ndarray]:
         """Return and record the integer network's variables and images (N, H, W, 3), in the graph's dtype."""
-        variables, images = self._live.exact_inputs(network, graph)
+        variables, images = self._running.exact_inputs(network, graph)
         role = layout.integers(graph.spec.dtype)
         self._put_all(layout.variables(network, role), variables)
         self._put(layout.images(network, role), images)
@@ -76,7 +84,8 @@ class Recording:
 
     def training(self, network: Network) -> RecordedTraining:
         """Return the official network in training, recorded."""
-        return RecordedTraining(self._live.training(network), network, self)
+        assert isinstance(self._running, TrainingReference)
+        return RecordedTraining(self._running.training(network), network, self)
 
     def put_training(self, network: Network, arrays: Mapping[str, Arrays], about: Mapping[str, Any]) -> None:
         """Record arrays of training by group and name, and plain data about them for the head of the trace."""
@@ -88,7 +97,7 @@ class Recording:
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:
         """Return and record the image `name` in each of its official forms."""
-        official = self._live.preprocessed(network, name)
+        official = self._running.preprocessed(network, name)
         arrays = official._asdict()
         arrays["content"] = np.frombuffer(official.content, np.uint8)
         self._put_all(layout.preprocessed(network, name), arrays)
@@ -146,6 +155,7 @@ class Recording:
             # Of a run that ended early, what waits to be written is not wanted any more.
             self._thread.shutdown(cancel_futures=True)
             self._writer.close()
+            self._running.close(complete)
 
     def _finish(self) -> None:
         head = dict(self._about)
@@ -157,20 +167,21 @@ class Recording:
 class RecordedRun:
     """The official network in one dtype; what it computes is recorded."""
 
-    def __init__(self, live: OfficialRun, recording: Recording, network: Network) -> None:
-        self.layers = live.layers
-        self.assign = live.assign
-        self.assign_exact = live.assign_exact
-        self.replay = live.replay
-        self.close = live.close
-        self._live = live
+    def __init__(self, running: ReferenceRun, recording: Recording, network: Network, dtype: str) -> None:
+        self.layers = running.layers
+        self.assign = running.assign
+        self.assign_exact = running.assign_exact
+        self.replay = running.replay
+        self.close = running.close
+        self._running = running
         self._recording = recording
         self._network = network
+        self._dtype = dtype
 
     def values(self, images_nhwc: np.ndarray, layers: Collection[str]) -> Iterator[tuple[str, np.ndarray]]:
         """Yield the name and the value (NHWC) of each of `layers`, in the order of the graph, and record it."""
-        values = self._live.values(images_nhwc, layers)
-        return self._recording.recorded(self._network, self._live.graph.spec.dtype, images_nhwc, values)
+        values = self._running.values(images_nhwc, layers)
+        return self._recording.recorded(self._network, self._dtype, images_nhwc, values)
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str]) -> dict[str, np.ndarray]:
         """Return the values (NHWC) of `layers` by name, and record them."""

@@ -22,7 +22,7 @@ def exact_port(name: str, dtype: str, area: int = 49, seed: int = 0) -> PNASNet:
     config = variant(name).config
     with torch.device("meta"):
         shapes = variable_shapes(PNASNet(config))
-    variables = integers.exact_variables(shapes, dtype, area, seed)
+    variables = integers.ExactVariables(shapes, dtype, area, seed)
     return from_tf_variables(config, variables, getattr(torch, dtype))
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from parity.candidate.training.port import make_model
 from parity.core.computing import Results
-from parity.core.integers import exact_variables, map_area
+from parity.core.integers import ExactVariables, map_area
 from parity.core.layers import Network
 from parity.core.training_names import EXACT, names
 from parity.gates.training.exact import exact_gradients
@@ -38,7 +38,7 @@ def judge(graph: BackwardGraph) -> Judge:
 
     shapes = {name: variable.shape for name, variable in graph.network.variables.items()}
     area = map_area(graph.network.layers[ROOT].shape)
-    official = integer_gradients(graph, exact_variables(shapes, "float64", area, 0, DENSITY), 0)
+    official = integer_gradients(graph, ExactVariables(shapes, "float64", area, 0, DENSITY), 0)
 
     def run(change: Callable[[PNASNet], object] = lambda _model: None) -> Results:
         def make(network: Network, training: bool) -> PNASNet:
