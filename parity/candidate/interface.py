@@ -1,5 +1,6 @@
 """The interface of what is judged against the reference: the port as it is, or what `--candidate` names."""
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
@@ -47,11 +48,13 @@ class Candidate(ABC):
     """What can take the port's place: `name` is what it is called in messages and reports.
 
     `gates` can judge it. Where it is `replayable`, its layers can be run one by one, to find out which is at fault.
+    Where it is `concurrent`, several of its networks can be run at once, each in a thread.
     """
 
     name: str
     gates: Sequence[str] = NETWORK_GATES
     replayable: bool = False
+    concurrent: bool = False
 
     def refuses(self, _network: Network) -> str:
         """Return why the candidate has no such network; empty if it has, as the port has them all."""
@@ -83,26 +86,37 @@ class Candidate(ABC):
         """Return the layers and variables that the candidate has, with their shapes and dtypes."""
 
 
+class Models(threading.local):
+    """A thread's models of one variant by dtype: its networks at all image sizes are the same."""
+
+    def __init__(self) -> None:
+        self.variant = ""
+        self.by_dtype: dict[str, PNASNet] = {}
+
+
 class OwnPort(Candidate):
     """A candidate: the port as it is."""
 
     name = "pnasnet_torch"
     gates: Sequence[str] = GATES
     replayable = True
+    concurrent = True
 
     def __init__(self) -> None:
-        # The models of one variant by dtype: its networks at all image sizes are the same.
-        self._variant = ""
-        self._models: dict[str, PNASNet] = {}
+        self._models = Models()
 
     def make(self, network: Network, dtype: str) -> PNASNet:
-        """Return the port of `network` in `dtype`; its weights, which may be another network's, are to be loaded."""
-        if network.variant != self._variant:
-            self._models.clear()
-            self._variant = network.variant
-        if dtype not in self._models:
-            self._models[dtype] = make_model(network, dtype)
-        return self._models[dtype]
+        """Return the port of `network` in `dtype`; its weights, which may be another network's, are to be loaded.
+
+        Each thread has its own.
+        """
+        models = self._models
+        if network.variant != models.variant:
+            models.by_dtype.clear()
+            models.variant = network.variant
+        if dtype not in models.by_dtype:
+            models.by_dtype[dtype] = make_model(network, dtype)
+        return models.by_dtype[dtype]
 
     def open(self, network: Network, dtype: str) -> CandidateRun:
         """Return one network of the port in one dtype, to be filled and run."""

@@ -4,7 +4,7 @@ import gc
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, get_ident
 from types import TracebackType
 from typing import Self
 
@@ -44,7 +44,8 @@ class NetworkContext:
         self.reference = reference
         self.candidate = candidate or OwnPort()
         self._graphs: dict[str, ReferenceGraph] = {}
-        self._judged: dict[str, CandidateRun] = {}
+        # By thread and dtype.
+        self._judged: dict[tuple[int, str], CandidateRun] = {}
         # By dtype: the layers that the gates judge, and the official network up to them.
         self._layers: dict[str, set[str]] = {}
         self._official: dict[str, ReferenceRun] = {}
@@ -102,10 +103,12 @@ class NetworkContext:
         return self.reference.open(self.network, graph, common)
 
     def judged(self, dtype: str) -> CandidateRun:
-        """Return the candidate's network in `dtype`; weights are to be loaded."""
-        if dtype not in self._judged:
-            self._judged[dtype] = self.candidate.open(self.network, dtype)
-        return self._judged[dtype]
+        """Return the candidate's network in `dtype`, the same for all that is judged in one thread; weights are to be
+        loaded."""
+        key = get_ident(), dtype
+        if key not in self._judged:
+            self._judged[key] = self.candidate.open(self.network, dtype)
+        return self._judged[key]
 
     def sides(self, dtype: str) -> Sides:
         """Return both networks in `dtype`, the official one with all layers; weights are to be loaded."""
@@ -116,7 +119,7 @@ class NetworkContext:
 
     def release_judged(self, dtype: str) -> None:
         """Free the candidate's network in `dtype`, with its weights, where it was opened."""
-        self._judged.pop(dtype, None)
+        self._judged.pop((get_ident(), dtype), None)
 
     def release(self) -> None:
         """Free the official networks, and the candidate's, with their weights."""

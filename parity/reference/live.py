@@ -12,6 +12,7 @@ from parity.core.layers import Network
 from parity.core.pinning import SIDE_THREADS
 from parity.core.specification import PHOTOGRAPHS, Specification, labelled
 from parity.reference.batch import make_batches, with_aux_head
+from parity.reference.exact import exact_inputs
 from parity.reference.graphs import graphs_of, spec_of, takes_weights
 from parity.reference.interface import Knowledge, OfficialPixels, Variables
 from parity.reference.live_training import DENSITY, LiveTraining, integer_gradients
@@ -147,11 +148,7 @@ class LiveReference:
 
         `density` is that of the kernels: by default the highest that stays exact in a forward.
         """
-        dtype = graph.spec.dtype
-        seed = self._specification.seed
-        area = integers.map_area(graph.layers["final_layer.relu"].shape)
-        variables = integers.ExactVariables(graph.shapes, dtype, area, seed, density)
-        return variables, integers.exact_images(network.height, network.width, dtype, seed)
+        return exact_inputs(graph, self._specification.seed, density)
 
     def preprocessed(self, network: Network, name: str) -> OfficialPixels:
         """Return the image `name`: its file's bytes, decoded by TensorFlow, and preprocessed for `network`."""

@@ -1,11 +1,21 @@
 """What a session judges, in order, with the official values that are computed ahead of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
+from parity.core.pinning import SIDE_THREADS, pin_torch
 from parity.gates.ahead import Ahead
 from parity.gates.context import NetworkContext
 from parity.gates.gate import Gate, Values
+
+# What is made of a job.
+Judged = TypeVar("Judged")
+Judge = Callable[["Job", Ahead], Judged]
+# Each job, in order, with what returns what is made of it.
+AllJudged = Generator[tuple["Job", Callable[[], Judged]]]
 
 
 @dataclass
@@ -68,3 +78,22 @@ class Jobs:
             if job.official:
                 job.official.close()
             job.context.release()
+
+
+def one_by_one(jobs: Jobs, judge: Judge[Judged]) -> AllJudged[Judged]:
+    """Judge each of the jobs when it is asked for."""
+    for job, official in jobs:
+        yield job, partial(judge, job, official)
+
+
+def in_threads(jobs: Jobs, judge: Judge[Judged], threads: int) -> AllJudged[Judged]:
+    """Judge so many of the jobs at once, the first ones first."""
+    # PyTorch has a number of threads for each thread that it is called from.
+    with ThreadPoolExecutor(threads, initializer=pin_torch, initargs=(SIDE_THREADS,)) as pool:
+        begun = [(job, pool.submit(judge, job, official)) for job, official in jobs]
+        try:
+            for job, future in begun:
+                yield job, future.result
+        finally:
+            # What nobody asks for any more.
+            pool.shutdown(cancel_futures=True)

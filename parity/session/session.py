@@ -1,8 +1,8 @@
 """One run of parity: which gate when, its results, and the verdict on each network that fails."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from parity.candidate.interface import OwnPort
 from parity.core.computing import Observe, Results, Step, no_progress, observe_nothing
@@ -19,7 +19,7 @@ from parity.gates.context import NetworkContext
 from parity.reference.interface import Reference
 from parity.session.explaining import explanation, localization
 from parity.session.gates import gates_of
-from parity.session.jobs import Job, Jobs
+from parity.session.jobs import Job, Jobs, in_threads, one_by_one
 from parity.session.options import Options
 from parity.session.probing import open_probe
 from tf_reference.layers import Layer
@@ -30,8 +30,20 @@ if TYPE_CHECKING:
 
 # (gate, network): the names that the run selected.
 Selection = Mapping[tuple[str, Network], frozenset[str]]
+# Each holds a model in either dtype: a gigabyte.
+MOST_JUDGES = 4
 # How a failing network is looked at more closely: as the first of these gates that failed runs it.
 PROBES = ("float64", "exact-float64", "exact-float32", "float32")
+
+
+class Judgement(NamedTuple):
+    """What a job comes to: results by gate and name, the official layers (none where something else is judged), and the
+    seconds that it took.
+    """
+
+    results: dict[str, Results]
+    layers: Mapping[str, Layer]
+    seconds: float
 
 
 class ParitySession:
@@ -84,11 +96,13 @@ class ParitySession:
 
     def _judge_all(self) -> Iterator[str]:
         """Judge every network by its gates; yield a gate's name when its results are there."""
-        jobs = Jobs(self._jobs(), threaded=self._options.threads > 1)
+        judges = self._judges()
+        jobs = Jobs(self._jobs(), threaded=self._options.threads > 1 and judges == 1)
+        judged = in_threads(jobs, self._judge, judges) if judges > 1 else one_by_one(jobs, self._judge)
         try:
-            for job, official in jobs:
+            for job, judge in judged:
                 try:
-                    self._judge(job, official)
+                    self._take(job, judge)
                 except (Exception, KeyboardInterrupt):  # what was judged before still gets its verdict
                     self._conclude(job.context)
                     raise
@@ -100,7 +114,16 @@ class ParitySession:
                 if self._ending:
                     return
         finally:
+            judged.close()
             jobs.close()
+
+    def _judges(self) -> int:
+        """Return how many jobs are judged at once: several where the official network leaves the processors idle."""
+        is_stored = self._options.stored is not None and not self._options.training
+        # Who looks on sees the layers in order.
+        if is_stored and self._candidate.concurrent and self._observe is observe_nothing:
+            return min(self._options.threads, MOST_JUDGES)
+        return 1
 
     def _jobs(self) -> list[Job]:
         """Return what is to be judged, network by network, each by its strongest gates first."""
@@ -113,23 +136,30 @@ class ParitySession:
             jobs[-1].is_last = True
         return jobs
 
-    def _judge(self, job: Job, official: Ahead) -> None:
+    def _judge(self, job: Job, official: Ahead) -> Judgement:
         """Judge one network by a gate, and by those that share its work."""
-        network, gate = job.context.network, job.gate
-        results = self.results.setdefault(network, {})
+        gate = job.gate
         started = perf_counter()
-        layers = gate.layers()
-        if layers:
-            self.layers[network] = layers
         try:
-            results |= gate.judge(official)
+            layers = gate.layers()
+            results = gate.judge(official)
             if self._options.record:
                 # Also what a candidate that fails did not come to: the trace is to judge others.
                 official.finish()
         finally:
             official.close()
             release_memory()
-        self.seconds[network, gate.names[0]] = perf_counter() - started
+        return Judgement(results, layers, perf_counter() - started)
+
+    def _take(self, job: Job, judge: Callable[[], Judgement]) -> None:
+        """Take what a job comes to."""
+        network, gate = job.context.network, job.gate
+        self.results.setdefault(network, {})
+        judgement = judge()
+        if judgement.layers:
+            self.layers[network] = judgement.layers
+        self.results[network] |= judgement.results
+        self.seconds[network, gate.names[0]] = judgement.seconds
         self._notes += gate.notes
 
     def _conclude(self, context: NetworkContext) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterable, Sequence
 
-from parity.core import command, integers
+from parity.core import command
 from parity.core.command import Parser, whole_number
 from parity.core.console import PlainConsole
 from parity.core.errors import InputError
@@ -11,6 +11,7 @@ from parity.core.files import check_writable
 from parity.core.layers import Network
 from parity.core.machine import MOST_THREADS, default_threads
 from parity.core.specification import Specification
+from parity.reference.exact import inputs_digest
 from parity.reference.golden import digests
 from parity.reference.golden.digests import DTYPES, NETWORKS, Golden, Row
 from parity.reference.live import LiveReference
@@ -26,11 +27,11 @@ def make(live: LiveReference, specification: Specification, network: Network) ->
     """Return the digests of all that the official network computes with integers."""
     # Shapes and inputs are the same in every dtype.
     graph = live.graph(network, "float32")
-    area = integers.map_area(graph.layers["final_layer.relu"].shape)
     inputs = {}
     by_dtype = {}
     for dtype in DTYPES:
-        inputs[dtype] = digests.inputs_digest(*digests.make_inputs(network, graph.shapes, area, dtype))
+        exact_inputs = live.exact_inputs(network, live.graph(network, dtype))
+        inputs[dtype] = inputs_digest(*exact_inputs)[: digests.DIGITS]
         by_dtype[dtype] = official_digests(live, network, dtype)
     rows = {}
     for name, layer in graph.layers.items():

@@ -1,6 +1,5 @@
 """The files in this folder, one for each network, and what makes them: the official network, run on TensorFlow."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -87,26 +86,6 @@ def read(network: Network) -> Golden:
 def digest(array: np.ndarray) -> str:
     """Return the digest of a layer's dtype, shape and values, in which -0.0 counts as 0.0."""
     return integers.digest(array)[:DIGITS]
-
-
-def make_inputs(
-    network: Network, variables: Mapping[str, tuple[int, ...]], area: int, dtype: str
-) -> tuple[Mapping[str, np.ndarray], np.ndarray]:
-    """Return the integer network's weights and images (N, H, W, 3), in `dtype`.
-
-    `variables` are the shapes of the weights, `area` is that of the last map, in pixels.
-    """
-    weights = integers.ExactVariables(variables, dtype, area, SEED)
-    return weights, integers.exact_images(network.height, network.width, dtype, SEED)
-
-
-def inputs_digest(variables: Mapping[str, np.ndarray], images_nhwc: np.ndarray) -> str:
-    """Return a digest that stands for the images and the weights."""
-    # The weights of the stem and the head will do, as all are drawn in one way.
-    hashed = [name for name in sorted(variables) if not name.startswith("cell_") or name.startswith("cell_stem")]
-    lines = [integers.digest(images_nhwc)]
-    lines += [f"{name} {integers.digest(variables[name])}" for name in hashed]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:DIGITS]
 
 
 def differences(old: Golden, new: Golden) -> list[str]:

@@ -8,18 +8,13 @@ from parity.reference.trace.encoding import digest
 CHECKPOINT, PHOTOGRAPHS = "checkpoint", "photographs"
 
 
-def integers(dtype: str) -> str:
-    """Return the role of the integer network's inputs in `dtype`."""
-    return f"integers-{dtype}"
-
-
 def variables(network: Network, role: str) -> str:
-    """Return the folder of the network's variables in a role: the checkpoint's, or the integer network's."""
+    """Return the folder of the network's variables in a role, such as the checkpoint's."""
     return f"{network}/variables/{role}"
 
 
 def images(network: Network, role: str) -> str:
-    """Return the path of the network's images (N, H, W, 3) in a role: photographs, or the integer network's."""
+    """Return the path of the network's images (N, H, W, 3) in a role, such as photographs."""
     return f"{network}/images/{role}/pixels"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.core.layers import Network
+from parity.reference.exact import inputs_digest
 from parity.reference.interface import (
     Knowledge,
     OfficialPixels,
@@ -41,6 +42,7 @@ class Recording:
         self._writer = writer
         self._about = about
         self._graphs: dict[str, dict[str, Any]] = {}
+        self._integers: dict[str, dict[str, str]] = {}
         self._training: dict[str, dict[str, Any]] = {}
         self._roles = layout.Roles()
         # Beside the main thread: hashing and writing then take little time of the run. One thread, so that arrays are
@@ -74,11 +76,12 @@ class Recording:
         return images
 
     def exact_inputs(self, network: Network, graph: ReferenceGraph) -> tuple[Variables, np.ndarray]:
-        """Return and record the integer network's variables and images (N, H, W, 3), in the graph's dtype."""
+        """Return the integer network's variables and images (N, H, W, 3), in the graph's dtype.
+
+        They follow from the seed: what is recorded tells whether they are the same.
+        """
         variables, images = self._running.exact_inputs(network, graph)
-        role = layout.integers(graph.spec.dtype)
-        self._put_all(layout.variables(network, role), variables)
-        self._put(layout.images(network, role), images)
+        self._integers.setdefault(str(network), {})[graph.spec.dtype] = inputs_digest(variables, images)
         self._roles.integers(network, images)
         return variables, images
 
@@ -160,6 +163,7 @@ class Recording:
     def _finish(self) -> None:
         head = dict(self._about)
         head["graphs"] = self._graphs
+        head["integers"] = self._integers
         head["training"] = self._training
         self._writer.finish(head)
 

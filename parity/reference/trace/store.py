@@ -22,7 +22,7 @@ from parity.core.files import reading, staging, writing
 from parity.reference.trace.encoding import digest, narrow
 from pnasnet_torch.writing import uncomplaining
 
-FORMAT, VERSION = "pnasnet-parity trace", 1
+FORMAT, VERSION = "pnasnet-parity trace", 2
 # In HDF5's own words. Layers shrink to 0.86 of their size with lzf, at 75 MB/s, and to 0.75 with gzip at its fastest,
 # at 39 MB/s; as they are, they are written at 726 MB/s.
 COMPRESSIONS: dict[str, dict[str, Any]] = {

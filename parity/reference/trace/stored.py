@@ -1,12 +1,14 @@
 """A trace in the place of the official network: what that gave when it was recorded."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from threading import Lock
 
 import numpy as np
 
 from parity.core.errors import InputError
 from parity.core.layers import Network, network_at
 from parity.core.policy import GATES, TRAINING_GATES
+from parity.reference.exact import stored_inputs
 from parity.reference.interface import Knowledge, OfficialPixels, Variables
 from parity.reference.trace import layout
 from parity.reference.trace.store import Reader
@@ -38,6 +40,34 @@ class Values(Mapping[str, np.ndarray]):
     def __len__(self) -> int:
         return len(self._names)
 
+    @property
+    def content(self) -> list[tuple[str, str]]:
+        """Each name with a text that stands for its array's bits."""
+        return [(name, self._reader.sha256(f"{self._folder}/{name}")) for name in self._names]
+
+
+class Kept(Mapping[str, np.ndarray]):
+    """Arrays of a trace by name, each read when it is first asked for, once."""
+
+    def __init__(self, values: Values) -> None:
+        self.content = values.content
+        self._values = values
+        self._read: dict[str, np.ndarray] = {}
+        self._reading = Lock()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        # Two threads may ask for the same.
+        with self._reading:
+            if name not in self._read:
+                self._read[name] = self._values[name]
+            return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
 
 class TraceReference:
     """The trace that `reader` reads. Raises InputError where an array was altered."""
@@ -50,6 +80,9 @@ class TraceReference:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._roles = layout.Roles()
+        # Those that were asked for last: networks of one variant follow each other, and have the same.
+        self._variables = Kept(Values(reader, "", ()))
+        self._changing = Lock()
         self.provenance = reader.head["provenance"]
         # What was judged, by network and gate.
         self._recorded: dict[Network, dict[str, list[str]]] = {}
@@ -81,8 +114,12 @@ class TraceReference:
         return TraceRun(self._reader, self._roles, network, graph.spec.dtype, layers)
 
     def variables(self, network: Network, graph: ReferenceGraph) -> Variables:
-        """Return the checkpoint's variables."""
-        return self._all(layout.variables(network, layout.CHECKPOINT))
+        """Return the checkpoint's variables, each read when it is first asked for."""
+        stored = self._all(layout.variables(network, layout.CHECKPOINT))
+        with self._changing:
+            if stored.content != self._variables.content:
+                self._variables = Kept(stored)
+            return self._variables
 
     def _all(self, folder: str) -> Values:
         """Return all arrays of a folder by name, none of which is read yet."""
@@ -96,10 +133,11 @@ class TraceReference:
 
     def exact_inputs(self, network: Network, graph: ReferenceGraph) -> tuple[Variables, np.ndarray]:
         """Return the integer network's variables and images (N, H, W, 3), in the graph's dtype."""
-        role = layout.integers(graph.spec.dtype)
-        images = self._reader.get(layout.images(network, role))
+        digest = self._reader.head["integers"].get(str(network), {}).get(graph.spec.dtype, "")
+        again = f"record {self._reader.path} again"
+        variables, images = stored_inputs(network, graph, digest, self.provenance, again)
         self._roles.integers(network, images)
-        return self._all(layout.variables(network, role)), images
+        return variables, images
 
     def training(self, network: Network) -> StoredTraining:
         """Return the official network in training, as it was recorded."""

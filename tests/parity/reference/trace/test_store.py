@@ -164,7 +164,7 @@ def other_version(file: h5py.File) -> None:
     ("change", "message"),
     [
         (alter_head, "was altered: the checksum of its head does not fit"),
-        (other_version, "is a trace of version 99, and this program reads 1"),
+        (other_version, "is a trace of version 99, and this program reads 2"),
         (lambda file: file.pop("head"), "no trace, or an incomplete one"),
         (lambda file: file.attrs.pop("format"), "no trace, or an incomplete one"),
         (lambda file: file.attrs.pop("version"), "no trace, or an incomplete one"),
