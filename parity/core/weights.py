@@ -19,10 +19,11 @@ from pnasnet_torch.weights import outline, store
 from tf_reference import checkpoint
 
 
-def read_given(path: Path, which: str | None) -> GivenWeights:
+def read_given(path: Path, which: str | None, with_tensorflow: bool = True) -> GivenWeights:
     """Return the weights at `path`, of several those that `which` says (see `pnasnet_torch.source.read_weights`).
 
-    Raise InputError where they cannot be read, are not whole, or are not PNASNet-5's of 1001 classes.
+    Without TensorFlow, the port's own reader is taken at its word, as where the port runs alone. Raise InputError where
+    they cannot be read, are not whole, or are not PNASNet-5's of 1001 classes.
     """
     try:
         weights = read_weights(path, which=which)
@@ -37,7 +38,13 @@ def read_given(path: Path, which: str | None) -> GivenWeights:
     digest = sha256(*weights.stored.files())
     selection = weights.selection
     which = str(selection) if selection.key or selection.suffix else ""
-    return GivenWeights(path, weights.variant, official_variables(weights), digest, which, weights.notes)
+    variables = official_variables(weights) if with_tensorflow else port_variables(weights)
+    return GivenWeights(path, weights.variant, variables, digest, which, weights.notes)
+
+
+def port_variables(weights: Weights) -> dict[str, np.ndarray]:
+    """Return the weights by their variables' names, in TensorFlow's layouts, as the port reads them."""
+    return store(outline(weights.config), TF, weights.state)
 
 
 def official_variables(weights: Weights) -> dict[str, np.ndarray]:
@@ -47,7 +54,7 @@ def official_variables(weights: Weights) -> dict[str, np.ndarray]:
     would be the same on both sides.
     """
     if weights.stored.checkpoint is None:
-        return store(outline(weights.config), TF, weights.state)
+        return port_variables(weights)
     stored_names = {name: weights.selection.stored_name(name) for name in targets(outline(weights.config), TF)}
     with unpacked(weights.stored) as prefix:
         return checkpoint.read(prefix, stored_names)

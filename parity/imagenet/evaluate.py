@@ -22,6 +22,7 @@ from parity.imagenet.pipeline import batches
 from parity.imagenet.progress import Meter, Report
 from parity.imagenet.record import Record
 from parity.imagenet.report import merge
+from parity.imagenet.sides import OFFICIAL
 from parity.imagenet.store import Store, check_fingerprint, read_fingerprint, read_records, worker_files
 from parity.imagenet.summary import Summary
 from pnasnet_torch.naming import is_of_head
@@ -30,7 +31,8 @@ from tf_reference import official
 # What the records depend on, with all that these import: preprocessing; and from the pixels on to the records.
 PREPROCESSING = ("pnasnet_torch.decode", "pnasnet_torch.preprocess")
 CODE = ("parity.imagenet.answers",)
-VERSIONS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy", "numba", "simplejpeg", "pillow")
+VERSIONS = ("torch", "numpy", "numba", "simplejpeg", "pillow")
+OFFICIAL_VERSIONS = ("tensorflow", "tf-slim", "tf-keras")
 # What may help someone who finds that another process evaluates the same.
 WORKERS = ". Several workers are told apart by RANK and WORLD_SIZE"
 
@@ -46,7 +48,8 @@ class Evaluation:
         self.world = settings.worker.world
         # The workers of one machine share its cores.
         self.threads = max(1, settings.threads // settings.worker.local_world)
-        self.source = official.find(settings.reference)
+        # None where the port is evaluated alone, which takes no TensorFlow.
+        self.source = official.find(settings.reference) if OFFICIAL in settings.sides else None
         self._check()
 
     def _check(self) -> None:
@@ -115,11 +118,13 @@ class Evaluation:
             "network": str(network),
             "sides": " ".join(self.settings.sides),
             "checkpoint": f"{checkpoint.sha256} {checkpoint.which}".strip(),
-            "reference": self.source.fingerprint,
+            "reference": self.source.fingerprint if self.source else "",
             "images": self.dataset.digest,
         }
         fingerprint |= self._code
         fingerprint |= {name: version(name) for name in VERSIONS}
+        if self.source:
+            fingerprint |= {name: version(name) for name in OFFICIAL_VERSIONS}
         return fingerprint
 
     def files(self, network: Network) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from parity.core.layers import Network
+from parity.imagenet.sides import OFFICIAL
 from pnasnet_torch.preprocess import preprocess
 from tf_reference.graph import GraphSpec, reference_graph
 from tf_reference.official import Source
@@ -82,14 +83,15 @@ class PortSide:
 class Models:
     """The `sides` of one network, and for comparing two the official one in float64; all are closed together.
 
-    `variables` by TensorFlow's names. Loading includes what a first image takes to prepare.
+    `source` is the official code, of which the port alone needs none; `variables` by TensorFlow's names. Loading
+    includes what a first image takes to prepare.
     """
 
     def __init__(
         self,
         network: Network,
         sides: Iterable[str],
-        source: Source,
+        source: Source | None,
         variables: Mapping[str, np.ndarray],
         threads: int,
         device: str,
@@ -100,12 +102,14 @@ class Models:
         with ExitStack() as stack:
             for name in sides:
                 side: Side
-                if name == "official":
+                if name == OFFICIAL:
+                    assert source
                     side = OfficialSide(source, network, variables, threads)
                 else:
                     side = PortSide(network, variables, device)
                 self.sides[name] = stack.enter_context(closing(side))
             if len(self.sides) == 2:
+                assert source
                 self.truth = stack.enter_context(closing(OfficialSide(source, network, variables, threads, "float64")))
             # The first forward takes longer than all others; among them it would spoil the rate that is shown.
             pixels = preprocess(np.zeros((8, 8, 3), np.uint8), network.height, network.width)

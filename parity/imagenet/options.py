@@ -17,13 +17,12 @@ from parity.core.layers import EVALUATION_SIZES, Network, network_at
 from parity.core.machine import MOST_THREADS, processors
 from parity.core.pinning import choose_device
 from parity.core.specification import GivenWeights
+from parity.imagenet.sides import OFFICIAL, SIDES
 from parity.imagenet.workers import Worker, environment_worker
 from pnasnet_torch.genotype import VARIANTS
 
 DEFAULT_IMAGENET = Path("data/val")
 DEFAULT_CHECKPOINT = Path("data/model.ckpt")
-# The models that each choice of --sides evaluates.
-SIDES = {"both": ("official", "port"), "tf": ("official",), "torch": ("port",)}
 # The data's settings: option, environment variable, key in tox.ini.
 SETTINGS = {name: (f"PNASNET_PARITY_{name.upper()}", name) for name in ("imagenet", "devkit", "checkpoint")}
 HOW_TO = """\
@@ -43,7 +42,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "PATH",
         "help": "the development kit, or Kaggle's or Caffe's list of classes (default: beside the images)",
     },
-    "sides": {"choices": tuple(SIDES), "default": "both", "help": "evaluate both models (default), or one alone"},
+    "sides": {
+        "choices": tuple(SIDES),
+        "default": "both",
+        "help": "evaluate both models (default), or one alone; torch needs no TensorFlow",
+    },
     "limit": {"type": int, "metavar": "N", "help": "evaluate the first N images alone, by file name"},
     "partial": {"action": "store_true", "help": "the set is not the full one on purpose"},
     "expect": {
@@ -110,7 +113,9 @@ def parse_settings(get: Callable[[str], Any], ini: Callable[[str], str | None] =
     if get("threads") is not None and get("threads") > MOST_THREADS:
         raise InputError(f"--threads {get('threads')}: expected at most {MOST_THREADS:,}")
     expect = expectation(get("expect"))
-    checkpoint = _checkpoint(_data("checkpoint", get, ini) or DEFAULT_CHECKPOINT, get("weights"))
+    sides = SIDES[get("sides")]
+    path = _data("checkpoint", get, ini) or DEFAULT_CHECKPOINT
+    checkpoint = _checkpoint(path, get("weights"), with_tensorflow=OFFICIAL in sides)
     networks = _networks(checkpoint, get("variant"), get("image_size"))
     # Here only to refuse what is ambiguous, before hours of evaluation.
     published(expect, list(map(str, networks)))
@@ -119,7 +124,7 @@ def parse_settings(get: Callable[[str], Any], ini: Callable[[str], str | None] =
         devkit=_data("devkit", get, ini),
         checkpoint=checkpoint,
         networks=networks,
-        sides=SIDES[get("sides")],
+        sides=sides,
         limit=get("limit"),
         partial=get("partial"),
         expect=expect,
@@ -139,13 +144,13 @@ def _data(name: str, get: Callable[[str], Any], ini: Callable[[str], str | None]
     return Path(value) if value else None
 
 
-def _checkpoint(path: Path, which: str | None) -> GivenWeights:
+def _checkpoint(path: Path, which: str | None, with_tensorflow: bool) -> GivenWeights:
     """Return the weights at `path`. Raises InputError where there are none that can be used."""
     from parity.core.weights import read_given
 
     if not path.parent.is_dir() or not any(file.name.startswith(path.name) for file in path.parent.iterdir()):
         raise InputError(f"there are no weights at {path}\n{HOW_TO}")
-    return read_given(path, which)
+    return read_given(path, which, with_tensorflow)
 
 
 def _networks(checkpoint: GivenWeights, variants: list[str] | None, sizes: list[str] | None) -> tuple[Network, ...]:

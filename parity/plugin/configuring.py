@@ -87,6 +87,7 @@ def _settings(config: pytest.Config) -> "Settings | None":
         return None
     reference = one_running(config, "--full-imagenet")
     from parity.imagenet.options import parse_settings
+    from parity.imagenet.sides import OFFICIAL
 
     def get(name: str) -> Any:
         if name == "reference":  # pytest's option has a list of them
@@ -101,10 +102,12 @@ def _settings(config: pytest.Config) -> "Settings | None":
         return str(config.rootpath / value)
 
     try:
-        require_tensorflow()
-        return parse_settings(get, ini)
+        settings = parse_settings(get, ini)
+        if OFFICIAL in settings.sides:
+            require_tensorflow()
     except InputError as error:
         raise pytest.UsageError(str(error)) from error
+    return settings
 
 
 def ignored(path: Path, config: pytest.Config) -> bool | None:

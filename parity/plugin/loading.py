@@ -11,7 +11,7 @@ import pytest
 from parity.core.code import PACKAGES
 from parity.plugin import hooks
 from parity.plugin.cases import TAKEN
-from parity.plugin.entry import other_checkout
+from parity.plugin.entry import EVALUATION, other_checkout
 from parity.plugin.options import add_options, options_with_values
 
 
@@ -22,11 +22,12 @@ def prepare(config: pytest.Config) -> None:
     """
     check_checkout(config.invocation_params.dir)
     start_with_joined_values(config)
-    # Read once, when a framework is imported. oneDNN's kernels would depend on the CPU. In the evaluation, PyTorch has
-    # several threads, which spin while they wait for each other; by default so long that beside another busy process
-    # they are twice as slow as with this.
+    # Both are read once, when a framework is imported. oneDNN's kernels would depend on the CPU.
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-    os.environ.setdefault("GOMP_SPINCOUNT", "30000")
+    if any(argument in EVALUATION for argument in config.invocation_params.args):
+        # In the evaluation alone, PyTorch has several threads, which spin while they wait for each other; by default so
+        # long that beside another busy process they are twice as slow as with this.
+        os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 
 def check_checkout(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The official networks, run by TensorFlow."""
 
-from collections.abc import Collection, Iterator, Sequence
-from functools import cache, partial
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -48,11 +48,15 @@ class LiveReference:
     knows: Knowledge = "network"
 
     def __init__(self, specification: Specification) -> None:
-        references = labelled(specification.references)
-        self.official_sources = {label: find(reference) for label, reference in references.items()}
         self._specification = specification
         # The variant whose weights were read last, and these: networks of one variant follow each other, and share it.
         self._synthetic: tuple[str, Variables] | None = None
+
+    @cached_property
+    def official_sources(self) -> Mapping[str, Source]:
+        """The official sources, by the label of the reference that each is; looked for, or fetched, when first used."""
+        references = labelled(self._specification.references)
+        return {label: find(reference) for label, reference in references.items()}
 
     def graph(self, network: Network, dtype: str) -> ReferenceGraph:
         """Return the official evaluation graph of `network` in `dtype`."""

@@ -44,6 +44,17 @@ SMALL = ("--image-size=65", "--partial", "--batch-size=1", "--threads=1")
 NETWORK, ALONE, IMAGES = "mobile-65", "mobile-65-port", 24
 PART = IMAGES // 4
 COMMAND = (sys.executable, "-m", "parity.imagenet")
+# A module behind whose import there is no TensorFlow.
+WITHOUT = """
+import sys
+
+class Nowhere:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in ("tensorflow", "tf_keras", "tf_slim"):
+            raise ModuleNotFoundError(f"planted: {name} is looked for", name=name)
+
+sys.meta_path.insert(0, Nowhere())
+"""
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 Command = Callable[..., tuple[int, str]]
 
@@ -321,6 +332,23 @@ def test_no_space_in_the_middle_of_a_run(evaluate: Command, tmp_path: Path, monk
     monkeypatch.setattr(Store, "add", refuse)
     code, said = evaluate("--sides=torch", "--limit=1", f"--output={tmp_path}")
     assert (code, "no space is left there" in said) == (USAGE_ERROR, True), said
+
+
+@pytest.mark.parametrize("start", ["command", "pytest"])
+def test_the_port_alone_needs_no_tensorflow(start: str, arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """Neither is it imported nor looked for, and nor is the official code."""
+    (tmp_path / "without_tensorflow.py").write_text(WITHOUT)
+    begin = [sys.executable, "-c", "import without_tensorflow; from parity.imagenet.__main__ import main; exit(main())"]
+    if start == "pytest":
+        begin = [sys.executable, "-m", "pytest", "-p", "without_tensorflow", "-p", "no:cacheprovider"]
+        arguments = ("--full-imagenet", *arguments[1:])
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    environment = {"PYTHONPATH": path, "PNASNET_PARITY_CACHE": str(tmp_path / "cache")}
+    chosen = ("--sides=torch", "--limit=2", f"--output={tmp_path / 'out'}")
+    code, said = run(*begin, *arguments, *chosen, environment=environment)
+    assert code == 0, said
+    assert len(records(tmp_path / "out" / ALONE)) == 2
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
 def test_a_result_that_cannot_be_written_leaves_the_table(command: Command, whole: Path, tmp_path: Path) -> None:
