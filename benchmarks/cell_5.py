@@ -1,19 +1,15 @@
 """`pytest parity -k cell_5` against the work that it cannot do without, in turn, and the cost of building a graph.
 
 The irreducible work: importing both frameworks, loading both models, and one bare forward of each to cell_5, in each
-dtype, of each default network. Usage: python benchmarks/cell_5.py [--runs N]
+dtype, of each default network. Usage: python -m benchmarks.cell_5 [--runs N]
 """
 
-import argparse
-import os
-import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Sequence
 
-BARE = [sys.executable, __file__, "--bare"]
-SUITE = [sys.executable, "-m", "pytest", "parity", "-q", "-k", "cell_5"]
+from benchmarks.beside import main
+
+SUITE = (sys.executable, "-m", "pytest", "parity", "-q", "-k", "cell_5")
+BARE = (sys.executable, "-m", "benchmarks.cell_5", "--bare")
 
 
 def bare() -> None:
@@ -22,6 +18,7 @@ def bare() -> None:
 
     from parity.candidate.capture import capture
     from parity.core.layers import DEFAULT_SIZES, Network, parse_size, port_layers
+    from parity.core.machine import processors
     from parity.core.specification import DEFAULT_IMAGES, PHOTOGRAPHS, Specification
     from parity.gates.context import NetworkContext
     from parity.reference.live import LiveReference
@@ -31,7 +28,7 @@ def bare() -> None:
 
     networks = [Network(name, *parse_size(size)) for name, sizes in DEFAULT_SIZES.items() for size in sizes]
     image = PHOTOGRAPHS / DEFAULT_IMAGES[0]
-    threads = os.cpu_count() or 1
+    threads = processors()
     source = LiveReference(Specification(tuple(networks), None, (image,), ("official",), 0, threads))
     for network in networks:
         context = NetworkContext(network, source)
@@ -45,26 +42,5 @@ def bare() -> None:
             capture(model, images, [last], lambda *_: None)
 
 
-def seconds(command: Sequence[str]) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="pairs of runs (default: 3)")
-    parser.add_argument("--bare", action="store_true", help="only do the irreducible work")
-    options = parser.parse_args()
-    if options.bare:
-        bare()
-        return
-    seconds(SUITE)
-    pairs = [(seconds(SUITE), seconds(BARE)) for _ in range(options.runs)]
-    for suite, irreducible in pairs:
-        print(f"suite {suite:.1f} s, irreducible {irreducible:.1f} s, ratio {suite / irreducible:.2f}")
-    print(f"median ratio {statistics.median(suite / irreducible for suite, irreducible in pairs):.2f}")
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, SUITE, BARE, bare)

@@ -9,12 +9,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from pnasnet_torch.operations import BatchNorm
 from pnasnet_torch.packed import PackedConv2d
 
-ALL = slice(None)
 
-
-def _weights(conv: nn.Conv2d, bn: BatchNorm, channels: slice = ALL) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of `conv` with `channels` of `bn` behind it, computed in float64 and rounded once."""
-    state = {name: tensor.double()[channels] for name, tensor in bn.state_dict().items()}
+def _weights(conv: nn.Conv2d, bn: BatchNorm) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of `conv` with `bn` behind it, computed in float64 and rounded once."""
+    state = {name: tensor.double() for name, tensor in bn.state_dict().items()}
     weight, bias = fuse_conv_bn_weights(
         conv.weight.double(),
         None,  # no convolution of the network has a bias
@@ -27,9 +25,9 @@ def _weights(conv: nn.Conv2d, bn: BatchNorm, channels: slice = ALL) -> tuple[Ten
     return weight.to(conv.weight.dtype), bias.to(conv.weight.dtype)
 
 
-def fused(conv: nn.Conv2d, bn: BatchNorm, channels: slice = ALL) -> PackedConv2d:
-    """Return `conv` with `channels` of `bn` behind it as one convolution, whose weights can be packed."""
-    return PackedConv2d(conv, *_weights(conv, bn, channels))
+def fused(conv: nn.Conv2d, bn: BatchNorm) -> PackedConv2d:
+    """Return `conv` with `bn` behind it as one convolution, whose weights can be packed."""
+    return PackedConv2d(conv, *_weights(conv, bn))
 
 
 def first(conv: nn.Conv2d, bn: BatchNorm) -> nn.Conv2d:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pnasnet_torch.padding import pad_same
 
-_pointwise = torch.ops.mkldnn._convolution_pointwise  # a convolution with elementwise operations behind it
+_convolution = torch.ops.mkldnn._convolution_pointwise.default  # here with no operation behind it
 
 
 class Packed(NamedTuple):
@@ -27,30 +27,29 @@ class Packed(NamedTuple):
 class PackedConv2d(nn.Conv2d):
     """A convolution, padding SAME, with the kernel size, stride and groups of `conv`, of `weight` and `bias`.
 
-    With `relu`, a ReLU is behind it, and behind what is `added` to its output. PyTorch reorders a convolution's weights
-    in every forward, which on small maps takes as long as the convolution. In float32 on a CPU they are reordered once
-    for each new size of input and kept, as torch.compile does when it freezes a model. Everywhere else, and where
-    gradients are asked for, it is PyTorch's convolution.
+    PyTorch reorders a convolution's weights in every forward, which on small maps takes as long as the convolution. In
+    float32 on a CPU they are reordered once for each new size of input and kept, as torch.compile does when it freezes
+    a model. Everywhere else, and where gradients are asked for, it is PyTorch's convolution.
     """
 
-    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor | None, relu: bool = False) -> None:
+    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> None:
         kernel, _ = conv.kernel_size
         stride, _ = conv.stride
         # On the meta device no random weights are made only to be replaced.
         super().__init__(conv.in_channels, conv.out_channels, kernel, stride, groups=conv.groups, device="meta")
         self.weight = nn.Parameter(weight)
         self.bias = None if bias is None else nn.Parameter(bias)
-        self.relu = relu
         self._packed: Packed | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state for copies and pickles, which reordered weights do not allow: a copy packs its own."""
         return {**self.__dict__, "_packed": None}
 
-    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
-        """Return the convolution of x (N, C, H, W), plus `added` where that is given, behind the ReLU if it has one."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the convolution of x (N, C, H, W)."""
         if not _packs(x):
-            return self._plain(x, added)
+            x, padding = pad_same(x, self.kernel_size[0], self.stride[0])
+            return F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
         weight, bias, packed = self.weight, self.bias, self._packed
         # For the large network these lines run 360 times, on caches that convolutions have just filled. A change in
         # place gives the weights another version, a replacement another address.
@@ -58,18 +57,8 @@ class PackedConv2d(nn.Conv2d):
             packed = self._packed = self._pack(x)
         if packed.pads:
             x, _ = pad_same(x, self.kernel_size[0], self.stride[0])
-        ready = packed.weight, bias, *packed.geometry
-        if added is None:
-            return _pointwise.default(x, *ready, "relu" if self.relu else "none", [], "")
-        return _pointwise.binary(x, added, *ready, "add", None, "relu" if self.relu else None, [], None)
-
-    def _plain(self, x: Tensor, added: Tensor | None) -> Tensor:
-        """Return what `forward` does, by PyTorch's own convolution."""
-        x, padding = pad_same(x, self.kernel_size[0], self.stride[0])
-        output = F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
-        if added is not None:
-            output = output + added
-        return F.relu(output) if self.relu else output
+        output: Tensor = _convolution(x, packed.weight, bias, *packed.geometry, "none", [], "")
+        return output
 
     def _pack(self, x: Tensor) -> Packed:
         """Return the weights reordered for an input like `x`."""
