@@ -1,6 +1,6 @@
 """Another implementation, seen through an adapter."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -122,12 +122,20 @@ class Implementation(Candidate):
 
     replayable = True
 
-    def __init__(self, name: str, adapter: Adapter, root: Path | None = None, pins: Pins | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        adapter: Adapter,
+        root: Path | None = None,
+        pins: Pins | None = None,
+        function: Callable[[], object] | None = None,
+    ) -> None:
+        """Judge what the adapter's function gives, or a `function` of the user's."""
         self.name = name
         self.adapter = adapter
         self._root = root
         self._pins = pins or Pins()
-        self._maker = Maker(adapter, self._pins, root)
+        self._maker = Maker(adapter, self._pins, root, function)
 
     def refuses(self, network: Network) -> str:
         """Return why the implementation has no such network; empty if it has."""

@@ -1,10 +1,12 @@
 """What `--candidate` names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from parity.candidate import adapter
 from parity.candidate.adapted import Implementation
@@ -53,17 +55,34 @@ def find_candidate(name: str, own_adapter: Path | None) -> Candidate:
     return Implementation(name, _adapter_by_weight_names(name, pins), pins=pins)
 
 
-def _by_own_adapter(name: str, own: Adapter) -> Implementation:
+def candidate_from(model: nn.Module | Callable[[], nn.Module], own_adapter: Path | None) -> Implementation:
+    """Return the candidate that a model is, or what makes one; with the user's own adapter where there is one.
+
+    The model itself stays as it is. Raises InputError where it cannot be judged.
+    """
+    is_model = isinstance(model, nn.Module)
+    if not callable(model):
+        raise InputError(f"a {type(model).__name__} is no model: expected a torch.nn.Module, or what makes one")
+    named = type(model) if is_model else model
+    name = f"{getattr(named, '__module__', '')}:{getattr(named, '__qualname__', type(model).__name__)}"
+    function = partial(deepcopy, model) if is_model else model
+    if own_adapter:
+        return _by_own_adapter(name, replace(adapter.read(own_adapter), make=name), function)
+    pins = Pins()
+    return Implementation(name, _adapter_by_weight_names(name, pins, function), pins=pins, function=function)
+
+
+def _by_own_adapter(name: str, own: Adapter, function: Callable[[], object] | None = None) -> Implementation:
     """Return the implementation called `name` by the user's own adapter, with the variants that its model can be.
 
     Raises InputError where there is no model.
     """
     pins = Pins()
     if not own.names.variants:
-        weight = Maker(own, pins).make("float32").state_dict().get(own.names.parameter(FIRST))
+        weight = Maker(own, pins, function=function).make("float32").state_dict().get(own.names.parameter(FIRST))
         fitting = [name for name in VARIANTS if weight is not None and weight.shape == _port_state(name)[FIRST].shape]
         own = replace(own, names=replace(own.names, variants=tuple(fitting)))
-    return Implementation(name, own, pins=pins)
+    return Implementation(name, own, pins=pins, function=function)
 
 
 def _port_state(variant_name: str) -> Mapping[str, Tensor]:
@@ -88,12 +107,12 @@ def _checkout(name: str, path: str) -> Implementation:
     return Implementation(name, adapter.built_in(CHECKOUT), root.resolve())
 
 
-def _adapter_by_weight_names(name: str, pins: Pins) -> Adapter:
+def _adapter_by_weight_names(name: str, pins: Pins, function: Callable[[], object] | None = None) -> Adapter:
     """Return the adapter for a model that is called `name`, by the scheme that the names of its weights follow.
 
-    Raises InputError where they follow none, or `name` gives no model.
+    Raises InputError where they follow none, or `name` (or the `function`) gives no model.
     """
-    model = Maker(Adapter(OURS, name), pins).make("float32")
+    model = Maker(Adapter(OURS, name), pins, function=function).make("float32")
     state = model.state_dict()
     for variant_name in VARIANTS:
         port_state = _port_state(variant_name)

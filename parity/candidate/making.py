@@ -1,8 +1,10 @@
 """Models of another implementation, made as its adapter says, and refused where they cannot be judged."""
 
 import importlib
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
@@ -15,21 +17,27 @@ from parity.core.errors import InputError
 from parity.core.pinning import Pins
 
 # What hides a model's modules from hooks, by its class's name.
-HIDING = {"ScriptModule": "torch.jit", "OptimizedModule": "torch.compile"}
+HIDING = {"ScriptModule": "torch.jit"}
+# Where the model lies within what torch.compile made of it, or what deals it to devices, by the class's name.
+WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
 
 
 class Maker:
-    """What makes the models of an implementation by its adapter, from the folder `root` where it is a checkout.
+    """What makes the models of an implementation by its adapter, from the folder `root` where it is a checkout; or what
+    a `function` of the user's gives.
 
     The `pins` are held while its code runs. Each model has its weights for itself, though the implementation `repeats`
     what it gave before.
     """
 
-    def __init__(self, adapter: Adapter, pins: Pins, root: Path | None = None) -> None:
+    def __init__(
+        self, adapter: Adapter, pins: Pins, root: Path | None = None, function: Callable[[], object] | None = None
+    ) -> None:
         self.repeats = False
         self._adapter = adapter
         self._pins = pins
         self._root = root
+        self._function = function
         # The parameters of all models that were given and are still there, by id.
         self._given: WeakValueDictionary[int, nn.Parameter] = WeakValueDictionary()
 
@@ -41,7 +49,7 @@ class Maker:
         what = f"{self._adapter.make}()"
         # All within the checkout's modules, as a function may import some more of them when it is called.
         with importable(self._root), others_code(what, self._pins):
-            model = self._call()
+            model = _unwrapped(self._function() if self._function else self._call())
             _check(model, what)
             if not hasattr(model, self._adapter.method):
                 raise InputError(f"{what} gives a {type(model).__name__} without the method {self._adapter.method}")
@@ -76,6 +84,13 @@ class Maker:
         for parameter in model.parameters():
             self._given[id(parameter)] = parameter
         return model
+
+
+def _unwrapped(model: Any) -> Any:
+    """Return the model itself, of what torch.compile made of it, or of what deals it to devices."""
+    while attribute := WRAPPERS.get(type(model).__name__):
+        model = getattr(model, attribute)
+    return model
 
 
 def _check(model: object, what: str) -> None:

@@ -15,11 +15,11 @@ from parity.core.layers import DEFAULT_SIZES, Network, network_at, port_layers
 from parity.core.machine import default_threads
 from parity.core.weights import official_variables
 from parity.diagnosis.verdict import DETAILED
-from parity.plugin.terminal import table
 from parity.reference.interface import Variables
 from parity.reference.live import LiveReference
 from parity.session.options import Options
 from parity.session.session import ParitySession
+from parity.session.table import table
 from pnasnet_torch import PNASNet
 from pnasnet_torch.naming import is_of_head
 from pnasnet_torch.source import Weights

@@ -4,7 +4,7 @@ It is imported in every run of pytest of its environment, so it imports nothing 
 """
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,17 @@ def pytest_load_initial_conftests(
     # Behind the conftest.py files, whose options come first.
     with shown_at_the_end(early_config):
         loading.load(early_config, parser)
+
+
+@pytest.fixture
+def parity_check() -> Callable[..., None]:
+    """Return what fails a test, with the verdict as its message, unless a PNASNet-5 has the official one's layers.
+
+    `parity_check(model)` judges by the golden digests: see `parity.check` for what else can be given.
+    """
+    from parity import assert_parity
+
+    return assert_parity
 
 
 def is_asked_for(config: pytest.Config, parser: pytest.Parser, arguments: list[str]) -> bool:

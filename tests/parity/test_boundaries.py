@@ -32,6 +32,10 @@ def test_what_judges_imports_no_framework_and_no_network() -> None:
     assert not loaded & (FRAMEWORKS | NETWORKS | {"pytest"})
 
 
+def test_what_is_called_from_python_is_imported_when_it_is_used() -> None:
+    assert not imported("parity") & (FRAMEWORKS | {"numpy", "pytest"})
+
+
 def test_making_a_report_s_page_again_imports_no_framework() -> None:
     loaded = imported("parity.report.__main__")
     assert "parity" in loaded
@@ -64,7 +68,18 @@ def test_a_planted_import_is_found(name: str, tmp_path: Path) -> None:
 
 # What lies in parity/, beside the tests that are the product.
 ENTRIES = {
-    *("__init__.py", "__main__.py", "core", "reference", "candidate", "gates", "diagnosis", "session", "plugin"),
+    *(
+        "__init__.py",
+        "__init__.pyi",
+        "__main__.py",
+        "core",
+        "reference",
+        "candidate",
+        "gates",
+        "diagnosis",
+        "session",
+        "plugin",
+    ),
     *("report", "imagenet", "faults", "convert", "photographs"),
 }
 

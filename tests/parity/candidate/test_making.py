@@ -81,7 +81,6 @@ BAD: dict[str, str] = {
     "HERE": r"HERE is a str: expected a function without arguments",
     "gives_none": r"gives_none\(\) gives NoneType: expected a torch\.nn\.Module",
     "gives_a_script": "gives what torch.jit made of a model, which hides its layers: give the model itself",
-    "gives_compiled": "gives what torch.compile made of a model",
     "gives_nothing_to_fill": "gives a ReLU without parameters",
     "gives_no_values": "on the device meta, which holds no values: make it on the CPU",
     "gives_lazy_layers": "with lazy layers, which have no shapes yet: run it once on images first",
@@ -97,6 +96,11 @@ def maker(function: str) -> Maker:
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this module be imported by its name, however pytest imported it."""
     monkeypatch.setitem(sys.modules, HERE, sys.modules[__name__])
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_compiled_model_is_the_model() -> None:
+    assert type(maker("gives_compiled").make("float32")) is type(network())
 
 
 @pytest.mark.parametrize("function", BAD)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from parity.core.result import Check, LayerResult, Tally
-from parity.plugin.terminal import table
+from parity.session.table import table
 
 LONG = "cell_stem_1.comb_iter_0.left.separable_5x5_1.depthwise"
 ESCAPE = re.compile(r"\x1b\[[\d;]*m")

@@ -1,0 +1,206 @@
+"""Parity from Python: one call, and what it returns is true or false, and tells why."""
+
+import html
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from parity.candidate.adapted import Implementation
+from parity.candidate.find import candidate_from
+from parity.core.computing import Results
+from parity.core.errors import InputError
+from parity.core.layers import Network, network_at
+from parity.core.machine import default_threads
+from parity.core.pinning import SIDE_THREADS, Pins, pin_torch
+from parity.core.policy import STRUCTURE
+from parity.core.result import Tally
+from parity.core.specification import GOLDEN, is_stored
+from parity.diagnosis.verdict import DETAILED, Culprit, Verdict
+from parity.reference.opening import stored
+from parity.reference.process import OfficialProcess
+from parity.session.names import judged_names
+from parity.session.opening import open_reference
+from parity.session.options import Options
+from parity.session.session import ParitySession, Selection
+from parity.session.table import table
+from pnasnet_torch import variant as variant_of
+from tf_reference import official
+
+# What is judged: a model, or what makes one.
+Model = nn.Module | Callable[[], nn.Module]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a model was found to be on one network. It is true if all that was judged passes.
+
+    `layers` are the results by gate and layer, `verdict` says what is at fault where something is, and `notes` what
+    else there is to say, such as what the model does not show.
+    """
+
+    network: str
+    layers: Mapping[str, Results]
+    tallies: tuple[Tally, ...]
+    verdict: Verdict | None
+    notes: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return all(all(results.values()) for results in self.layers.values())
+
+    @property
+    def culprits(self) -> tuple[Culprit, ...]:
+        """The layers at fault, in the network's order."""
+        return self.verdict.culprits if self.verdict else ()
+
+    @property
+    def head(self) -> str:
+        """The outcome in one line."""
+        if self.verdict:
+            return self.verdict.head
+        compared = sum(tally.compared for tally in self.tallies)
+        return f"{self.network}: parity, in all of {compared:,} comparisons"
+
+    def __str__(self) -> str:
+        lines = [self.head]
+        lines += [f"  {culprit}".replace("\n", "\n  ") for culprit in self.culprits[:DETAILED]]
+        lines += [f"  {culprit.line}" for culprit in self.culprits[DETAILED:]]
+        return "\n".join([*lines, "", *table(self.tallies), *self.notes])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data, for JSON."""
+        layers: dict[str, dict[str, Any]] = {}
+        for gate, results in self.layers.items():
+            layers[gate] = {name: result.as_dict() for name, result in results.items()}
+        return {
+            "network": self.network,
+            "passed": bool(self),
+            "verdict": self.verdict.as_dict() if self.verdict else None,
+            "layers": layers,
+            "notes": list(self.notes),
+        }
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the outcome, what is at fault, and the gates as a table."""
+        colour = "#1a7f37" if self else "#cf222e"
+        parts = [f'<p style="color:{colour};font-weight:bold">{html.escape(self.head)}</p>']
+        parts += [f"<pre>{html.escape(str(culprit))}</pre>" for culprit in self.culprits[:DETAILED]]
+        if self.culprits[DETAILED:]:
+            rest = "\n".join(culprit.line for culprit in self.culprits[DETAILED:])
+            parts.append(f"<pre>{html.escape(rest)}</pre>")
+        cells = ("gate", "compared", "failed", "worst margin", "its layer")
+        rows = ["".join(f"<th>{cell}</th>" for cell in cells)]
+        for tally in self.tallies:
+            margin = tally.worst.margin
+            row = (tally.gate, f"{tally.compared:,}", f"{tally.failed:,}", f"{margin:.3g}", tally.worst.layer)
+            rows.append("".join(f"<td>{html.escape(cell)}</td>" for cell in row))
+        parts.append(f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>")
+        parts += [f"<p>{html.escape(note)}</p>" for note in self.notes]
+        return "\n".join(parts)
+
+
+def check(
+    model: Model,
+    *,
+    variant: str | None = None,
+    image_size: int | str | None = None,
+    reference: str = GOLDEN,
+    adapter: str | Path | None = None,
+    threads: int | None = None,
+) -> Checked:
+    """Judge a model layer by layer, as `pytest parity --candidate` does, and return what it was found to be.
+
+    `model` is a PNASNet-5, or what makes one when it is called; it stays as it is, and a copy of it is filled with the
+    reference's weights. `variant` is `large` or `mobile`, by default what the model's weights are of; `image_size` 331
+    or `97x131` (height, width), by default the variant's own. `reference` is `golden`, a trace (`FILE.h5`), or
+    `official`, which takes TensorFlow. `adapter` is a file that says what the model's modules are called, where their
+    names are no known implementation's. What is set of PyTorch meanwhile is put back.
+
+    Raises InputError for what cannot be judged.
+    """
+    with Pins().held():
+        pin_torch(SIDE_THREADS)
+        candidate = candidate_from(model, Path(adapter) if adapter else None)
+        network = _network(candidate, variant, image_size)
+        options = Options(
+            networks=(network,),
+            checkpoint=None,
+            images=(),
+            references=(reference,),
+            seed=0,
+            threads=threads or default_threads(),
+            stored=stored(reference) if is_stored(reference) else None,
+            candidate=candidate,
+        )
+        _check(options, network, candidate)
+        return _judged(options, network)
+
+
+def assert_parity(model: Model, **options: Any) -> None:
+    """Raise AssertionError, with what was found as its message, unless a model passes `check` with these options."""
+    checked = check(model, **options)
+    if not checked:
+        raise AssertionError(str(checked))
+
+
+def _network(candidate: Implementation, variant: str | None, image_size: int | str | None) -> Network:
+    """Return the network that is judged. Raises InputError where that is not clear, or cannot be."""
+    variants = [variant] if variant else list(candidate.adapter.names.variants)
+    if len(variants) != 1:
+        raise InputError(f"{candidate.name} can be PNASNet-5 {' or '.join(variants) or 'of any variant'}: name one")
+    try:
+        network = network_at(variants[0], str(image_size or variant_of(variants[0]).image_size))
+    except (KeyError, ValueError) as error:
+        raise InputError(str(error)) from error
+    refused = candidate.refuses(network)
+    if refused:
+        raise InputError(f"{candidate.name} cannot be judged as {network}: {refused}")
+    return network
+
+
+def _check(options: Options, network: Network, candidate: Implementation) -> None:
+    """Raise InputError where the model cannot be judged by the reference."""
+    (reference,) = options.references
+    if options.stored is None:
+        official.kind_of(reference)
+    elif network not in options.stored.networks:
+        held = ", ".join(map(str, options.stored.networks))
+        raise InputError(f"the reference {reference} holds {held}, and not {network}")
+    candidate.examine((network,))
+
+
+def _judged(options: Options, network: Network) -> Checked:
+    """Return what all gates make of the network."""
+    selection = _selection(options, network)
+    # What is stored needs no TensorFlow.
+    process = None if options.stored else OfficialProcess(options)
+    try:
+        session = ParitySession(options, selection, open_reference(options, selection, process=process))
+        try:
+            for (gate, _), names in selection.items():
+                session.result(gate, network, next(iter(names)))
+        finally:
+            session.close()
+    finally:
+        if process:
+            process.close()
+    verdict = session.verdicts[0] if session.verdicts else None
+    tallies = tuple(session.tallies())
+    return Checked(str(network), session.results[network], tallies, verdict, (*options.shown, *session.said_at_end))
+
+
+def _selection(options: Options, network: Network) -> Selection:
+    """Return what each gate judges: all that the model shows."""
+    assert options.candidate
+    hidden = options.unobservable[network]
+    selection: dict[tuple[str, Network], frozenset[str]] = {}
+    for gate in options.candidate.gates:
+        names = [*judged_names(gate, network, "layers", options)]
+        if gate == STRUCTURE:
+            names += judged_names(gate, network, "blocks", options)
+        shown = frozenset(names) - hidden
+        if shown:
+            selection[gate, network] = shown
+    return selection
