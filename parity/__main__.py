@@ -14,6 +14,7 @@ COMMANDS = {
         "parity.imagenet.__main__",
         "the evaluation on several machines, their results merged, a small sample",
     ),
+    "align": ("parity.candidate.alignment.__main__", "find out which modules of a model are which official layers"),
     "trace": ("parity.reference.trace.__main__", "show, check and compare what --record wrote"),
     "report": ("parity.report.__main__", "make report.html again, of a report.json"),
     "golden": ("parity.reference.golden.__main__", "make the golden digests anew from the official source"),

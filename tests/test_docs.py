@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from parity.__main__ import COMMANDS
+from parity.candidate.alignment.__main__ import parse as parse_align
 from parity.convert.__main__ import parser as convert_parser
 from parity.faults.__main__ import parser as faults_parser
 from parity.imagenet.__main__ import parser as imagenet_parser
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("pytest", "tox", "python", "pnasnet-convert", "pnasnet-parity", "torchrun")
 PARSERS = {
+    "align": parse_align,
     "convert": lambda arguments: convert_parser().parse_args(arguments),
     "imagenet": lambda arguments: imagenet_parser().parse_args(arguments),
     "report": lambda arguments: report_parser().parse_args(arguments),
@@ -103,7 +105,8 @@ def test_what_a_command_of_pytest_selects_is_there(arguments: list[str]) -> None
 def test_a_command_of_the_suite_is_understood(arguments: list[str]) -> None:
     name, *rest = (word for word in arguments if word not in ("[DIR", "...]"))
     assert name in COMMANDS
-    PARSERS[name](rest)
+    # What a shell does with what is printed is no argument.
+    PARSERS[name](rest[: rest.index(">")] if ">" in rest else rest)
 
 
 @pytest.mark.parametrize("arguments", of("pnasnet-convert"), ids=shlex.join)

@@ -55,6 +55,7 @@ RUN = {
     "pytest parity -k exact --reference golden": "-k 'exact and cell_stem_0'",
     "pytest parity --candidate onnxruntime --variant mobile": STEM,
     "pytest parity --candidate pytorchcv --image-size 331": "-k cell_stem_0",
+    "pnasnet-parity align mypackage.models:pnasnet5large > mine.toml": "",
     "pytest parity --candidate mypackage.models:pnasnet5large --adapter mine.toml": f"{STEM} --variant large",
     "pytest --pyargs parity --candidate mypackage.models:pnasnet5large --variant large": STEM,
     "pytest --pyargs parity -k exact --reference golden --candidate mypackage.models:pnasnet5large": (
@@ -106,11 +107,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, command: str, *more: str) -> None:
     """Run a command as a reader types it, in `folder`, with the programs of this environment; it has to end with 0."""
+    # What it prints goes to a file, where a shell would put it there.
+    command, _, target = command.partition(" > ")
     program, *arguments = shlex.split(command)
     words = [str(Path(sys.executable).with_name(program)), *arguments, *more]
     environment = os.environ | {"PYTHONPATH": str(folder)}
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}{done.stderr}"
+    if target:
+        (folder / target).write_text(done.stdout)
 
 
 def as_typed(command: str) -> str:

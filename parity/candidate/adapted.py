@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from parity.candidate.adapter import Adapter
+from parity.candidate.adapter import ALIGNED, Adapter
 from parity.candidate.interface import Candidate, CandidateRun
 from parity.candidate.making import Maker
 from parity.candidate.model import Variables, views
@@ -165,8 +165,10 @@ class Implementation(Candidate):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What the implementation's code changed of the settings, and whether it gave the same model again."""
+        """Whether it was aligned, what its code changed of the settings, and whether it gave the same model again."""
         notes = []
+        if self.adapter.names.name == ALIGNED:
+            notes.append(f"{self.name} was aligned by its operations, which `pnasnet-parity align` writes down")
         if self._pins.changed:
             changes = ", ".join(self._pins.changed.values())
             notes.append(f"{self.name} changed {changes}: put back each time its code had run")

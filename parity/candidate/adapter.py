@@ -27,6 +27,8 @@ from pnasnet_torch.naming import NamingError, Scheme, parse_scheme, scheme
 
 FOLDER = Path(__file__).with_name("adapters")
 BUILT_IN = tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+# What the names of a model are called that was aligned by its operations.
+ALIGNED = "aligned"
 # What each entry is, and how that is told.
 TEXT, TABLE, TEXTS = "a text", "a table", "a list of texts"
 KINDS = {

@@ -11,11 +11,14 @@ from torch import Tensor, nn
 from parity.candidate import adapter
 from parity.candidate.adapted import Implementation
 from parity.candidate.adapter import Adapter
+from parity.candidate.alignment.align import Alignment, align
 from parity.candidate.another_reference import ReferenceCandidate
 from parity.candidate.engines import ENGINES, EngineCandidate
+from parity.candidate.importing import others_code
 from parity.candidate.interface import Candidate
 from parity.candidate.making import Maker
 from parity.core.errors import InputError
+from parity.core.layers import network_at
 from parity.core.pinning import Pins
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.genotype import VARIANTS
@@ -119,10 +122,34 @@ def _adapter_by_weight_names(name: str, pins: Pins, function: Callable[[], objec
         for known_names in (OURS, *map(scheme, schemes())):
             if _follows(state, known_names, port_state):
                 return _adapter_like(known_names, variant_name, name, isinstance(model, PNASNet))
-    raise InputError(
-        f"{name}() has {len(state)} weights, such as {next(iter(state), 'none')}, whose names follow none of "
-        f"{', '.join((OURS.name, *schemes()))}: say in an adapter what its modules are called (--adapter FILE.toml)"
-    )
+    return replace(aligned(model, name, pins).adapter, make=name)
+
+
+def aligned(model: nn.Module, name: str, pins: Pins, size: str | None = None) -> Alignment:
+    """Return what the operations of a model, called `name`, tell of it, at an image size (default: the variant's own).
+
+    Raises InputError where it does not run, or is clearly no PNASNet-5.
+    """
+    state = model.state_dict()
+    fitting = [variant_name for variant_name in VARIANTS if _first_shape(variant_name) in map(_shape, state.values())]
+    if len(fitting) != 1:
+        raise InputError(
+            f"{name}() has {len(state)} weights, such as {next(iter(state), 'none')}, whose names follow none of "
+            f"{', '.join((OURS.name, *schemes()))}, and no first convolution of PNASNet-5 {' or '.join(VARIANTS)}: "
+            "say in an adapter what its modules are called (--adapter FILE.toml)"
+        )
+    network = network_at(fitting[0], size or str(variant(fitting[0]).image_size))
+    with others_code(f"{name}()", pins):
+        return align(model, model, network)
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    return tuple(tensor.shape)
+
+
+def _first_shape(variant_name: str) -> tuple[int, ...]:
+    """Return the shape of a variant's first convolution, by which it is told."""
+    return _shape(_port_state(variant_name)[FIRST])
 
 
 def _follows(state: Mapping[str, Tensor], known_names: Scheme, port_state: Mapping[str, Tensor]) -> bool:

@@ -1,0 +1,48 @@
+"""Writes down what a model's operations tell of it: an adapter, to be read, corrected and kept.
+
+pnasnet-parity align MODULE:CALLABLE > mine.toml
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+from parity.candidate.adapter import Adapter
+from parity.candidate.find import aligned
+from parity.candidate.making import Maker
+from parity.core.command import Parser, run
+from parity.core.pinning import Pins
+from pnasnet_torch.naming import OURS
+
+PROG = "pnasnet-parity align"
+# How many layers of each kind that were not found are named.
+NAMED = 3
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the command's arguments. Exit where they cannot be used."""
+    parser = Parser(PROG, __doc__)
+    parser.add_argument("model", metavar="MODULE:CALLABLE", help="a function without arguments that gives a PNASNet-5")
+    parser.add_argument("--image-size", metavar="SIZE", help="as 331 (default: the variant's own)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the adapter, and say on standard error what was found; return the exit code."""
+    given = parse(arguments)
+    pins = Pins()
+    model = Maker(Adapter(OURS, given.model), pins).make("float32")
+    found = aligned(model, given.model, pins, given.image_size)
+    print(found.toml(), end="")
+    count = len(found.modules) + len(found.reasons)
+    print(f"{len(found.modules):,} of {count:,} layers of {found.variant} are outputs of modules", file=sys.stderr)
+    for reason, number in Counter(found.reasons.values()).items():
+        layers = [layer for layer, its_reason in found.reasons.items() if its_reason == reason]
+        more = f" and {number - NAMED:,} more" if number > NAMED else ""
+        print(f"  {reason}: {', '.join(layers[:NAMED])}{more}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main, PROG))
