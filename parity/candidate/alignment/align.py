@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,31 +13,38 @@ from parity.candidate.adapter import ALIGNED, Adapter
 from parity.candidate.alignment.matching import Graph, match
 from parity.candidate.alignment.recording import UNORDERED, Giver, Operation, record
 from parity.core.layers import Network, layer_modules
-from pnasnet_torch import PNASNet, variant
+from pnasnet_torch import variant
 from pnasnet_torch.naming import parse_scheme
 from pnasnet_torch.weights import empty_network
+
+UNCLEAR = "no operation of the model is clearly this one"
+CUT_OFF = "the model computes it on a larger map, of which a part is cut off behind it"
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """What was found: by official layer the path of a module, and of those without one why there is none.
+    """What was found of a model, by official layer: the path of the module that gives it, or the reason why none does.
 
-    `owners` has the module that holds a layer's weights, `together` the layers whose module does more than they do, and
-    `vectors` those that are maps of one pixel in the model.
+    `owners` has the module whose parameters are the layer's, `together` the layers whose module does more than they do,
+    and `vectors` those that are maps of one pixel in the model.
     """
 
     variant: str
-    owners: dict[str, str]
-    modules: dict[str, str]
-    reasons: dict[str, str]
+    owners: Mapping[str, str]
+    modules: Mapping[str, str]
+    reasons: Mapping[str, str]
     together: tuple[str, ...]
     vectors: tuple[str, ...]
 
     @property
+    def places(self) -> Mapping[str, str]:
+        """The path of the module that each layer is at: which gives it, or has its parameters."""
+        return {**self.modules, **self.owners}
+
+    @property
     def adapter(self) -> Adapter:
         """The adapter that says the same."""
-        places = {**self.modules, **self.owners}
-        rules = {re.escape(layer): path.replace("\\", r"\\") for layer, path in places.items()}
+        rules = {re.escape(layer): path.replace("\\", r"\\") for layer, path in self.places.items()}
         names = parse_scheme(ALIGNED, {"modules": rules, "variants": [self.variant]})
         return Adapter(
             names,
@@ -47,20 +55,25 @@ class Alignment:
 
     def toml(self) -> str:
         """Return the adapter as a file, to be read, corrected and kept."""
-        lines = ["# Found by pnasnet-parity align: official layers, and the modules that give them."]
-        lines.append(f"variants = {json.dumps([self.variant])}")
-        for key, layers in (("unobservable", self.reasons), ("not_replayable", self.together)):
-            lines += _listed(key, map(re.escape, layers))
-        lines += _listed("vectors", self.vectors)
-        lines += ["", "[modules]"]
-        places = {**self.modules, **self.owners}
-        lines += [f"'{re.escape(layer)}' = {json.dumps(path)}" for layer, path in places.items()]
+        lines = [
+            "# Found by pnasnet-parity align: official layers, and the modules that give them.",
+            f"variants = {json.dumps([self.variant])}",
+            *_listed("unobservable", map(re.escape, self.reasons)),
+            *_listed("not_replayable", map(re.escape, self.together)),
+            *_listed("vectors", self.vectors),
+            "",
+            "[modules]",
+        ]
+        lines += [f"'{re.escape(layer)}' = {json.dumps(path)}" for layer, path in self.places.items()]
         return "\n".join(lines) + "\n"
 
 
-def _listed(key: str, values: "Iterator[str] | tuple[str, ...]") -> list[str]:
-    """Return an entry of a TOML file, a value a line."""
-    return [f"{key} = [", *(f"    '{value}'," for value in values), "]"]
+class Found(NamedTuple):
+    """An operation of the model that is an official layer's: what gives it, and whose parameters it takes."""
+
+    giver: Giver | None
+    owner: str
+    reason: str
 
 
 def align(model: nn.Module, run: Callable[[Tensor], object], network: Network) -> Alignment:
@@ -69,65 +82,57 @@ def align(model: nn.Module, run: Callable[[Tensor], object], network: Network) -
     What is known of the official network is the port's forward. Raises whatever the model raises.
     """
     images = torch.zeros(1, 3, network.height, network.width)
-    port = _port(network)
+    port = empty_network(variant(network.variant).config)
     official = record(port, port.predict, images)
-    candidate = record(model, run, images)
-    official_graph, candidate_graph = Graph(official), Graph(candidate)
-    matches = match(official_graph, candidate_graph)
-    alike: dict[Operation, list[Operation]] = {}
-    for operation in candidate.operations:
-        alike.setdefault(candidate_graph.first[operation], []).append(operation)
-    found = Alignment(network.variant, {}, {}, {}, (), ())
-    together, vectors = [], []
-    counted: dict[Operation, int] = {}
-    by_layer = {giver.path: (operation, giver) for operation in official.operations for giver in operation.givers}
-    for layer in layer_modules(port):
-        operation, own = by_layer[layer]
-        first = official_graph.first[operation]
+    # The port's own module of each layer, with its operation.
+    own = {giver.path: (operation, giver) for operation in official.operations for giver in operation.givers}
+    layers = {layer: own[layer] for layer in layer_modules(port)}
+    found = _find(layers, Graph(official), Graph(record(model, run, images)))
+    given = {layer: one.giver for layer, one in found.items() if one.giver}
+    return Alignment(
+        network.variant,
+        owners={layer: one.owner for layer, one in found.items() if one.owner},
+        modules={layer: giver.path for layer, giver in given.items()},
+        reasons={layer: one.reason for layer, one in found.items() if one.reason},
+        together=tuple(layer for layer, giver in given.items() if not _takes_the_same(giver, layers[layer][1])),
+        vectors=tuple(layer for layer, giver in given.items() if len(giver.shape) > len(layers[layer][1].shape)),
+    )
+
+
+def _find(layers: Mapping[str, tuple[Operation, Giver]], official: Graph, candidate: Graph) -> dict[str, Found]:
+    """Return what was found of each of the official `layers`."""
+    matches = match(official, candidate)
+    found: dict[str, Found] = {}
+    # How many layers there were so far that compute the same.
+    counts: dict[Operation, int] = {}
+    for layer, (operation, own) in layers.items():
+        first = official.first[operation]
+        number = counts.get(first, 0)
+        counts[first] = number + 1
         matched = matches.get(first)
         if matched is None:
-            found.reasons[layer] = "no operation of the model is clearly this one"
+            found[layer] = Found(None, "", UNCLEAR)
             continue
         # Where both compute the same several times, in their order; where the model does it once, that one.
-        several = alike[matched]
-        number = counted.get(first, 0)
-        counted[first] = number + 1
+        several = candidate.alike[matched]
         other = several[min(number, len(several) - 1)]
-        owner = _owner(other)
-        if owner:
-            found.owners[layer] = owner
-        giver = _giver(operation, other, owner)
-        if giver is None:
-            found.reasons[layer] = f"no module gives what its {other.kind} gives"
-            continue
-        if _pixels(giver.shape) != _pixels(operation.shape) and _is_cut(candidate_graph, matched):
-            found.reasons[layer] = "the model computes it on a larger map, of which a part is cut off behind it"
-            continue
-        found.modules[layer] = giver.path
-        # It takes what the port's module takes, and not more of it, or less.
-        if giver.taken is None or list(map(_pixels, giver.taken)) != list(map(_pixels, own.taken or ())):
-            together.append(layer)
-        if len(operation.shape) == 2 and len(giver.shape) == 4:
-            vectors.append(layer)
-    return Alignment(found.variant, found.owners, found.modules, found.reasons, tuple(together), tuple(vectors))
+        found[layer] = _found(own, other, _is_cut(candidate, matched))
+    return found
 
 
-def _port(network: Network) -> PNASNet:
-    """Return the port, whatever its weights are."""
-    return empty_network(variant(network.variant).config)
-
-
-def _owner(operation: Operation) -> str:
-    """Return the module whose parameters an operation takes; empty where it takes none, or those of several."""
+def _found(own: Giver, operation: Operation, is_cut: bool) -> Found:
+    """Return what is found of a layer, which the port's `own` module gives, and the model's `operation` is."""
     owners = {name.rpartition(".")[0] for name in operation.parameters}
-    return owners.pop() if len(owners) == 1 else ""
-
-
-def _giver(official: Operation, operation: Operation, owner: str) -> Giver | None:
-    """Return the module that gives an operation's output; the innermost that gives it in the official shape."""
+    owner = owners.pop() if len(owners) == 1 else ""
     givers = [giver for giver in operation.givers if not owner or giver.path == owner]
-    in_shape = [giver for giver in givers if _pixels(giver.shape) == _pixels(official.shape)]
-    return next(iter(in_shape or givers), None)
+    in_shape = [giver for giver in givers if _pixels(giver.shape) == _pixels(own.shape)]
+    if in_shape:
+        return Found(in_shape[0], owner, "")
+    givers = [giver for giver in givers if not giver.changed]
+    if not givers:
+        return Found(None, owner, f"no module gives what its {operation.kind} gives")
+    # Another shape is a fault, and to be judged, unless it is made the official one behind.
+    return Found(None, owner, CUT_OFF) if is_cut else Found(givers[0], owner, "")
 
 
 def _is_cut(graph: Graph, operation: Operation) -> bool:
@@ -143,6 +148,18 @@ def _is_cut(graph: Graph, operation: Operation) -> bool:
     return True
 
 
+def _takes_the_same(giver: Giver, own: Giver) -> bool:
+    """Return whether a module takes what the port's own takes, and not more of it, or less."""
+    if giver.taken is None or own.taken is None:
+        return False
+    return list(map(_pixels, giver.taken)) == list(map(_pixels, own.taken))
+
+
 def _pixels(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return a shape in which a vector is a map of one pixel."""
     return (*shape, 1, 1) if len(shape) == 2 else shape
+
+
+def _listed(key: str, values: Iterable[str]) -> list[str]:
+    """Return an entry of a TOML file, a value a line."""
+    return [f"{key} = [", *(f"    '{value}'," for value in values), "]"]

@@ -14,7 +14,9 @@ class Graph:
     """A recording as operations that are each another one: what is computed twice is one."""
 
     def __init__(self, recording: Recording) -> None:
+        # Of each operation the first that is the same, and of that one all that are.
         self.first: dict[Operation, Operation] = {recording.images: recording.images}
+        self.alike: dict[Operation, list[Operation]] = defaultdict(list)
         known: dict[Hashable, Operation] = {}
         self.operations: list[Operation] = []
         self.inputs: dict[Operation, tuple[Operation, ...]] = {recording.images: ()}
@@ -23,6 +25,7 @@ class Graph:
             key = (operation.kind, operation.attributes, inputs)
             same = known.setdefault(key, operation) if operation.kind in PLAIN else operation
             self.first[operation] = same
+            self.alike[same].append(operation)
             if same is operation:
                 self.operations.append(operation)
                 self.inputs[operation] = inputs

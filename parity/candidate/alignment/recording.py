@@ -49,20 +49,21 @@ class Operation:
 class Giver:
     """A module by its path, with the shape of what it gives, and the shapes of what it takes.
 
-    These are None where it takes anything else than the operation does.
+    These are None where it takes anything else than the operation does. What it gives may be `changed`: padded or cut.
     """
 
     path: str
     shape: tuple[int, ...]
+    changed: bool
     taken: tuple[tuple[int, ...], ...] | None
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a tensor comes from: an operation, whether it `is` the output of that, and shifted by a pixel or not."""
+    """Where a tensor comes from: an operation, and whether that output was padded or cut, or shifted by a pixel."""
 
     operation: Operation
-    exact: bool = True
+    changed: bool = False
     shifted: bool = False
 
 
@@ -116,11 +117,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if kind == "avg_pool" and result.shape[2:] == (1, 1):
             return self._add("mean", (), origins, tensors, result)
         if name == "constant_pad_nd":
-            return Origin(first.operation, exact=False, shifted=first.shifted or any(side < 0 for side in args[1]))
+            shifts = any(side < 0 for side in args[1])
+            return Origin(first.operation, changed=True, shifted=first.shifted or shifts)
         if not kind:
-            # Views, copies, padding: the same values elsewhere, or in another shape.
-            same = result.numel() == tensors[0].numel()
-            return Origin(first.operation, exact=first.exact and same, shifted=first.shifted)
+            # Views and copies: the same values elsewhere, or in another shape.
+            return first
         return self._add(kind, _attributes(kind, args), origins, tensors, result)
 
     def _sliced(self, args: Any, first: Origin, result: Tensor) -> Origin:
@@ -134,7 +135,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if step == 2 or (step == 1 and is_whole):
             return first
         first.operation.cut = True
-        return Origin(first.operation, exact=False, shifted=first.shifted or start > 0)
+        return Origin(first.operation, changed=True, shifted=first.shifted or start > 0)
 
     def _add(
         self, kind: str, attributes: tuple[Any, ...], origins: list[Origin], tensors: list[Tensor], result: Tensor
@@ -144,7 +145,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         inputs = tuple(origin.operation for origin in origins)
         if kind == "add" and len(inputs) < 2:
             # A constant, which is no operation of the network.
-            return Origin(inputs[0], exact=False)
+            return origins[0]
         operation = Operation(kind, attributes, inputs, tuple(result.shape), parameters)
         self.operations.append(operation)
         return Origin(operation)
@@ -218,5 +219,5 @@ def record(model: nn.Module, run: Callable[[Tensor], object], images: Tensor) ->
             operation = origin.operation
             sources = tuple(source.operation for source, _ in taken[path] if source and not source.shifted)
             shapes = tuple(taken_shape for _, taken_shape in taken[path])
-            operation.givers.append(Giver(path, shape, shapes if sources == operation.inputs else None))
+            operation.givers.append(Giver(path, shape, origin.changed, shapes if sources == operation.inputs else None))
     return Recording(tuple(recorder.operations), recorder.images)

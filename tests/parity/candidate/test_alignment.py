@@ -22,6 +22,7 @@ from pnasnet_torch import PNASNet, pnasnet_mobile, variant
 from pnasnet_torch.cell import Combination
 from pnasnet_torch.operations import BatchNorm, Concat, SameConv2d
 from pnasnet_torch.weights import outline
+from tests.parity.candidate.flat import Flat
 
 SIZE = "97x131"
 NETWORK = network_at("mobile", SIZE)
@@ -240,3 +241,55 @@ def test_another_implementation_is_found_as_its_adapter_says() -> None:
     assert [layer for layer in layers if known.module(layer) and not found.module(layer)] == []
     weights = outline(variant("large").config).state_dict()
     assert [name for name in weights if known.names.parameter(name) != found.names.parameter(name)] == []
+
+
+class Padded(nn.Module):
+    """A ReLU that is no module, behind which a module pads for a convolution."""
+
+    def __init__(self, branch: Model) -> None:
+        super().__init__()
+        self.branch = branch
+        self.pad = nn.ZeroPad2d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what the branch gives: padding is cut off again before it would count."""
+        padded = self.pad(nn.functional.relu(x))
+        output: Tensor = self.branch(padded[:, :, 2:-2, 2:-2])
+        return output
+
+
+def test_what_pads_behind_a_layer_is_not_the_layer(sound: Alignment) -> None:
+    model = port()
+    branch = model.get_submodule("cell_2.comb_iter_0.left")
+    branch.add_module("relu", nn.Identity())
+    model.get_submodule("cell_2.comb_iter_0").add_module("left", Padded(branch))
+    found = aligned(model)
+    # Another branch's ReLU on the same state is the same.
+    assert "pad" not in found.modules["cell_2.comb_iter_0.left.relu"]
+    lost = {layer for layer in sound.modules if layer not in found.modules}
+    assert lost == set()
+
+
+def flat() -> Model:
+    return Flat(port()).eval()
+
+
+def flat_and_faulty() -> Model:
+    model = port()
+    epsilon(model)
+    return Flat(model).eval()
+
+
+def test_a_model_in_a_flat_and_functional_style() -> None:
+    """What no module gives is not judged; all of its weights find their place, and a fault is found."""
+    found = aligned(flat())
+    kinds = {re.sub(r".*\.|_\d+$", "", layer): reason for layer, reason in found.reasons.items()}
+    assert set(kinds) == {"relu", "depthwise", "max_pool", "avg_pool", "concat", "add", "mean", "predictions"}
+    assert kinds["depthwise"] == "no module gives what its conv gives"
+    names = found.adapter.names
+    ours = {name: tensor.shape for name, tensor in port().state_dict().items()}
+    theirs = {name: tensor.shape for name, tensor in flat().state_dict().items()}
+    assert {names.parameter(name): shape for name, shape in ours.items()} == theirs
+    assert parity.check(flat, image_size=SIZE)
+    checked = parity.check(flat_and_faulty, image_size=SIZE)
+    assert [culprit.layer for culprit in checked.culprits] == ["cell_2.beginning_bn"]

@@ -1,0 +1,81 @@
+"""PNASNet-5 in another style: flat lists of modules, and functions for all that has no weights, and some that has."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pnasnet_torch.genotype import PNASNET_5, CellPlan, Operand
+from pnasnet_torch.model import PNASNet
+from pnasnet_torch.padding import pad_same
+
+
+class Flat(nn.Module):
+    """The port's network and weights, as a stranger could have written it. It ends at the logits."""
+
+    def __init__(self, port: PNASNet) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(module for module in port.modules() if isinstance(module, nn.Conv2d))
+        self.norms = nn.ModuleList(module for module in port.modules() if isinstance(module, nn.BatchNorm2d))
+        self.classes = port.get_submodule("final_layer.FC")
+        self._plans = port.cell_plans
+        self._conv = self._norm = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits (N, classes) of images (N, 3, H, W)."""
+        self._conv = self._norm = 0
+        outputs = [self.conv_norm(images)]
+        for plan, prev in self._plans:
+            outputs.append(self.cell(plan, outputs[-1], outputs[-1] if prev is None else outputs[prev]))
+        logits: Tensor = self.classes(torch.relu(outputs[-1]).mean((2, 3)))
+        return logits
+
+    def conv(self, x: Tensor) -> Tensor:
+        """Run the next convolution: a depthwise one by a function."""
+        conv = self.convs[self._conv]
+        assert isinstance(conv, nn.Conv2d)
+        self._conv += 1
+        if conv.groups == 1:
+            output: Tensor = conv(x)
+            return output
+        x, padding = pad_same(x, conv.kernel_size[0], conv.stride[0])
+        return F.conv2d(x, conv.weight, None, conv.stride, padding, groups=conv.groups)
+
+    def norm(self, x: Tensor) -> Tensor:
+        """Run the next batch norm."""
+        self._norm += 1
+        output: Tensor = self.norms[self._norm - 1](x)
+        return output
+
+    def conv_norm(self, x: Tensor) -> Tensor:
+        """Run the next convolution, and the next batch norm."""
+        return self.norm(self.conv(x))
+
+    def cell(self, plan: CellPlan, net: Tensor, prev: Tensor) -> Tensor:
+        """Return the output of a cell."""
+        if plan.reduces_prev:
+            positive = F.relu(prev)
+            # The pixels beside: the official code shifts the map by one before it takes every second of them.
+            beside = F.pad(positive, (0, 1, 0, 1))[:, :, 1:, 1:]
+            halves = [self.conv(F.avg_pool2d(part, 1, 2)) for part in (positive, beside)]
+            prev = self.norm(torch.cat(halves, 1))
+        elif plan.prev is not None and plan.prev.channels != plan.filters:
+            prev = self.conv_norm(F.relu(prev))
+        states = [self.conv_norm(F.relu(net)), prev]
+        for left, right in PNASNET_5.combinations:
+            first = self.operation(left, plan, states[left.state])
+            states.append(first + self.operation(right, plan, states[right.state]))
+        return torch.cat([states[index] for index in PNASNET_5.outputs], 1)
+
+    def operation(self, operand: Operand, plan: CellPlan, x: Tensor) -> Tensor:
+        """Return what an operation makes of a state."""
+        stride = plan.stride if operand.state < 2 else 1
+        if operand.operation == "separable":
+            for _ in range(2):
+                x = self.norm(self.conv(self.conv(F.relu(x))))
+            return x
+        changes = x.shape[1] != plan.filters
+        if operand.operation == "max_pool":
+            padded, padding = pad_same(x, operand.kernel, stride, value=-torch.inf)
+            x = F.max_pool2d(padded, operand.kernel, stride, padding)
+            return self.conv_norm(x) if changes else x
+        return self.conv_norm(F.relu(x)) if changes or stride > 1 else x
