@@ -36,7 +36,9 @@ PARSERS = {
 def commands() -> Iterator[tuple[str, str]]:
     """Yield the document and the line of each command in a block of code."""
     for document in DOCUMENTS:
-        for block in re.findall(r"^```\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL):
+        for language, block in re.findall(r"^```(\w*)\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL):
+            if language:  # such as Python, which is no command
+                continue
             for line in block.replace("\\\n", " ").splitlines():
                 for part in line.split("  #")[0].split(" && "):
                     if part.split()[:1] and part.split()[0] in PROGRAMS:

@@ -42,6 +42,7 @@ RUN = {
     f"pnasnet-convert {RELEASE}.tar.gz timm/model.safetensors --names timm --classes 1000": "",
     "pnasnet-convert PNASNet-5_Large.pth large.ckpt --verify": "",
     "python -m pnasnet_torch classify photo.jpg --weights large.safetensors": "",
+    f"python -m pnasnet_torch classify photo.jpg --weights {RELEASE}.tar.gz": "",
     f"pytest parity --checkpoint {RELEASE}.tar.gz": STEM,
     "pytest parity --collect-only -q": "",
     'pytest parity -k "cell_1.comb_iter_0"': SMALL,

@@ -1,6 +1,7 @@
 """The machine that a run is on: its processors, what is set there, and the versions of what computes."""
 
 import importlib.metadata
+import math
 import os
 import platform
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ CHANGING_BITS = (
     *("TF_XLA_FLAGS", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "XLA_FLAGS"),
 )
 CGROUPS = Path("/sys/fs/cgroup")
+OWN_GROUP = Path("/proc/self/cgroup")
 # More than any machine has processors. The frameworks end the process where the system gives them no more.
 MOST_THREADS = 1024
 FRAMEWORKS = ("torch", "tensorflow", "tf-slim", "tf-keras", "numpy")
@@ -52,6 +54,20 @@ def processors() -> int:
     return max(1, min([usable, *map(int, _quotas())]))
 
 
+def memory() -> float:
+    """Return how many bytes this process may take: the machine's, or what a control group or a limit leaves of them."""
+    limits = [math.inf, *_memory_limits()]
+    with suppress(AttributeError, ValueError, OSError):  # not on Windows
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with suppress(ImportError):  # not on Windows
+        import resource
+
+        limit, _hard = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            limits.append(limit)
+    return min(limits)
+
+
 def default_threads() -> int:
     """Return how many threads to compute on where nobody says it: a processor each, at most OMP_NUM_THREADS.
 
@@ -64,16 +80,29 @@ def default_threads() -> int:
     return processors()
 
 
-def _quotas(root: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> Iterator[float]:
+def _quotas(root: Path = CGROUPS, own: Path = OWN_GROUP) -> Iterator[float]:
     """Yield how many processors' time each control group of this process has, where it has a quota."""
+    for group in _groups(root, own):
+        # Without a quota it is "max"; the machine's own root has no such file.
+        with suppress(OSError, ValueError):
+            quota, period = (group / "cpu.max").read_text().split()
+            yield int(quota) / int(period)
+
+
+def _memory_limits(root: Path = CGROUPS, own: Path = OWN_GROUP) -> Iterator[int]:
+    """Yield how many bytes each control group of this process may take, where it has a limit."""
+    for group in _groups(root, own):
+        with suppress(OSError, ValueError):
+            yield int((group / "memory.max").read_text())
+
+
+def _groups(root: Path, own: Path) -> Iterator[Path]:
+    """Yield the control groups of this process: its own and those above, whose limits count, too."""
     try:
         path = own.read_text().rpartition("::")[2].strip().strip("/")
     except OSError:  # not on Linux
         return
-    # Those above have quotas, too. In a container a path may be that of the machine, and its group the root.
+    # In a container a path may be that of the machine, and its group the root.
     for group in (root / path, *(root / path).parents):
-        # Without a quota it is "max"; the machine's own root has no such file.
         if group.is_relative_to(root):
-            with suppress(OSError, ValueError):
-                quota, period = (group / "cpu.max").read_text().split()
-                yield int(quota) / int(period)
+            yield group

@@ -5,6 +5,7 @@ from typing import Any
 
 from parity.core import code
 from parity.core.layers import Network
+from parity.core.machine import memory
 from parity.reference.interface import StoredReference
 from parity.reference.provenance import provenance, source_origin
 from parity.session.options import Options
@@ -29,6 +30,8 @@ def header(options: Options, taken: frozenset[str] = frozenset()) -> list[str]:
         lines.append(f"  made from {recorded['reference']} {recorded.get('created', '')}".rstrip())
         lines += [f"  {line}" for line in _machine(recorded)]
         lines += [f"  {line}" for line in _parts(options.stored, options.networks)]
+    if not options.has_room:
+        lines.append(f"{memory() / 1e9:,.1f} GB of memory: less is computed at once, which takes longer")
     lines += _inputs(recorded or facts)
     if options.checkpoint:
         lines += [f"  {note}" for note in options.checkpoint.notes]

@@ -71,6 +71,11 @@ class OfficialProcess:
             raise reply.error
         return reply.value
 
+    def free(self, function: str, number: int) -> None:
+        """Have what goes by a number freed by a function there. A process that was closed has freed all."""
+        if not self._said.closed:
+            self.ask(function, number)
+
     def _exchange(self, function: str, arguments: tuple[Any, ...]) -> Reply:
         """Ask, and return the reply."""
         assert self._process.stdin

@@ -99,7 +99,7 @@ class RemoteRun:
             while layer := self._process.ask("following", number):
                 yield layer
         finally:
-            self._process.ask("end", number)
+            self._process.free("end", number)
 
     def run(self, images_nhwc: np.ndarray, layers: Iterable[str]) -> dict[str, np.ndarray]:
         """Return the values (NHWC) of `layers` by name."""
@@ -112,7 +112,7 @@ class RemoteRun:
 
     def close(self) -> None:
         """Free what the run holds."""
-        self._process.ask("close", self._number)
+        self._process.free("close", self._number)
 
 
 def _sent(values: Variables) -> Variables | None:

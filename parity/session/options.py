@@ -10,8 +10,12 @@ from parity.candidate.interface import Candidate, OwnPort
 from parity.candidate.observable import shown
 from parity.core.code import Origin
 from parity.core.layers import Network
+from parity.core.machine import memory
 from parity.core.specification import Specification
 from parity.reference.interface import StoredReference
+
+# The bytes that computing ahead takes of a machine, on both sides together, by variant.
+ROOM = {"large": 6e9, "mobile": 3e9}
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ class Options(Specification):
         if self.stored:
             return self.stored.names("preprocess", network)
         return list(self.preprocessed)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there is the memory to compute the official network ahead of the candidate."""
+        return memory() >= max(ROOM[network.variant] for network in self.networks)
 
     @property
     def judged(self) -> str:

@@ -8,6 +8,7 @@ from parity.candidate.interface import OwnPort
 from parity.core.computing import Observe, Results, Step, no_progress, observe_nothing
 from parity.core.layers import Network, port_layers
 from parity.core.localize import Localization
+from parity.core.machine import memory
 from parity.core.pinning import release_memory
 from parity.core.policy import STRUCTURE, TRAINING_GATES
 from parity.core.result import LayerResult, Tally
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 
 # (gate, network): the names that the run selected.
 Selection = Mapping[tuple[str, Network], frozenset[str]]
-# Each holds a model in either dtype: a gigabyte.
+# How many jobs are judged at once at most, and the bytes that each takes: it holds a model in either dtype.
 MOST_JUDGES = 4
+JUDGE = 1.5e9
 # How a failing network is looked at more closely: as the first of these gates that failed runs it.
 PROBES = ("float64", "exact-float64", "exact-float32", "float32")
 
@@ -97,7 +99,8 @@ class ParitySession:
     def _judge_all(self) -> Iterator[str]:
         """Judge every network by its gates; yield a gate's name when its results are there."""
         judges = self._judges()
-        jobs = Jobs(self._jobs(), threaded=self._options.threads > 1 and judges == 1)
+        is_ahead = self._options.threads > 1 and judges == 1 and self._options.has_room
+        jobs = Jobs(self._jobs(), threaded=is_ahead)
         judged = in_threads(jobs, self._judge, judges) if judges > 1 else one_by_one(jobs, self._judge)
         try:
             for job, judge in judged:
@@ -122,7 +125,7 @@ class ParitySession:
         is_stored = self._options.stored is not None and not self._options.training
         # Who looks on sees the layers in order.
         if is_stored and self._candidate.concurrent and self._observe is observe_nothing:
-            return min(self._options.threads, MOST_JUDGES)
+            return max(1, min(self._options.threads, MOST_JUDGES, int(memory() // JUDGE)))
         return 1
 
     def _jobs(self) -> list[Job]:

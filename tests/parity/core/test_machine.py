@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from parity.core import machine
-from parity.core.machine import default_threads, environment_settings, processors
+from parity.core.machine import default_threads, environment_settings, memory, processors
 
 
 def test_only_the_processors_that_the_process_may_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,6 +36,20 @@ def test_quotas_of_all_control_groups_above_the_process(tmp_path: Path) -> None:
     (tmp_path / "own").write_text("0::/a/b\n")
     assert list(machine._quotas(tmp_path, tmp_path / "own")) == [1.5]
     assert list(machine._quotas(tmp_path, tmp_path / "missing")) == []
+
+
+def test_the_memory_that_the_control_groups_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The least of all above the process, and no more than the machine has."""
+    (tmp_path / "own").write_text("0::/a/b\n")
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/memory.max").write_text("max\n")
+    (tmp_path / "a/memory.max").write_text("4000000000\n")
+    assert list(machine._memory_limits(tmp_path, tmp_path / "own")) == [4_000_000_000]
+    monkeypatch.setattr(machine, "_memory_limits", lambda: [10**18])
+    unlimited = memory()
+    assert 10**8 < unlimited < 10**15
+    monkeypatch.setattr(machine, "_memory_limits", lambda: [10**18, 4000])
+    assert memory() == 4000
 
 
 def test_settings_that_change_bits_are_found() -> None:

@@ -139,3 +139,12 @@ def test_what_is_shown_is_said_in_words() -> None:
     unobservable = [*adds, "cell_4.avg_pool_1", "cell_4.1x1"]
     words = "722 of 726 layers (99%) of mobile-224; unobservable, and not judged: 2 add, 1 1x1, 1 avg_pool"
     assert share(network, unobservable) == words
+
+
+def test_the_header_says_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "GB of memory" not in "\n".join(header(parse()))
+    for module in ("parity.session.options", "parity.plugin.header"):
+        monkeypatch.setattr(f"{module}.memory", lambda: 4e9)
+    assert "parity: 4.0 GB of memory: less is computed at once, which takes longer" in header(parse())
+    # Mobile has room in it.
+    assert "GB of memory" not in "\n".join(header(parse("--variant=mobile")))

@@ -52,7 +52,11 @@ def test_no_tensorflow_is_imported_where_it_is_installed(recorded: Recorded, run
         code, said = run(*arguments, plugin=SPY)
         assert code == 0, said
         assert "imported: parity" in said.splitlines()
+    # Where the official network runs, it does so in a process of its own.
     _, said = run(*NETWORK, "-k", "structure and conv0_bn", plugin=SPY)
+    assert "imported: parity" in said.splitlines()
+    # What is imported is seen.
+    _, said = run(*golden, plugin=f"import tensorflow\n{SPY}")
     assert "tensorflow" in said.partition("imported:")[2]
 
 

@@ -153,6 +153,21 @@ def test_a_process_that_ends_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     process.close()
 
 
+def test_values_that_are_left_behind_need_no_process(live: LiveReference) -> None:
+    """As of a run that breaks off: they are freed when Python comes to it."""
+    process = started()
+    remote = RemoteReference(live, process)
+    graph = remote.graph(NETWORK, "float32")
+    run = remote.open(NETWORK, graph, LAYERS)
+    run.assign(remote.variables(NETWORK, graph))
+    values = run.values(remote.images(NETWORK), LAYERS)
+    assert next(values)[0] == "conv0"
+    process.close()
+    assert isinstance(values, Generator)
+    values.close()
+    run.close()
+
+
 def test_closing_ends_it_whatever_it_is_at(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """And what it said is passed on."""
     program = "import sys, time; print('noise', file=sys.stderr, flush=True); time.sleep(600)"

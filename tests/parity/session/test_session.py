@@ -188,6 +188,14 @@ def test_of_several_images_the_worst_result_counts() -> None:
             assert both == reverse == max(one, other, key=lambda result: result.margin)
 
 
+def test_nothing_is_begun_ahead_where_memory_is_short(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.session.options.memory", lambda: 2e9)
+    session = session_of({("exact-float32", network): LAYERS for network in (SMALL, WIDE)}, threads=2)
+    assert session.result("exact-float32", SMALL, "conv0")
+    assert len(made) == 1
+    session.close()
+
+
 def test_the_next_network_is_begun_while_one_is_judged(made: Made) -> None:
     """And nothing of it where there is one thread."""
     for threads, begun in ((1, 1), (2, 2)):
