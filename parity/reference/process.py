@@ -19,6 +19,8 @@ from tf_reference.cache import environment
 
 # The code of a process that was killed (SIGKILL), as the system does to one that takes the last of its memory.
 KILLED = -9
+# Seconds that a process may take to end, once it has given up its pipes.
+DYING = 10
 # It imports what this one does, wherever that lies.
 PROGRAM = """
 import pickle, sys
@@ -48,7 +50,7 @@ class OfficialProcess:
         self._asking = ThreadPoolExecutor(1)
         # Without what is told to the candidate's side alone.
         plain = Specification(**{field.name: getattr(specification, field.name) for field in fields(Specification)})
-        self._asking.submit(self._begin, plain)
+        self._begun = self._asking.submit(self._begin, plain)
 
     def _begin(self, specification: Specification) -> None:
         """Tell the process what it needs before it is asked for anything."""
@@ -64,6 +66,8 @@ class OfficialProcess:
 
         Raises what it raises; and InputError or RuntimeError where the process was ended.
         """
+        # It would take a question for what it was to be told first.
+        self._begun.result()
         reply: Reply = self._asking.submit(self._exchange, function, arguments).result()
         for warning in reply.warnings:
             warnings.warn(warning, stacklevel=2)
@@ -84,13 +88,18 @@ class OfficialProcess:
             pickle.dump((function, arguments), self._process.stdin, protocol=5)
             self._process.stdin.flush()
             reply: Reply = pickle.load(self._process.stdout)
-        except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+        except (OSError, EOFError, pickle.UnpicklingError):  # of a process that has ended, some within a reply
             return Reply(error=self._ended())
         return reply
 
     def _ended(self) -> Exception:
-        """Return the error of a process that has ended without being told to."""
-        code = self._process.wait()
+        """Return the error of a process that has ended without being told to, or that gives no replies any more."""
+        try:
+            code = self._process.wait(DYING)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return RuntimeError(f"the process of the official network gave what is no reply:\n{self._told()}")
         if code == KILLED:
             return InputError(
                 "the process of the official network was killed, as most often happens where memory is short: "

@@ -153,6 +153,16 @@ def test_a_process_that_ends_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     process.close()
 
 
+def test_a_process_that_gives_no_replies_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = "import time; print('no reply', flush=True); time.sleep(600)"
+    monkeypatch.setattr("parity.reference.process.PROGRAM", program)
+    monkeypatch.setattr("parity.reference.process.DYING", 0.1)
+    process = started()
+    with pytest.raises(RuntimeError, match="gave what is no reply"):
+        process.ask("images", NETWORK)
+    process.close()
+
+
 def test_values_that_are_left_behind_need_no_process(live: LiveReference) -> None:
     """As of a run that breaks off: they are freed when Python comes to it."""
     process = started()
