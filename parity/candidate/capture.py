@@ -2,8 +2,9 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -113,17 +114,17 @@ def run(
         running = ""
 
     # Where gradients are recorded, PyTorch holds outputs until the backward: up to 1.15 GB for Large at 331.
-    with _hooks(candidate, enters, leaves), torch.inference_mode(), blamed_on_candidate(lambda: running):
+    with hooked(candidate.layers, enters, leaves), torch.inference_mode(), blamed_on_candidate(lambda: running):
         candidate.predict(images)
 
 
 @contextmanager
-def _hooks(
-    candidate: CandidateModel, enters: Callable[[str, Inputs], None], leaves: Callable[[str, Tensor], None]
+def hooked(
+    modules: Mapping[str, nn.Module], enters: Callable[[str, Inputs], None], leaves: Callable[[str, Any], None]
 ) -> Iterator[None]:
-    """Call `enters` before each of the candidate's layers runs, and `leaves` after it, while this lasts."""
+    """Call `enters` with the name and the inputs of each module, and `leaves` with its output, while this lasts."""
     handles = []
-    for name, module in candidate.layers.items():
+    for name, module in modules.items():
         # The name is a default, so that each hook has its own, and not that of the loop's last layer.
         handles.append(module.register_forward_pre_hook(lambda _module, inputs, name=name: enters(name, inputs)))
         handles.append(module.register_forward_hook(lambda _module, _inputs, output, name=name: leaves(name, output)))

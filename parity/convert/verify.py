@@ -14,7 +14,6 @@ from parity.convert.status import step
 from parity.core.layers import DEFAULT_SIZES, Network, network_at, port_layers
 from parity.core.machine import default_threads
 from parity.core.weights import official_variables
-from parity.diagnosis.verdict import DETAILED
 from parity.reference.interface import Variables
 from parity.reference.live import LiveReference
 from parity.session.options import Options
@@ -58,18 +57,8 @@ def verify(source: Weights, result: Weights, network: Network | None = None) -> 
     session.close()
     print(*table(session.tallies()), sep="\n")
     if not all(results):
-        raise NotVerifiedError(f"the conversion is wrong, and is not put in place\n{_verdict(session)}")
-
-
-def _verdict(session: ParitySession) -> str:
-    """Return the verdict as text: the first culprits with all that is known of them, the others in a line each."""
-    lines = []
-    for verdict in session.verdicts:
-        lines.append(verdict.head)
-        lines += map(str, verdict.culprits[:DETAILED])
-        lines += [culprit.line for culprit in verdict.culprits[DETAILED:]]
-    # Indented, as a culprit takes several lines, too.
-    return "\n".join(lines).replace("\n", "\n  ")
+        verdicts = "\n".join(map(str, session.verdicts))
+        raise NotVerifiedError(f"the conversion is wrong, and is not put in place\n{verdicts}")
 
 
 def evaluation_variables(source: Weights, classes: int) -> dict[str, np.ndarray]:

@@ -91,6 +91,13 @@ class Verdict:
         noun = "culprit" if count == 1 else "culprits"
         return f"{self.network}: {count:,} {noun}, {len(self.downstream):,} layers downstream"
 
+    def __str__(self) -> str:
+        # The first culprits with all that is known of them, the others in a line each.
+        lines = [self.head]
+        lines += [f"  {culprit}".replace("\n", "\n  ") for culprit in self.culprits[:DETAILED]]
+        lines += [f"  {culprit.line}" for culprit in self.culprits[DETAILED:]]
+        return "\n".join(lines)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the verdict as plain data."""
         return asdict(self)

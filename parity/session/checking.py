@@ -64,10 +64,7 @@ class Checked:
         return f"{self.network}: parity, in all of {compared:,} comparisons"
 
     def __str__(self) -> str:
-        lines = [self.head]
-        lines += [f"  {culprit}".replace("\n", "\n  ") for culprit in self.culprits[:DETAILED]]
-        lines += [f"  {culprit.line}" for culprit in self.culprits[DETAILED:]]
-        return "\n".join([*lines, "", *table(self.tallies), *self.notes])
+        return "\n".join([str(self.verdict or self.head), "", *table(self.tallies), *self.notes])
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data, for JSON."""

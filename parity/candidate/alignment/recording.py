@@ -1,7 +1,6 @@
 """The operations of one forward, with what each takes, and which module gave it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
+
+from parity.candidate.capture import hooked
 
 # What PyTorch calls operations of one kind.
 KINDS = {
@@ -180,21 +181,6 @@ class Recording:
     images: Operation
 
 
-@contextmanager
-def _hooked(model: nn.Module, enters: Callable[[str, Any], None], leaves: Callable[[str, Any], None]) -> Iterator[None]:
-    """Call `enters` with the path and the inputs of each module, and `leaves` with its output, while this lasts."""
-    handles = []
-    for path, module in model.named_modules():
-        if path:
-            handles.append(module.register_forward_pre_hook(lambda _m, inputs, path=path: enters(path, inputs)))
-            handles.append(module.register_forward_hook(lambda _m, _x, output, path=path: leaves(path, output)))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 def record(model: nn.Module, run: Callable[[Tensor], object], images: Tensor) -> Recording:
     """Return the operations of one forward of `model`, which `run` runs on `images` (N, 3, H, W)."""
     recorder = Recorder(model, images)
@@ -210,7 +196,9 @@ def record(model: nn.Module, run: Callable[[Tensor], object], images: Tensor) ->
         if origin:
             given[path].append((origin, tuple(output.shape)))
 
-    with torch.no_grad(), _hooked(model, enters, leaves), recorder:
+    # The model itself has an empty path, and would give what its last module gives.
+    modules = {path: module for path, module in model.named_modules() if path}
+    with torch.no_grad(), hooked(modules, enters, leaves), recorder:
         run(images)
     for path, outputs in given.items():
         # A module that ran twice has no one output.
