@@ -1,13 +1,13 @@
 """Names that other implementations give the layers and the weights of PNASNet-5: rules, kept as data in `names/`.
 
 A scheme translates the port's module paths, which are the official scopes. A parameter is called as its module is, and
-within the module as PyTorch calls it (`weight`, `running_mean`).
+within the module as PyTorch calls it (`weight`, `running_mean`), unless it is named by itself.
 """
 
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,13 +35,14 @@ class Scheme:
     """The rules by which one implementation names its modules, and the `variants` of the network that it has.
 
     All `parts` that match within a path of the port are replaced, then the first of `modules` that matches all of the
-    path.
+    path. `tensors` are parameters and buffers that are called otherwise than their module's, by the port's name.
     """
 
     name: str
     variants: tuple[str, ...]
     parts: Rules
     modules: Rules
+    tensors: Mapping[str, str] = field(default_factory=dict)
 
     def module(self, path: str) -> str:
         """Return the implementation's name of the module at the port's `path`; empty if it has no such module."""
@@ -55,6 +56,8 @@ class Scheme:
 
     def parameter(self, name: str) -> str:
         """Return the implementation's name of the port's parameter or buffer `name`; empty if it has no place there."""
+        if name in self.tensors:
+            return self.tensors[name]
         path, _, last = name.rpartition(".")
         module = self.module(path)
         if not module:
@@ -98,9 +101,10 @@ def parse_scheme(name: str, content: Mapping[str, Any]) -> Scheme:
     try:
         parts = _rules(content.get("parts", {}))
         modules = _rules(content.get("modules", {}))
-    except (re.error, AttributeError, TypeError) as error:
+        tensors = dict(content.get("tensors", {}))
+    except (re.error, AttributeError, TypeError, ValueError) as error:
         raise NamingError(f"{name}: a rule is no regular expression and its replacement: {error}") from error
-    return Scheme(name, tuple(content.get("variants", ())), parts, modules)
+    return Scheme(name, tuple(content.get("variants", ())), parts, modules, tensors)
 
 
 def _rules(table: Mapping[str, str]) -> Rules:

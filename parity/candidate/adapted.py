@@ -1,6 +1,7 @@
 """Another implementation, seen through an adapter."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from parity.candidate.adapter import ALIGNED, Adapter
+from parity.candidate.alignment.recording import Operation, Recorder
+from parity.candidate.hooks import Enters, Leaves, hooked
 from parity.candidate.interface import Candidate, CandidateRun
 from parity.candidate.making import Maker
 from parity.candidate.model import Variables, views
@@ -47,6 +50,18 @@ class AdaptedModel:
             if path and path in modules:
                 layers[layer] = modules[path]
         return layers
+
+    @cached_property
+    def _functions(self) -> Mapping[str, str]:
+        """The layers that operations give which are no module's, by the operation's site."""
+        functions = {self._adapter.function(layer): layer for layer in self._official_layers}
+        functions.pop("", None)
+        return functions
+
+    @property
+    def observable(self) -> frozenset[str]:
+        """The layers that are seen while the model runs."""
+        return frozenset(self.layers) | frozenset(self._functions.values())
 
     @property
     def replayable(self) -> frozenset[str]:
@@ -90,7 +105,8 @@ class AdaptedModel:
         for name, value in official_state.items():
             if name not in state:
                 problems.append(f"missing: {name}")
-            elif state[name].shape != value.shape:
+            # A dense layer may be a convolution there, of one pixel.
+            elif _without_ones(state[name].shape) != _without_ones(value.shape):
                 expected = tuple(state[name].shape)
                 problems.append(f"wrong shape: {name}: expected {expected}, found {tuple(value.shape)}")
         # Before anything is changed: copy_ would also broadcast a value of another shape.
@@ -98,13 +114,33 @@ class AdaptedModel:
             raise NamingError("the weights do not fit the candidate:\n  " + "\n  ".join(sorted(problems)))
         with torch.no_grad():
             for name, value in official_state.items():
-                state[name].copy_(value)
+                state[name].copy_(value.reshape(state[name].shape))
 
     def predict(self, images: Tensor) -> object:
         """Run one forward of images (N, 3, H, W), and return what the model gives."""
         run = getattr(self.module, self._adapter.method)
         with self._pins.held():
             return run(images)
+
+    @contextmanager
+    def watched(self, images: Tensor, enters: Enters, leaves: Leaves) -> Iterator[None]:
+        """Call `enters` and `leaves` with each layer that gets its inputs, or gives its output, while this lasts.
+
+        What a function gives, in the forward of `images` (N, 3, H, W), is seen only as it leaves.
+        """
+        with hooked(self.layers, enters, leaves):
+            if not self._functions:
+                with torch.inference_mode():
+                    yield
+                return
+
+            def report(operation: Operation, output: Tensor) -> None:
+                """Tell of an operation that is a layer."""
+                if operation.site in self._functions:
+                    leaves(self._functions[operation.site], output)
+
+            with Recorder(self.module, images, report).recording():
+                yield
 
     def value(self, layer: str, output: Tensor) -> Tensor:
         """Return a layer's value, (N, C, H, W) or (N, C), from its module's output.
@@ -115,6 +151,14 @@ class AdaptedModel:
         if layer in self._adapter.vectors and is_map_of_one_pixel:
             return output.flatten(1)
         return output
+
+
+def _without_ones(shape: torch.Size) -> tuple[int, ...]:
+    """Return a shape without the last axes that are of one value."""
+    sides = list(shape)
+    while sides and sides[-1] == 1:
+        sides.pop()
+    return tuple(sides)
 
 
 class Implementation(Candidate):
@@ -148,8 +192,8 @@ class Implementation(Candidate):
         return ""
 
     def unobservable(self, network: Network) -> frozenset[str]:
-        """Return the official layers that no module of the implementation gives."""
-        return frozenset(layer for layer in port_layers(network.variant) if not self.adapter.module(layer))
+        """Return the official layers that nothing in the implementation gives."""
+        return frozenset(layer for layer in port_layers(network.variant) if not self.adapter.shows(layer))
 
     def examine(self, networks: Iterable[Network]) -> None:
         """Raise InputError where the implementation's model cannot be had, or has not the official classes."""

@@ -6,10 +6,12 @@ objects         more arguments, each the attribute MODULE:NAME
 globals         names that the callable's module lacks, each MODULE:NAME
 attributes      set on the model
 method          of the model, which runs it on images to its last layer (default: the model itself)
-names           the scheme of its modules (see pnasnet_torch.naming); or [parts] and [modules], the rules themselves,
-                with `variants`
+names           the scheme of its modules (see pnasnet_torch.naming); or [parts], [modules] and [tensors], the rules
+                themselves, with `variants`
+functions       rules for layers that no module gives: in whose forward which operation gives them, by its number among
+                those of its kind (`cells.3:add.0`; the kinds are those of parity.candidate.alignment.recording)
 sizes           the least and the largest side of images (pixels) that it admits
-unobservable    layers (regular expressions) whose module does not give them
+unobservable    layers (regular expressions) that nothing gives
 not_replayable  layers (regular expressions) whose module does more, and cannot be run alone
 vectors         layers that are vectors (N, C), and maps of one pixel (N, C, 1, 1) there
 """
@@ -33,11 +35,13 @@ ALIGNED = "aligned"
 TEXT, TABLE, TEXTS = "a text", "a table", "a list of texts"
 KINDS = {
     **dict.fromkeys(("make", "method", "names"), TEXT),
-    **dict.fromkeys(("arguments", "objects", "globals", "attributes", "parts", "modules"), TABLE),
+    **dict.fromkeys(("arguments", "objects", "globals", "attributes", "parts", "modules", "tensors"), TABLE),
+    "functions": TABLE,
     **dict.fromkeys(("unobservable", "not_replayable", "vectors", "variants"), TEXTS),
 }
 # The entries that make up the scheme. The others are the adapter's own, and are called as its fields are.
-NAMES = ("names", "parts", "modules", "variants")
+NAMES = ("names", "parts", "modules", "tensors", "variants")
+NO_FUNCTIONS = Scheme("functions", (), (), ())
 
 
 @dataclass(frozen=True)
@@ -52,15 +56,27 @@ class Adapter:
     attributes: tuple[tuple[str, Any], ...] = ()
     method: str = "__call__"
     sizes: tuple[int, int] | None = None
+    functions: Scheme = NO_FUNCTIONS
     unobservable: tuple[str, ...] = ()
     not_replayable: tuple[str, ...] = ()
     vectors: tuple[str, ...] = ()
 
     def module(self, layer: str) -> str:
         """Return the path of the module that gives an official layer; empty if none does."""
-        if _matches(self.unobservable, layer):
+        # A module may have the weights of a layer that a function gives.
+        if _matches(self.unobservable, layer) or self.functions.module(layer):
             return ""
         return self.names.module(layer)
+
+    def function(self, layer: str) -> str:
+        """Return the site of the operation that gives an official layer which no module gives; empty if none does."""
+        if _matches(self.unobservable, layer):
+            return ""
+        return self.functions.module(layer)
+
+    def shows(self, layer: str) -> bool:
+        """Return whether an official layer can be seen in the implementation."""
+        return bool(self.module(layer) or self.function(layer))
 
     def does_more(self, layer: str) -> bool:
         """Return whether the module of an official layer does more than that layer, and cannot be run alone."""
@@ -104,7 +120,8 @@ def _parse(name: str, content: Mapping[str, Any]) -> Adapter:
     if ("names" in content) == ("modules" in content):
         raise ValueError("it needs either `names`, the name of a scheme, or rules under [modules]")
     names = scheme(content["names"]) if "names" in content else parse_scheme(name, content)
-    own_entries = {key: _frozen(value) for key, value in content.items() if key not in NAMES}
+    own_entries = {key: _frozen(value) for key, value in content.items() if key not in (*NAMES, "functions")}
+    own_entries["functions"] = parse_scheme(NO_FUNCTIONS.name, {"modules": content.get("functions", {})})
     # So that a pattern that is none is an error here, of this file, and not where a layer is first looked up.
     for pattern in (*own_entries.get("unobservable", ()), *own_entries.get("not_replayable", ())):
         re.compile(pattern)

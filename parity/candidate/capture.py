@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from parity.candidate.hooks import Inputs
 from parity.candidate.model import CandidateModel, candidate_model
 from parity.core.errors import InputError, lacks_memory
 from parity.core.files import reason
 from pnasnet_torch import PNASNet
 
-Inputs = tuple[Tensor, ...]
 # What a system says that has no room or no files left, for which no candidate is to blame.
 NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)))
 
@@ -107,32 +107,14 @@ def run(
         running = name
         before(name, inputs)
 
-    def leaves(name: str, output: Tensor) -> None:
+    def leaves(name: str, output: Any) -> None:
         nonlocal running
         after(name, candidate.value(name, output))
         # Only now: what `after` raises belongs to the layer, what is raised between two layers to none.
         running = ""
 
-    # Where gradients are recorded, PyTorch holds outputs until the backward: up to 1.15 GB for Large at 331.
-    with hooked(candidate.layers, enters, leaves), torch.inference_mode(), blamed_on_candidate(lambda: running):
+    with candidate.watched(images, enters, leaves), blamed_on_candidate(lambda: running):
         candidate.predict(images)
-
-
-@contextmanager
-def hooked(
-    modules: Mapping[str, nn.Module], enters: Callable[[str, Inputs], None], leaves: Callable[[str, Any], None]
-) -> Iterator[None]:
-    """Call `enters` with the name and the inputs of each module, and `leaves` with its output, while this lasts."""
-    handles = []
-    for name, module in modules.items():
-        # The name is a default, so that each hook has its own, and not that of the loop's last layer.
-        handles.append(module.register_forward_pre_hook(lambda _module, inputs, name=name: enters(name, inputs)))
-        handles.append(module.register_forward_hook(lambda _module, _inputs, output, name=name: leaves(name, output)))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def dtype_of(model: nn.Module) -> torch.dtype:

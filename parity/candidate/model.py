@@ -1,12 +1,15 @@
 """A PyTorch model as it is judged: its layers and its variables by their official names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
+from parity.candidate.hooks import Enters, Leaves, hooked
 from parity.core.layers import layer_modules
 from pnasnet_torch import PNASNet
 from pnasnet_torch.targets import Target, variable_targets
@@ -29,6 +32,11 @@ class CandidateModel(Protocol):
         ...
 
     @property
+    def observable(self) -> frozenset[str]:
+        """The official layers that are seen while the model runs, whatever gives them."""
+        ...
+
+    @property
     def replayable(self) -> frozenset[str]:
         """Those of the layers whose module takes what feeds the official layer, so that it can be run alone."""
         ...
@@ -43,6 +51,13 @@ class CandidateModel(Protocol):
 
     def predict(self, images: Tensor) -> object:
         """Run one forward of images (N, 3, H, W), to the last layer, and return what the model gives."""
+        ...
+
+    def watched(self, images: Tensor, enters: Enters, leaves: Leaves) -> AbstractContextManager[None]:
+        """Call `enters` and `leaves` with each layer that gets its inputs, or gives its output, while this lasts.
+
+        The forward is that of `images`, and records no gradients. What no module gives is seen only as it leaves.
+        """
         ...
 
     def value(self, layer: str, output: Tensor) -> Tensor:
@@ -63,6 +78,11 @@ class PortModel:
         return layer_modules(self.module)
 
     @property
+    def observable(self) -> frozenset[str]:
+        """The layers that are seen while the port runs: all of them."""
+        return frozenset(self.layers)
+
+    @property
     def replayable(self) -> frozenset[str]:
         """The layers that can be run alone: all of them."""
         return frozenset(self.layers)
@@ -78,6 +98,13 @@ class PortModel:
     def predict(self, images: Tensor) -> object:
         """Run one forward of images (N, 3, H, W), and return the probabilities (N, classes)."""
         return self.module.predict(images)
+
+    @contextmanager
+    def watched(self, _images: Tensor, enters: Enters, leaves: Leaves) -> Iterator[None]:
+        """Call `enters` and `leaves` with each layer as it runs, while this lasts."""
+        # Where gradients are recorded, PyTorch holds outputs until the backward: up to 1.15 GB for Large at 331.
+        with hooked(self.layers, enters, leaves), torch.inference_mode():
+            yield
 
     def value(self, layer: str, output: Tensor) -> Tensor:
         """Return a layer's value: the very output of its module."""

@@ -43,7 +43,7 @@ def candidate_parts(network: Network, make: Make = make_model, images: int = 0) 
     try:
         with blamed_on_candidate():
             candidate = candidate_model(make(network, "float32"))
-            layers = frozenset(candidate.layers)
+            layers = candidate.observable
             for name, tensor in candidate.variables().items():
                 parts["variable", name] = str(tuple(tensor.shape))
         # On the CPU and not on the meta device, so that shapes and dtypes are those that the real kernels give; without

@@ -133,7 +133,9 @@ class _Evidence:
         unjudged = tuple(name for name in feeders if name in self._unjudged)
         finding = self._structural(layer)
         if not finding.kind:
-            if not self.examiner or layer not in self.examiner.layers:
+            if self.examiner and layer in self.examiner.in_context:
+                finding = self._look_in_context(self.examiner, layer)
+            elif not self.examiner or layer not in self.examiner.layers:
                 finding = self._without_a_look(layer)
             elif closely:
                 finding = self._look(self.examiner, layer, unjudged)
@@ -166,6 +168,13 @@ class _Evidence:
         if self._unfilled:
             return Finding("error", (self._unfilled,))
         return Finding("not replayed")
+
+    def _look_in_context(self, examiner: Examiner, layer: str) -> Finding:
+        """Return what there is to say of a layer that is run where it is, as nothing runs it alone."""
+        replay = examiner.in_context[layer]
+        if replay:
+            return Finding("passes in context", (), (replay,))
+        return Finding("in context", tuple(examiner.operation_hints(layer)), (replay,))
 
     def _glance(self, examiner: Examiner, layer: str) -> Finding:
         """Return as much as the replay tells, which there is already."""

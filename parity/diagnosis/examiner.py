@@ -14,7 +14,7 @@ from parity.core.result import LayerResult
 from parity.diagnosis.hints import Operation, mistake, parameter_hints
 from parity.diagnosis.probe import Probe
 from parity.diagnosis.relations import describe
-from parity.diagnosis.replay import observe, replaced, replay
+from parity.diagnosis.replay import observe, replaced, replay, replay_in_context
 from parity.diagnosis.wiring import Wiring
 from tf_reference.layers import IMAGES
 
@@ -34,16 +34,20 @@ class Examiner:
         self.graph = probe.sides.graph
         # Finding the layers of a model takes longer than running one: it is done once.
         self.model = candidate_model(probe.sides.candidate.model)
-        replayable = self.model.replayable & self.graph.layers.keys()
-        common = [layer for layer in layers if layer in replayable]
+        observable = self.model.observable | {IMAGES}
+        alone = self.model.replayable & self.graph.layers.keys()
+        # The others are run where they are, so that what feeds them has to be seen, for its value to be replaced.
+        common = []
+        for layer in layers:
+            is_seen = layer in self.graph.layers and observable >= {layer, *self.graph.layers[layer].inputs}
+            if layer in alone or is_seen:
+                common.append(layer)
         self.official = self._official(common)
         # A trace holds the layers that were judged when it was recorded, and may lack what feeds one.
         known = self.official.keys()
-        self.layers: list[str] = []
-        for layer in common:
-            needed = {layer, *self.graph.layers[layer].inputs}
-            if known >= needed:
-                self.layers.append(layer)
+        replayable = [layer for layer in common if known >= {layer, *self.graph.layers[layer].inputs}]
+        self.layers = [layer for layer in replayable if layer in alone]
+        self._in_context = [layer for layer in replayable if layer not in alone]
 
     def _official(self, layers: Sequence[str]) -> Mapping[str, np.ndarray]:
         """Return TensorFlow's values (NHWC) of the layers and of what feeds them, and the images."""
@@ -83,6 +87,23 @@ class Examiner:
         """Judge a layer's value (NHWC) by the probe's gate."""
         judge = compare.exact if self.probe.gate.startswith("exact") else compare.float64
         return judge(str(self.probe.network), layer, actual, self.official[layer])
+
+    @cached_property
+    def _given_in_context(self) -> dict[str, np.ndarray]:
+        """What the layers give (NHWC) that cannot be run alone, where all that feeds them gives the official values."""
+        if not self._in_context:
+            return {}
+        values: dict[str, np.ndarray] = {}
+        for layer in self._in_context:
+            for name in (layer, *self.graph.layers[layer].inputs):
+                values[name] = self.official[name]
+        return replay_in_context(self.model, self.probe.images, values)
+
+    @cached_property
+    def in_context(self) -> dict[str, LayerResult]:
+        """The result of each layer that cannot be run alone, where all that feeds it gives the official values."""
+        given = self._given_in_context
+        return {layer: self._judge(layer, given[layer]) for layer in self._in_context if layer in given}
 
     def differs_from_run_to_run(self, layer: str) -> bool:
         """Return whether the candidate, run twice more, gives different values at the layer, or now the right ones.
@@ -149,7 +170,7 @@ class Examiner:
     def at_fault(self) -> set[str]:
         """The layers that are at fault by themselves, whatever comes before them."""
         at_fault = set(self.wiring.miswired)
-        for layer, result in self.replays.items():
+        for layer, result in (*self.replays.items(), *self.in_context.items()):
             if not result:
                 at_fault.add(layer)
         return at_fault
@@ -158,7 +179,7 @@ class Examiner:
         """Yield in words what the layer does instead of the official operation, and how its parameters differ."""
         inputs = self._inputs(layer)
         try:
-            actual = replay(self.model, layer, inputs)
+            actual = self._given_in_context[layer] if layer in self.in_context else replay(self.model, layer, inputs)
         except Exception:  # reported as the replay's result
             return
         own_variables: dict[str, np.ndarray] = {}

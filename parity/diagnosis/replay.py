@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from parity.candidate.capture import CandidateError, Inputs, dtype_of, run, to_nchw, to_nhwc
+from parity.candidate.capture import CandidateError, dtype_of, run, to_nchw, to_nhwc
+from parity.candidate.hooks import Inputs
 from parity.candidate.model import CandidateModel, candidate_model
 from pnasnet_torch import PNASNet
 from tf_reference.layers import IMAGES
@@ -42,6 +43,31 @@ def replay(model: PNASNet | CandidateModel, layer: str, inputs: Sequence[np.ndar
         tensors = [to_nchw(array, dtype) for array in inputs]
         output = candidate.layers[layer](*tensors)
         return to_nhwc(candidate.value(layer, output))
+
+
+def replay_in_context(
+    model: PNASNet | CandidateModel, images_nhwc: np.ndarray, values_nhwc: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the outputs (NHWC) of layers in one forward on the images, as far as the candidate gets.
+
+    What the layers among `values_nhwc` give is replaced by these values, for all that follows.
+    """
+    outputs: dict[str, np.ndarray] = {}
+
+    def after(name: str, output: Tensor) -> None:
+        """Note what the layer gives, and put the given value into its place."""
+        outputs[name] = to_nhwc(output).copy()
+        if name in values_nhwc:
+            value = to_nchw(values_nhwc[name], output.dtype)
+            # Of another shape it is at fault by that alone.
+            if value.shape == output.shape:
+                output.copy_(value)
+
+    try:
+        run(model, to_nchw(images_nhwc, dtype_of(candidate_model(model).module)), after=after)
+    except CandidateError:
+        return outputs
+    return outputs
 
 
 @contextmanager

@@ -11,6 +11,9 @@ DETAILED = 3
 # The kinds of fault, and what each says of where the fault is.
 KINDS = {
     "operation": "run alone on TensorFlow's own inputs, it fails too: the fault is in this operation or its parameters",
+    "in context": "where all that feeds it gives TensorFlow's own values, it fails too: the fault is in this operation,"
+    " its parameters, or in what it takes",
+    "passes in context": "where all that feeds it gives TensorFlow's own values, it passes: the fault lies before it",
     "wiring": "run alone on TensorFlow's own inputs, it passes: the fault is in what arrives at it",
     "structure": "its shape, its dtype or its variables are not the official ones",
     "missing": "the official network has this layer, the candidate does not",

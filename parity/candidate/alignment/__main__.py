@@ -35,8 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     model = Maker(Adapter(OURS, given.model), pins).make("float32")
     found = aligned(model, given.model, pins, given.image_size)
     print(found.toml(), end="")
-    count = len(found.modules) + len(found.reasons)
-    print(f"{len(found.modules):,} of {count:,} layers of {found.variant} are outputs of modules", file=sys.stderr)
+    count = len(found.modules) + len(found.functions) + len(found.reasons)
+    functions = f", and {len(found.functions):,} of functions" if found.functions else ""
+    print(
+        f"{len(found.modules):,} of {count:,} layers of {found.variant} are outputs of modules{functions}",
+        file=sys.stderr,
+    )
     for reason, number in Counter(found.reasons.values()).items():
         layers = [layer for layer, its_reason in found.reasons.items() if its_reason == reason]
         more = f" and {number - NAMED:,} more" if number > NAMED else ""

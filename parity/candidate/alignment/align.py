@@ -23,15 +23,19 @@ CUT_OFF = "the model computes it on a larger map, of which a part is cut off beh
 
 @dataclass(frozen=True)
 class Alignment:
-    """What was found of a model, by official layer: the path of the module that gives it, or the reason why none does.
+    """What was found of a model, by official layer: the path of the module that gives it, or the site of the operation,
+    or the reason why nothing does.
 
-    `owners` has the module whose parameters are the layer's, `together` the layers whose module does more than they do,
-    and `vectors` those that are maps of one pixel in the model.
+    `owners` has the module whose parameters are the layer's, `tensors` those that are called otherwise, by the port's
+    names, `together` the layers whose module does more than they do, and `vectors` those that are maps of one pixel in
+    the model.
     """
 
     variant: str
     owners: Mapping[str, str]
+    tensors: Mapping[str, str]
     modules: Mapping[str, str]
+    functions: Mapping[str, str]
     reasons: Mapping[str, str]
     together: tuple[str, ...]
     vectors: tuple[str, ...]
@@ -44,10 +48,10 @@ class Alignment:
     @property
     def adapter(self) -> Adapter:
         """The adapter that says the same."""
-        rules = {re.escape(layer): path.replace("\\", r"\\") for layer, path in self.places.items()}
-        names = parse_scheme(ALIGNED, {"modules": rules, "variants": [self.variant]})
+        content = {"modules": _rules(self.places), "tensors": self.tensors, "variants": [self.variant]}
         return Adapter(
-            names,
+            parse_scheme(ALIGNED, content),
+            functions=parse_scheme("functions", {"modules": _rules(self.functions)}),
             unobservable=tuple(map(re.escape, self.reasons)),
             not_replayable=tuple(map(re.escape, self.together)),
             vectors=self.vectors,
@@ -56,24 +60,32 @@ class Alignment:
     def toml(self) -> str:
         """Return the adapter as a file, to be read, corrected and kept."""
         lines = [
-            "# Found by pnasnet-parity align: official layers, and the modules that give them.",
+            "# Found by pnasnet-parity align: official layers, and what gives them.",
             f"variants = {json.dumps([self.variant])}",
             *_listed("unobservable", map(re.escape, self.reasons)),
             *_listed("not_replayable", map(re.escape, self.together)),
             *_listed("vectors", self.vectors),
-            "",
-            "[modules]",
+            *_table("modules", _rules(self.places)),
+            *_table("functions", _rules(self.functions)),
+            *_table("tensors", self.tensors),
         ]
-        lines += [f"'{re.escape(layer)}' = {json.dumps(path)}" for layer, path in self.places.items()]
         return "\n".join(lines) + "\n"
 
 
 class Found(NamedTuple):
-    """An operation of the model that is an official layer's: what gives it, and whose parameters it takes."""
+    """An operation of the model that is an official layer's: the module or the function that gives it, or why none
+    does; and the names of its parameters, by what they are to it."""
 
-    giver: Giver | None
-    owner: str
-    reason: str
+    giver: Giver | None = None
+    site: str = ""
+    reason: str = ""
+    parameters: Mapping[str, str] = {}
+
+    @property
+    def owner(self) -> str:
+        """The path of the module whose parameters they are; empty where they are several modules' or none's."""
+        paths = {name.rpartition(".")[0] for name in self.parameters.values()}
+        return paths.pop() if len(paths) == 1 else ""
 
 
 def align(model: nn.Module, run: Callable[[Tensor], object], network: Network) -> Alignment:
@@ -89,10 +101,17 @@ def align(model: nn.Module, run: Callable[[Tensor], object], network: Network) -
     layers = {layer: own[layer] for layer in layer_modules(port)}
     found = _find(layers, Graph(official), Graph(record(model, run, images)))
     given = {layer: one.giver for layer, one in found.items() if one.giver}
+    tensors = {}
+    for layer, one in found.items():
+        for role, name in one.parameters.items():
+            if name != f"{one.owner}.{role}":
+                tensors[f"{layer}.{role}"] = name
     return Alignment(
         network.variant,
         owners={layer: one.owner for layer, one in found.items() if one.owner},
+        tensors=tensors,
         modules={layer: giver.path for layer, giver in given.items()},
+        functions={layer: one.site for layer, one in found.items() if one.site},
         reasons={layer: one.reason for layer, one in found.items() if one.reason},
         together=tuple(layer for layer, giver in given.items() if not _takes_the_same(giver, layers[layer][1])),
         vectors=tuple(layer for layer, giver in given.items() if len(giver.shape) > len(layers[layer][1].shape)),
@@ -111,7 +130,7 @@ def _find(layers: Mapping[str, tuple[Operation, Giver]], official: Graph, candid
         counts[first] = number + 1
         matched = matches.get(first)
         if matched is None:
-            found[layer] = Found(None, "", UNCLEAR)
+            found[layer] = Found(reason=UNCLEAR)
             continue
         # Where both compute the same several times, in their order; where the model does it once, that one.
         several = candidate.alike[matched]
@@ -122,17 +141,19 @@ def _find(layers: Mapping[str, tuple[Operation, Giver]], official: Graph, candid
 
 def _found(own: Giver, operation: Operation, is_cut: bool) -> Found:
     """Return what is found of a layer, which the port's `own` module gives, and the model's `operation` is."""
-    owners = {name.rpartition(".")[0] for name in operation.parameters}
-    owner = owners.pop() if len(owners) == 1 else ""
+    found = Found(parameters=operation.parameters)
+    owner = found.owner
     givers = [giver for giver in operation.givers if not owner or giver.path == owner]
     in_shape = [giver for giver in givers if _pixels(giver.shape) == _pixels(own.shape)]
     if in_shape:
-        return Found(in_shape[0], owner, "")
-    givers = [giver for giver in givers if not giver.changed]
-    if not givers:
-        return Found(None, owner, f"no module gives what its {operation.kind} gives")
+        return found._replace(giver=in_shape[0])
+    if _pixels(operation.shape) == _pixels(own.shape):
+        return found._replace(site=operation.site)
     # Another shape is a fault, and to be judged, unless it is made the official one behind.
-    return Found(None, owner, CUT_OFF) if is_cut else Found(givers[0], owner, "")
+    if is_cut:
+        return found._replace(reason=CUT_OFF)
+    unchanged = [giver for giver in givers if not giver.changed]
+    return found._replace(giver=unchanged[0]) if unchanged else found._replace(site=operation.site)
 
 
 def _is_cut(graph: Graph, operation: Operation) -> bool:
@@ -158,6 +179,18 @@ def _takes_the_same(giver: Giver, own: Giver) -> bool:
 def _pixels(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return a shape in which a vector is a map of one pixel."""
     return (*shape, 1, 1) if len(shape) == 2 else shape
+
+
+def _rules(places: Mapping[str, str]) -> dict[str, str]:
+    """Return where layers are, as an adapter's rules."""
+    return {re.escape(layer): place.replace("\\", r"\\") for layer, place in places.items()}
+
+
+def _table(name: str, values: Mapping[str, str]) -> list[str]:
+    """Return a table of a TOML file, a value a line; nothing for an empty one."""
+    if not values:
+        return []
+    return ["", f"[{name}]", *(f"'{key}' = {json.dumps(value)}" for key, value in values.items())]
 
 
 def _listed(key: str, values: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""PNASNet-5 in another style: flat lists of modules, and functions for all that has no weights, and some that has."""
+"""PNASNet-5 in other styles: flat lists of modules, or of parameters, and functions for all else."""
 
 import torch
 import torch.nn.functional as F
@@ -9,42 +9,29 @@ from pnasnet_torch.model import PNASNet
 from pnasnet_torch.padding import pad_same
 
 
-class Flat(nn.Module):
-    """The port's network and weights, as a stranger could have written it. It ends at the logits."""
+class Functional(nn.Module):
+    """The port's network, as a stranger could have written it: what has weights is the next of its kind."""
 
     def __init__(self, port: PNASNet) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(module for module in port.modules() if isinstance(module, nn.Conv2d))
-        self.norms = nn.ModuleList(module for module in port.modules() if isinstance(module, nn.BatchNorm2d))
-        self.classes = port.get_submodule("final_layer.FC")
         self._plans = port.cell_plans
         self._conv = self._norm = 0
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the logits (N, classes) of images (N, 3, H, W)."""
+    def conv(self, x: Tensor) -> Tensor:
+        """Run the next convolution."""
+        raise NotImplementedError
+
+    def norm(self, x: Tensor) -> Tensor:
+        """Run the next batch norm."""
+        raise NotImplementedError
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the classes are told by (N, C), of images (N, 3, H, W)."""
         self._conv = self._norm = 0
         outputs = [self.conv_norm(images)]
         for plan, prev in self._plans:
             outputs.append(self.cell(plan, outputs[-1], outputs[-1] if prev is None else outputs[prev]))
-        logits: Tensor = self.classes(torch.relu(outputs[-1]).mean((2, 3)))
-        return logits
-
-    def conv(self, x: Tensor) -> Tensor:
-        """Run the next convolution: a depthwise one by a function."""
-        conv = self.convs[self._conv]
-        assert isinstance(conv, nn.Conv2d)
-        self._conv += 1
-        if conv.groups == 1:
-            output: Tensor = conv(x)
-            return output
-        x, padding = pad_same(x, conv.kernel_size[0], conv.stride[0])
-        return F.conv2d(x, conv.weight, None, conv.stride, padding, groups=conv.groups)
-
-    def norm(self, x: Tensor) -> Tensor:
-        """Run the next batch norm."""
-        self._norm += 1
-        output: Tensor = self.norms[self._norm - 1](x)
-        return output
+        return torch.relu(outputs[-1]).mean((2, 3))
 
     def conv_norm(self, x: Tensor) -> Tensor:
         """Run the next convolution, and the next batch norm."""
@@ -79,3 +66,86 @@ class Flat(nn.Module):
             x = F.max_pool2d(padded, operand.kernel, stride, padding)
             return self.conv_norm(x) if changes else x
         return self.conv_norm(F.relu(x)) if changes or stride > 1 else x
+
+
+def convolutions(port: PNASNet) -> list[nn.Conv2d]:
+    """Return the port's convolutions in their order, which is also that in which they run."""
+    return [module for module in port.modules() if isinstance(module, nn.Conv2d)]
+
+
+def batch_norms(port: PNASNet) -> list[nn.BatchNorm2d]:
+    """Return the port's batch norms in their order."""
+    return [module for module in port.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+class Flat(Functional):
+    """Lists of modules; functions run the depthwise ones. It ends at the logits."""
+
+    def __init__(self, port: PNASNet) -> None:
+        super().__init__(port)
+        self.convs = nn.ModuleList(convolutions(port))
+        self.norms = nn.ModuleList(batch_norms(port))
+        self.classes = port.get_submodule("final_layer.FC")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits (N, classes) of images (N, 3, H, W)."""
+        logits: Tensor = self.classes(self.features(images))
+        return logits
+
+    def conv(self, x: Tensor) -> Tensor:
+        """Run the next convolution: a depthwise one by a function."""
+        conv = self.convs[self._conv]
+        assert isinstance(conv, nn.Conv2d)
+        self._conv += 1
+        if conv.groups == 1:
+            output: Tensor = conv(x)
+            return output
+        x, padding = pad_same(x, conv.kernel_size[0], conv.stride[0])
+        return F.conv2d(x, conv.weight, None, conv.stride, padding, groups=conv.groups)
+
+    def norm(self, x: Tensor) -> Tensor:
+        """Run the next batch norm."""
+        self._norm += 1
+        output: Tensor = self.norms[self._norm - 1](x)
+        return output
+
+
+class Bare(Functional):
+    """Numbered parameters, and functions that take them: no module. It returns a dictionary."""
+
+    def __init__(self, port: PNASNet) -> None:
+        super().__init__(port)
+        convs = convolutions(port)
+        self.kernels = nn.ParameterList(conv.weight for conv in convs)
+        # The first one pads nothing.
+        self._places = [(conv.stride[0], conv.groups, number > 0) for number, conv in enumerate(convs)]
+        self.norms = nn.ParameterList()
+        for norm in batch_norms(port):
+            for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+                assert values is not None
+                self.norms.append(nn.Parameter(values.detach(), requires_grad=False))
+        state = port.state_dict()
+        self.dense = nn.Parameter(state["final_layer.FC.weight"])
+        self.offset = nn.Parameter(state["final_layer.FC.bias"])
+        self.eps = 1e-3
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the logits and the probabilities (N, classes) of images (N, 3, H, W)."""
+        logits = self.features(images) @ self.dense.t() + self.offset
+        return {"logits": logits, "probabilities": logits.softmax(1)}
+
+    def conv(self, x: Tensor) -> Tensor:
+        """Run the next convolution."""
+        kernel = self.kernels[self._conv]
+        stride, groups, pads = self._places[self._conv]
+        self._conv += 1
+        padding = (0, 0)
+        if pads:
+            x, padding = pad_same(x, kernel.shape[-1], stride)
+        return F.conv2d(x, kernel, None, stride, padding, groups=groups)
+
+    def norm(self, x: Tensor) -> Tensor:
+        """Run the next batch norm."""
+        gamma, beta, mean, variance = list(self.norms)[4 * self._norm : 4 * self._norm + 4]
+        self._norm += 1
+        return F.batch_norm(x, mean, variance, gamma, beta, eps=self.eps)
