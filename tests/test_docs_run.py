@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 RELEASE = "pnasnet-5_large_2017_12_13"
 SMALL = "--image-size 64"
 STEM = f"{SMALL} -k cell_stem_0"
+CANDIDATE = "pytest parity --candidate mypackage.models:pnasnet5large"
 # The least that has room for an auxiliary head.
 TRAINED = "--image-size 97"
 PORT = """
@@ -57,7 +58,8 @@ RUN = {
     "pytest parity --candidate onnxruntime --variant mobile": STEM,
     "pytest parity --candidate pytorchcv --image-size 331": "-k cell_stem_0",
     "pnasnet-parity align mypackage.models:pnasnet5large > mine.toml": "",
-    "pytest parity --candidate mypackage.models:pnasnet5large --adapter mine.toml": f"{STEM} --variant large",
+    f"{CANDIDATE} --adapter mine.toml": f"{STEM} --variant large",
+    f"{CANDIDATE} --candidate-weights mine.pth --checkpoint {RELEASE}.tar.gz": STEM,
     "pytest --pyargs parity --candidate mypackage.models:pnasnet5large --variant large": STEM,
     "pytest --pyargs parity -k exact --reference golden --candidate mypackage.models:pnasnet5large": (
         "-k 'exact and cell_stem_0' --variant large"
@@ -103,6 +105,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for path in sorted(release.iterdir()):
             archive.add(path, path.name)
     run(folder, f"pnasnet-convert {RELEASE}.tar.gz PNASNet-5_Large.pth --names pnasnet-pytorch")
+    run(folder, f"pnasnet-convert {RELEASE}.tar.gz mine.pth")
     return folder
 
 

@@ -1,28 +1,21 @@
-"""Another implementation, seen through an adapter."""
+"""A model of another implementation, seen through an adapter."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from parity.candidate.adapter import ALIGNED, Adapter
+from parity.candidate.adapter import Adapter
 from parity.candidate.alignment.recording import Operation, Recorder
 from parity.candidate.hooks import Enters, Leaves, hooked
-from parity.candidate.interface import Candidate, CandidateRun
-from parity.candidate.making import Maker
 from parity.candidate.model import Variables, views
-from parity.candidate.parts import CandidateParts, candidate_parts
-from parity.candidate.port import Port
-from parity.core.code import Origin, origin_of
-from parity.core.errors import InputError
-from parity.core.layers import Network, port_layers
+from parity.core.layers import port_layers
 from parity.core.pinning import Pins
 from pnasnet_torch import PNASNet, variant
 from pnasnet_torch.naming import BATCHES, NamingError
-from pnasnet_torch.targets import CLASSES, variable_targets
+from pnasnet_torch.targets import variable_targets
 from pnasnet_torch.weights import empty_network, load_tf_variables
 
 
@@ -69,8 +62,12 @@ class AdaptedModel:
         return frozenset(layer for layer in self.layers if not self._adapter.does_more(layer))
 
     def _state(self) -> dict[str, Tensor]:
-        """Return the model's parameters and buffers by their own names, without the counts that slim does not have."""
-        return {name: tensor for name, tensor in self.module.state_dict().items() if not name.endswith(BATCHES)}
+        """Return the model's parameters and buffers that evaluation takes, by their own names.
+
+        Without the counts that slim does not have.
+        """
+        state = self.module.state_dict()
+        return {name: state[name] for name in state if self._adapter.uses(name) and not name.endswith(BATCHES)}
 
     def variables(self) -> Mapping[str, Tensor]:
         """Return the model's weights by official name, as views in TensorFlow's layout.
@@ -80,12 +77,16 @@ class AdaptedModel:
         # Names and layouts are all that is needed of the port, and on the meta device it takes no memory.
         with torch.device("meta"):
             port = PNASNet(self._config)
-        port_names = {self._adapter.names.parameter(name): name for name in port.state_dict()}
+        shapes = port.state_dict()
+        port_names = {self._adapter.names.parameter(name): name for name in shapes}
         port_state = {}
         without_official_name = {}
         for name, tensor in self._state().items():
             if name in port_names:
-                port_state[port_names[name]] = tensor
+                parameter = port_names[name]
+                expected = shapes[parameter].shape
+                is_alike = _without_ones(tensor.shape) == _without_ones(expected)
+                port_state[parameter] = tensor.reshape(expected) if is_alike else tensor
             else:
                 without_official_name[name] = tensor
         return views(port_state, variable_targets(port)) | without_official_name
@@ -159,85 +160,3 @@ def _without_ones(shape: torch.Size) -> tuple[int, ...]:
     while sides and sides[-1] == 1:
         sides.pop()
     return tuple(sides)
-
-
-class Implementation(Candidate):
-    """A candidate: a PyTorch implementation by its adapter, from the folder `root` where it is a checkout."""
-
-    replayable = True
-
-    def __init__(
-        self,
-        name: str,
-        adapter: Adapter,
-        root: Path | None = None,
-        pins: Pins | None = None,
-        function: Callable[[], object] | None = None,
-    ) -> None:
-        """Judge what the adapter's function gives, or a `function` of the user's."""
-        self.name = name
-        self.adapter = adapter
-        self._root = root
-        self._pins = pins or Pins()
-        self._maker = Maker(adapter, self._pins, root, function)
-
-    def refuses(self, network: Network) -> str:
-        """Return why the implementation has no such network; empty if it has."""
-        variants = self.adapter.names.variants
-        if variants and network.variant not in variants:
-            return f"it has PNASNet-5 {' and '.join(variants)} alone"
-        sizes = self.adapter.sizes
-        if sizes and (min(network.height, network.width) < sizes[0] or max(network.height, network.width) > sizes[1]):
-            return f"it takes images of {sizes[0]} to {sizes[1]} pixels alone"
-        return ""
-
-    def unobservable(self, network: Network) -> frozenset[str]:
-        """Return the official layers that nothing in the implementation gives."""
-        return frozenset(layer for layer in port_layers(network.variant) if not self.adapter.shows(layer))
-
-    def examine(self, networks: Iterable[Network]) -> None:
-        """Raise InputError where the implementation's model cannot be had, or has not the official classes."""
-        state = self._maker.make("float32").state_dict()
-        for variant_name in {network.variant for network in networks}:
-            classes = variant(variant_name).config.num_classes
-            weight = state.get(self.adapter.names.parameter(CLASSES))
-            if weight is not None and len(weight) != classes:
-                raise InputError(
-                    f"{self.name} gives a model of {len(weight):,} classes: the official network has "
-                    f"{classes:,}, with the background as class 0; make it with {classes:,}"
-                )
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Whether it was aligned, what its code changed of the settings, and whether it gave the same model again."""
-        notes = []
-        if self.adapter.names.name == ALIGNED:
-            notes.append(f"{self.name} was aligned by its operations, which `pnasnet-parity align` writes down")
-        if self._pins.changed:
-            changes = ", ".join(self._pins.changed.values())
-            notes.append(f"{self.name} changed {changes}: put back each time its code had run")
-        if self._maker.repeats:
-            notes.append(f"{self.name} gives the same model each time: each dtype was judged on a copy of it")
-        return notes
-
-    @property
-    def origin(self) -> Origin:
-        """Which code the implementation is."""
-        return origin_of(self.adapter.make.partition(":")[0], self._root)
-
-    def make(self, network: Network, dtype: str) -> AdaptedModel:
-        """Return the implementation's model in `dtype`, whose weights are to be loaded.
-
-        Raises InputError where it cannot be had.
-        """
-        return AdaptedModel(self._maker.make(dtype), self.adapter, network.variant, self._pins)
-
-    def open(self, network: Network, dtype: str) -> CandidateRun:
-        """Return one network of the implementation in one dtype, to be filled and run."""
-        return Port(network, dtype, self.make)
-
-    def parts(self, network: Network) -> CandidateParts:
-        """Return the layers and variables that the implementation has, with their shapes and dtypes."""
-        # Other implementations do not take a batch of no images.
-        parts = candidate_parts(network, self.make, images=1)
-        return parts._replace(unobservable=self.unobservable(network))

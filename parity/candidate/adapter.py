@@ -14,6 +14,7 @@ sizes           the least and the largest side of images (pixels) that it admits
 unobservable    layers (regular expressions) that nothing gives
 not_replayable  layers (regular expressions) whose module does more, and cannot be run alone
 vectors         layers that are vectors (N, C), and maps of one pixel (N, C, 1, 1) there
+unused          weights (regular expressions), by their names there, that evaluation does not take: left aside
 """
 
 import re
@@ -37,7 +38,7 @@ KINDS = {
     **dict.fromkeys(("make", "method", "names"), TEXT),
     **dict.fromkeys(("arguments", "objects", "globals", "attributes", "parts", "modules", "tensors"), TABLE),
     "functions": TABLE,
-    **dict.fromkeys(("unobservable", "not_replayable", "vectors", "variants"), TEXTS),
+    **dict.fromkeys(("unobservable", "not_replayable", "vectors", "unused", "variants"), TEXTS),
 }
 # The entries that make up the scheme. The others are the adapter's own, and are called as its fields are.
 NAMES = ("names", "parts", "modules", "tensors", "variants")
@@ -60,6 +61,7 @@ class Adapter:
     unobservable: tuple[str, ...] = ()
     not_replayable: tuple[str, ...] = ()
     vectors: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     def module(self, layer: str) -> str:
         """Return the path of the module that gives an official layer; empty if none does."""
@@ -78,13 +80,17 @@ class Adapter:
         """Return whether an official layer can be seen in the implementation."""
         return bool(self.module(layer) or self.function(layer))
 
+    def uses(self, weight: str) -> bool:
+        """Return whether evaluation takes a weight, by its name there."""
+        return not _matches(self.unused, weight)
+
     def does_more(self, layer: str) -> bool:
         """Return whether the module of an official layer does more than that layer, and cannot be run alone."""
         return _matches(self.not_replayable, layer)
 
 
-def _matches(patterns: tuple[str, ...], layer: str) -> bool:
-    return any(re.fullmatch(pattern, layer) for pattern in patterns)
+def _matches(patterns: tuple[str, ...], name: str) -> bool:
+    return any(re.fullmatch(pattern, name) for pattern in patterns)
 
 
 def built_in(name: str) -> Adapter:
@@ -123,8 +129,9 @@ def _parse(name: str, content: Mapping[str, Any]) -> Adapter:
     own_entries = {key: _frozen(value) for key, value in content.items() if key not in (*NAMES, "functions")}
     own_entries["functions"] = parse_scheme(NO_FUNCTIONS.name, {"modules": content.get("functions", {})})
     # So that a pattern that is none is an error here, of this file, and not where a layer is first looked up.
-    for pattern in (*own_entries.get("unobservable", ()), *own_entries.get("not_replayable", ())):
-        re.compile(pattern)
+    for key in ("unobservable", "not_replayable", "unused"):
+        for pattern in own_entries.get(key, ()):
+            re.compile(pattern)
     sizes = own_entries.get("sizes", (0, 0))
     if not (isinstance(sizes, tuple) and len(sizes) == 2 and all(isinstance(size, int) for size in sizes)):
         raise ValueError(f"`sizes` is the least and the largest image size, such as [323, 354], not {sizes}")

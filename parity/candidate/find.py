@@ -9,14 +9,15 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from parity.candidate import adapter
-from parity.candidate.adapted import Implementation
 from parity.candidate.adapter import Adapter
 from parity.candidate.alignment.align import Alignment, align
 from parity.candidate.another_reference import ReferenceCandidate
 from parity.candidate.engines import ENGINES, EngineCandidate
+from parity.candidate.implementation import Implementation
 from parity.candidate.importing import others_code
 from parity.candidate.interface import Candidate
 from parity.candidate.making import Maker
+from parity.candidate.own_weights import OwnWeights
 from parity.core.errors import InputError
 from parity.core.layers import network_at
 from parity.core.pinning import Pins
@@ -36,29 +37,34 @@ PROBABILITIES = "final_layer.predictions"
 STRUCTURE = ("method", "sizes", "unobservable", "not_replayable", "vectors")
 
 
-def find_candidate(name: str, own_adapter: Path | None) -> Candidate:
-    """Return the candidate called `name`, with the user's own adapter where there is one.
+def find_candidate(name: str, own_adapter: Path | None = None, own_weights: OwnWeights | None = None) -> Candidate:
+    """Return the candidate called `name`, with the user's own adapter, and its own weights, where there are such.
 
     Raises InputError for one that cannot be had.
     """
     kind, _, rest = name.partition(":")
+    is_other_reference = name == OFFICIAL or kind in KINDS
+    if own_weights and (name in ENGINES or is_other_reference):
+        raise InputError(f"{name} has no weights of its own: leave --candidate-weights out")
     if own_adapter:
-        return _by_own_adapter(name, replace(adapter.read(own_adapter), make=name))
+        return _by_own_adapter(name, replace(adapter.read(own_adapter), make=name), own_weights=own_weights)
     if name in ENGINES:
         return EngineCandidate(name)
-    if name == OFFICIAL or kind in KINDS:
+    if is_other_reference:
         return ReferenceCandidate(name)
     if kind == CHECKOUT:
-        return _checkout(name, rest)
+        return _checkout(name, rest, own_weights)
     if name in adapter.BUILT_IN:
-        return Implementation(name, adapter.built_in(name))
+        return Implementation(name, adapter.built_in(name), own_weights=own_weights)
     if not rest:
         raise InputError(f"unknown candidate {name!r}: expected {', '.join(known())}, or MODULE:CALLABLE")
     pins = Pins()
-    return Implementation(name, _adapter_by_weight_names(name, pins), pins=pins)
+    return Implementation(name, _adapter_by_weight_names(name, pins), pins=pins, own_weights=own_weights)
 
 
-def candidate_from(model: nn.Module | Callable[[], nn.Module], own_adapter: Path | None) -> Implementation:
+def candidate_from(
+    model: nn.Module | Callable[[], nn.Module], own_adapter: Path | None, own_weights: OwnWeights | None = None
+) -> Implementation:
     """Return the candidate that a model is, or what makes one; with the user's own adapter where there is one.
 
     The model itself stays as it is. Raises InputError where it cannot be judged.
@@ -70,12 +76,18 @@ def candidate_from(model: nn.Module | Callable[[], nn.Module], own_adapter: Path
     name = f"{getattr(named, '__module__', '')}:{getattr(named, '__qualname__', type(model).__name__)}"
     function = partial(deepcopy, model) if is_model else model
     if own_adapter:
-        return _by_own_adapter(name, replace(adapter.read(own_adapter), make=name), function)
+        return _by_own_adapter(name, replace(adapter.read(own_adapter), make=name), function, own_weights)
     pins = Pins()
-    return Implementation(name, _adapter_by_weight_names(name, pins, function), pins=pins, function=function)
+    by_names = _adapter_by_weight_names(name, pins, function)
+    return Implementation(name, by_names, pins=pins, function=function, own_weights=own_weights)
 
 
-def _by_own_adapter(name: str, own: Adapter, function: Callable[[], object] | None = None) -> Implementation:
+def _by_own_adapter(
+    name: str,
+    own: Adapter,
+    function: Callable[[], object] | None = None,
+    own_weights: OwnWeights | None = None,
+) -> Implementation:
     """Return the implementation called `name` by the user's own adapter, with the variants that its model can be.
 
     Raises InputError where there is no model.
@@ -85,7 +97,7 @@ def _by_own_adapter(name: str, own: Adapter, function: Callable[[], object] | No
         weight = Maker(own, pins, function=function).make("float32").state_dict().get(own.names.parameter(FIRST))
         fitting = [name for name in VARIANTS if weight is not None and weight.shape == _port_state(name)[FIRST].shape]
         own = replace(own, names=replace(own.names, variants=tuple(fitting)))
-    return Implementation(name, own, pins=pins, function=function)
+    return Implementation(name, own, pins=pins, function=function, own_weights=own_weights)
 
 
 def _port_state(variant_name: str) -> Mapping[str, Tensor]:
@@ -100,14 +112,14 @@ def known() -> tuple[str, ...]:
     return (*ENGINES, *installed, f"{CHECKOUT}:PATH", EXPECTED)
 
 
-def _checkout(name: str, path: str) -> Implementation:
+def _checkout(name: str, path: str, own_weights: OwnWeights | None) -> Implementation:
     """Return the known port from its checkout at `path`. Raises InputError where there is none."""
     root = Path(path)
     if not path or not (root / "model.py").is_file():
         raise InputError(
             f"{name}: expected {CHECKOUT}:PATH with a checkout of chenxi116/PNASNet.pytorch, with model.py"
         )
-    return Implementation(name, adapter.built_in(CHECKOUT), root.resolve())
+    return Implementation(name, adapter.built_in(CHECKOUT), root.resolve(), own_weights=own_weights)
 
 
 def _adapter_by_weight_names(name: str, pins: Pins, function: Callable[[], object] | None = None) -> Adapter:

@@ -87,9 +87,16 @@ class Maker:
 
 
 def _unwrapped(model: Any) -> Any:
-    """Return the model itself, of what torch.compile made of it, or of what deals it to devices."""
+    """Return the model itself, of what torch.compile made of it or of its modules, or of what deals it to devices."""
     while attribute := WRAPPERS.get(type(model).__name__):
         model = getattr(model, attribute)
+    if isinstance(model, nn.Module):
+        for module in list(model.modules()):
+            # What `module.compile()` leaves.
+            module._compiled_call_impl = None
+            for name, child in module.named_children():
+                if type(child).__name__ in WRAPPERS:
+                    setattr(module, name, _unwrapped(child))
     return model
 
 

@@ -18,6 +18,8 @@ DEFAULT_IMAGES = ("chelsea.jpg", "coffee.jpg")
 # References that are stored, beside the official network itself.
 GOLDEN = "golden"
 TRACE_SUFFIXES = (".h5", ".hdf5")
+# Whose weights a candidate is judged with, unless they are a file's: the reference's, or what its function gives.
+REFERENCE, OWN = "reference", "own"
 COMPRESSIONS = ("none", "lzf", "gzip")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from parity.core.errors import InputError
 from parity.core.layers import Network
-from parity.core.specification import GOLDEN
+from parity.core.specification import GOLDEN, REFERENCE, TRACE_SUFFIXES
 from parity.plugin.options import given
 from parity.plugin.reference_options import references_of
 
@@ -20,17 +20,27 @@ def candidate_of(config: pytest.Config) -> "Candidate | None":
     """Return the candidate that is asked for; None for the port. Raises pytest.UsageError where it cannot be found."""
     name = given(config, "candidate")
     adapter = given(config, "adapter")
+    weights = given(config, "candidate-weights")
     if not name:
         if adapter:
             raise pytest.UsageError("--adapter says how --candidate MODULE:CALLABLE is built, which is not given")
+        if weights != REFERENCE:
+            raise pytest.UsageError("--candidate-weights are of --candidate, which is not given")
         return None
     if given(config, "full-imagenet"):
         raise pytest.UsageError(f"--candidate {name} cannot go with --full-imagenet, which evaluates the port")
+    has_official = given(config, "checkpoint") or references_of(config)[0].endswith(TRACE_SUFFIXES)
+    if weights != REFERENCE and not has_official:
+        raise pytest.UsageError(
+            f"--candidate-weights {weights}: a candidate's own weights are judged beside the official ones: add "
+            "--checkpoint PATH, or --reference FILE.h5, a trace"
+        )
     from parity.candidate.find import find_candidate
+    from parity.candidate.own_weights import own_weights_of
 
     adapter_file = Path(adapter) if adapter else None
     try:
-        return find_candidate(name, adapter_file)
+        return find_candidate(name, adapter_file, own_weights_of(weights))
     except InputError as error:
         raise pytest.UsageError(f"--candidate: {error}") from error
 

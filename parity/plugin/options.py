@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from parity.core.machine import default_threads
-from parity.core.specification import COMPRESSIONS
+from parity.core.specification import COMPRESSIONS, REFERENCE
 from parity.imagenet.options import OPTIONS as EVALUATION
 from parity.imagenet.options import SETTINGS
 from pnasnet_torch.genotype import VARIANTS
@@ -72,6 +72,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
             "implementation (see parity/candidate/adapter.py)"
         ),
     },
+    "candidate-weights": {
+        "default": REFERENCE,
+        "metavar": "WHICH",
+        "help": (
+            "reference: fill the candidate with the reference's weights, and judge the network alone (default); own: "
+            "leave it the weights that its function gives; or a file of them, under the model's own names"
+        ),
+    },
     "record": {
         "metavar": "FILE.h5",
         "help": (
@@ -108,7 +116,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 # What changes what is compared, so that a command that repeats a run has to repeat it; with one value or several. The
 # threads are not among them: they change no bit.
-SINGLE = ("candidate", "adapter", "checkpoint", "weights", "seed")
+SINGLE = ("candidate", "adapter", "candidate-weights", "checkpoint", "weights", "seed")
 REPEATABLE = ("variant", "image-size", "images", "reference")
 
 

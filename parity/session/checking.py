@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from parity.candidate.adapted import Implementation
 from parity.candidate.find import candidate_from
+from parity.candidate.implementation import Implementation
+from parity.candidate.own_weights import own_weights_of
 from parity.core.computing import Results
 from parity.core.errors import InputError
 from parity.core.layers import Network, network_at
@@ -17,7 +18,8 @@ from parity.core.machine import default_threads
 from parity.core.pinning import SIDE_THREADS, Pins, pin_torch
 from parity.core.policy import STRUCTURE
 from parity.core.result import Tally
-from parity.core.specification import GOLDEN, is_stored
+from parity.core.specification import GOLDEN, REFERENCE, TRACE_SUFFIXES, is_stored
+from parity.core.weights import read_given
 from parity.diagnosis.verdict import DETAILED, Culprit, Verdict
 from parity.reference.opening import stored
 from parity.reference.process import OfficialProcess
@@ -103,27 +105,35 @@ def check(
     *,
     variant: str | None = None,
     image_size: int | str | None = None,
-    reference: str = GOLDEN,
+    reference: str | None = None,
     adapter: str | Path | None = None,
+    weights: str | Path = REFERENCE,
+    checkpoint: str | Path | None = None,
     threads: int | None = None,
 ) -> Checked:
     """Judge a model layer by layer, as `pytest parity --candidate` does, and return what it was found to be.
 
-    `model` is a PNASNet-5, or what makes one when it is called; it stays as it is, and a copy of it is filled with the
-    reference's weights. `variant` is `large` or `mobile`, by default what the model's weights are of; `image_size` 331
-    or `97x131` (height, width), by default the variant's own. `reference` is `golden`, a trace (`FILE.h5`), or
-    `official`, which takes TensorFlow. `adapter` is a file that says what the model's modules are called, where their
-    names are no known implementation's. What is set of PyTorch meanwhile is put back.
+    `model` is a PNASNet-5, or what makes one when it is called; it stays as it is, and a copy of it is judged.
+    `variant` is `large` or `mobile`, by default what the model's weights are of; `image_size` 331 or `97x131` (height,
+    width), by default the variant's own. `reference` is `golden`, a trace (`FILE.h5`), or `official`, which takes
+    TensorFlow; by default golden, or with a `checkpoint` official. `adapter` is a file that says what the model's
+    modules are called, where the operations do not tell. `weights` are the `reference`'s, with which the copy is
+    filled; `own`, as the model has them; or a file of these. The model's own are judged beside those of the
+    `checkpoint`, a path, or of a trace. What is set of PyTorch meanwhile is put back.
 
     Raises InputError for what cannot be judged.
     """
     with Pins().held():
         pin_torch(SIDE_THREADS)
-        candidate = candidate_from(model, Path(adapter) if adapter else None)
+        reference = reference or (official.OFFICIAL if checkpoint else GOLDEN)
+        if str(weights) != REFERENCE and not checkpoint and not reference.endswith(TRACE_SUFFIXES):
+            raise InputError("a model's own weights are judged beside the official ones: give a checkpoint, or a trace")
+        own_weights = own_weights_of(str(weights))
+        candidate = candidate_from(model, Path(adapter) if adapter else None, own_weights)
         network = _network(candidate, variant, image_size)
         options = Options(
             networks=(network,),
-            checkpoint=None,
+            checkpoint=read_given(Path(checkpoint), None) if checkpoint else None,
             images=(),
             references=(reference,),
             seed=0,
@@ -160,6 +170,10 @@ def _network(candidate: Implementation, variant: str | None, image_size: int | s
 def _check(options: Options, network: Network, candidate: Implementation) -> None:
     """Raise InputError where the model cannot be judged by the reference."""
     (reference,) = options.references
+    if options.checkpoint and options.stored:
+        raise InputError(f"the reference {reference} holds weights of its own: give no checkpoint with it")
+    if options.checkpoint and options.checkpoint.variant != network.variant:
+        raise InputError(f"{options.checkpoint.path} holds the weights of PNASNet-5 {options.checkpoint.variant}")
     if options.stored is None:
         official.kind_of(reference)
     elif network not in options.stored.networks:

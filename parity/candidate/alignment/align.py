@@ -15,7 +15,7 @@ from parity.candidate.alignment.recording import UNORDERED, Giver, Operation, re
 from parity.core.layers import Network, layer_modules
 from pnasnet_torch import variant
 from pnasnet_torch.naming import parse_scheme
-from pnasnet_torch.weights import empty_network
+from pnasnet_torch.weights import empty_network, is_count
 
 UNCLEAR = "no operation of the model is clearly this one"
 CUT_OFF = "the model computes it on a larger map, of which a part is cut off behind it"
@@ -28,7 +28,7 @@ class Alignment:
 
     `owners` has the module whose parameters are the layer's, `tensors` those that are called otherwise, by the port's
     names, `together` the layers whose module does more than they do, and `vectors` those that are maps of one pixel in
-    the model.
+    the model. `unused` are weights of the model that its forward does not take.
     """
 
     variant: str
@@ -39,6 +39,7 @@ class Alignment:
     reasons: Mapping[str, str]
     together: tuple[str, ...]
     vectors: tuple[str, ...]
+    unused: tuple[str, ...]
 
     @property
     def places(self) -> Mapping[str, str]:
@@ -55,6 +56,7 @@ class Alignment:
             unobservable=tuple(map(re.escape, self.reasons)),
             not_replayable=tuple(map(re.escape, self.together)),
             vectors=self.vectors,
+            unused=tuple(map(re.escape, self.unused)),
         )
 
     def toml(self) -> str:
@@ -65,6 +67,7 @@ class Alignment:
             *_listed("unobservable", map(re.escape, self.reasons)),
             *_listed("not_replayable", map(re.escape, self.together)),
             *_listed("vectors", self.vectors),
+            *_listed("unused", map(re.escape, self.unused)),
             *_table("modules", _rules(self.places)),
             *_table("functions", _rules(self.functions)),
             *_table("tensors", self.tensors),
@@ -99,7 +102,8 @@ def align(model: nn.Module, run: Callable[[Tensor], object], network: Network) -
     # The port's own module of each layer, with its operation.
     own = {giver.path: (operation, giver) for operation in official.operations for giver in operation.givers}
     layers = {layer: own[layer] for layer in layer_modules(port)}
-    found = _find(layers, Graph(official), Graph(record(model, run, images)))
+    recording = record(model, run, images)
+    found = _find(layers, Graph(official), Graph(recording))
     given = {layer: one.giver for layer, one in found.items() if one.giver}
     tensors = {}
     for layer, one in found.items():
@@ -115,6 +119,7 @@ def align(model: nn.Module, run: Callable[[Tensor], object], network: Network) -
         reasons={layer: one.reason for layer, one in found.items() if one.reason},
         together=tuple(layer for layer, giver in given.items() if not _takes_the_same(giver, layers[layer][1])),
         vectors=tuple(layer for layer, giver in given.items() if len(giver.shape) > len(layers[layer][1].shape)),
+        unused=tuple(name for name in model.state_dict() if name not in recording.used and not is_count(name)),
     )
 
 
@@ -194,5 +199,8 @@ def _table(name: str, values: Mapping[str, str]) -> list[str]:
 
 
 def _listed(key: str, values: Iterable[str]) -> list[str]:
-    """Return an entry of a TOML file, a value a line."""
+    """Return an entry of a TOML file, a value a line; nothing where there are none."""
+    values = list(values)
+    if not values:
+        return []
     return [f"{key} = [", *(f"    '{value}'," for value in values), "]"]

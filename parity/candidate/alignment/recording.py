@@ -103,7 +103,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._report = report
         self._origins = WeakTensorKeyDictionary()
         self._origins[images] = Origin(self.images)
+        # The names of parameters, and of what is made of one alone; and of all that any operation took.
         self._names = WeakTensorKeyDictionary()
+        self.used: set[str] = set()
         for name, tensor in (*model.named_parameters(), *model.named_buffers()):
             self._names[tensor] = name
         # The modules that are running, the innermost last, and how many operations of each kind ran in each.
@@ -159,12 +161,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func.overloadpacket.__name__
         tensors = list(_tensors([*args, *(kwargs or {}).values()]))
         origins = [origin for tensor in tensors if (origin := self.origin(tensor))]
+        named = [self._names[tensor] for tensor in tensors if tensor in self._names]
+        self.used.update(named)
         result = output[0] if isinstance(output, (tuple, list)) and output else output
         if not isinstance(result, Tensor):
             return output
         if not origins:
             # A view of a parameter, as a dense layer takes one.
-            named = [self._names[tensor] for tensor in tensors if tensor in self._names]
             if len(named) == 1:
                 self._names[result] = named[0]
             return output
@@ -275,10 +278,11 @@ def _attributes(kind: str, args: Any) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class Recording:
-    """A model's forward: its operations in order, from the images on."""
+    """A model's forward: its operations in order, from the images on, and the names of the weights that it took."""
 
     operations: tuple[Operation, ...]
     images: Operation
+    used: frozenset[str]
 
 
 def record(model: nn.Module, run: Callable[[Tensor], object], images: Tensor) -> Recording:
@@ -287,4 +291,4 @@ def record(model: nn.Module, run: Callable[[Tensor], object], images: Tensor) ->
     with recorder.recording():
         run(images)
     recorder.note_givers()
-    return Recording(tuple(recorder.operations), recorder.images)
+    return Recording(tuple(recorder.operations), recorder.images, frozenset(recorder.used))

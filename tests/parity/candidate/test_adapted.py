@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from parity.candidate.adapted import AdaptedModel, Implementation
+from parity.candidate.adapted import AdaptedModel
 from parity.candidate.adapter import built_in
+from parity.candidate.implementation import Implementation
 from parity.candidate.model import PortModel
 from parity.candidate.parts import CandidateParts
 from parity.core.layers import Network, port_layers

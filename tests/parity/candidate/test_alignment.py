@@ -5,6 +5,7 @@ import re
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -215,6 +216,16 @@ def test_what_was_found_is_an_adapter(tmp_path: Path, capsys: pytest.CaptureFixt
     written, found = read(tmp_path / "mine.toml"), candidate_from(make, None).adapter
     assert all(written.module(layer) == found.module(layer) for layer in port_layers("mobile"))
     assert parity.check(make, image_size=SIZE, adapter=tmp_path / "mine.toml")
+
+
+def test_weights_that_evaluation_does_not_take_are_left_aside() -> None:
+    """Such as those of an auxiliary head."""
+
+    def with_head() -> Model:
+        return renamed(PNASNet(replace(variant("mobile").config, aux_image_size=(224, 224))).eval())[0]
+
+    assert len(aligned(with_head()).unused) == 12
+    assert parity.check(with_head, image_size=SIZE)
 
 
 def test_a_model_that_raises_is_told() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from parity.candidate.adapted import Implementation
 from parity.candidate.find import find_candidate, known
+from parity.candidate.implementation import Implementation
 from parity.core.layers import Network, port_layers
 from tf_reference.errors import InputError
 
@@ -37,7 +37,7 @@ class Fork(nn.Module):
 
 def same(): return pnasnet_mobile()
 def fork(): return Fork()
-def thousand(): return PNASNet(replace(variant("mobile").config, num_classes=1000))
+def ten(): return PNASNet(replace(variant("mobile").config, num_classes=10))
 def other(): return Wrapped()
 def nothing(): return 3
 """
@@ -84,8 +84,8 @@ def test_what_only_has_its_names_may_end_at_the_logits(module: str) -> None:
 
 def test_a_model_of_other_classes_is_refused_before_it_is_judged(module: str) -> None:
     find_candidate(f"{module}:same", None).examine([MOBILE])
-    candidate = find_candidate(f"{module}:thousand", None)
-    with pytest.raises(InputError, match=r"thousand gives a model of 1,000 classes: the official network has 1,001"):
+    candidate = find_candidate(f"{module}:ten", None)
+    with pytest.raises(InputError, match=r"ten gives a model of 10 classes: the official network has 1,001"):
         candidate.examine([MOBILE])
 
 

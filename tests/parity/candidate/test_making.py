@@ -54,6 +54,12 @@ def gives_compiled() -> nn.Module:
     return torch.compile(network())  # type: ignore[return-value]
 
 
+def gives_compiled_parts() -> nn.Module:
+    model = nn.Sequential(gives_compiled(), nn.ReLU())
+    model[1].compile()
+    return model
+
+
 def gives_nothing_to_fill() -> nn.Module:
     return nn.ReLU()
 
@@ -96,6 +102,14 @@ def maker(function: str) -> Maker:
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this module be imported by its name, however pytest imported it."""
     monkeypatch.setitem(sys.modules, HERE, sys.modules[__name__])
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_compiled_modules_are_the_modules() -> None:
+    made = maker("gives_compiled_parts").make("float32")
+    first, second = made.children()
+    assert type(first) is type(network())
+    assert second._compiled_call_impl is None
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")

@@ -146,6 +146,21 @@ def test_a_choice_of_weights_needs_some() -> None:
         parse("--weights=average")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--candidate-weights are of --candidate, which is not given"),
+        (["--candidate=m:make"], "judged beside the official ones: add --checkpoint PATH, or --reference FILE.h5"),
+        (["--candidate=compile", "CHECKPOINT", "--candidate-weights=own"], "compile has no weights of its own"),
+        (["--candidate=m:make", "CHECKPOINT"], "there is no such file: expected reference, own, or the path"),
+    ],
+)
+def test_weights_of_a_candidate_need_what_they_are_judged_by(prefix: Path, arguments: list[str], message: str) -> None:
+    given = [f"--checkpoint={prefix}" if argument == "CHECKPOINT" else argument for argument in arguments]
+    with pytest.raises(pytest.UsageError, match=message):
+        parse("--candidate-weights=missing.pth", *given)
+
+
 @pytest.mark.parametrize("value", ["", ".", "/"], ids=["empty", "here", "root"])
 def test_a_folder_is_no_checkpoint(value: str) -> None:
     """As an unset variable in a shell gives it."""
@@ -271,7 +286,7 @@ def test_every_option_explains_itself() -> None:
     parser = pytest.Parser(_ispytest=True)
     assert add_options(parser) == frozenset()
     options: list[Any] = [*parser.getgroup("parity").options, *parser.getgroup("imagenet").options]
-    assert len(options) == 24
+    assert len(options) == 25
     assert all(option.attrs()["help"] for option in options)
 
 
