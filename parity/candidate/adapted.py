@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from parity.candidate.adapter import Adapter
-from parity.candidate.alignment.recording import Operation, Recorder
+from parity.candidate.alignment.recording import Recorder
 from parity.candidate.hooks import Enters, Leaves, hooked
 from parity.candidate.model import Variables, views
 from parity.core.layers import port_layers
@@ -62,12 +62,12 @@ class AdaptedModel:
         return frozenset(layer for layer in self.layers if not self._adapter.does_more(layer))
 
     def _state(self) -> dict[str, Tensor]:
-        """Return the model's parameters and buffers that evaluation takes, by their own names.
+        """Return the model's parameters and buffers that are layers', by their own names.
 
         Without the counts that slim does not have.
         """
         state = self.module.state_dict()
-        return {name: state[name] for name in state if self._adapter.uses(name) and not name.endswith(BATCHES)}
+        return {name: state[name] for name in state if not self._adapter.keeps(name) and not name.endswith(BATCHES)}
 
     def variables(self) -> Mapping[str, Tensor]:
         """Return the model's weights by official name, as views in TensorFlow's layout.
@@ -135,10 +135,10 @@ class AdaptedModel:
                     yield
                 return
 
-            def report(operation: Operation, output: Tensor) -> None:
+            def report(site: str, output: Tensor) -> None:
                 """Tell of an operation that is a layer."""
-                if operation.site in self._functions:
-                    leaves(self._functions[operation.site], output)
+                if site in self._functions:
+                    leaves(self._functions[site], output)
 
             with Recorder(self.module, images, report).recording():
                 yield

@@ -9,12 +9,13 @@ method          of the model, which runs it on images to its last layer (default
 names           the scheme of its modules (see pnasnet_torch.naming); or [parts], [modules] and [tensors], the rules
                 themselves, with `variants`
 functions       rules for layers that no module gives: in whose forward which operation gives them, by its number among
-                those of its kind (`cells.3:add.0`; the kinds are those of parity.candidate.alignment.recording)
+                those of its kind (`cells.3:add.0`; the kinds are those of parity.candidate.alignment.operations)
 sizes           the least and the largest side of images (pixels) that it admits
 unobservable    layers (regular expressions) that nothing gives
 not_replayable  layers (regular expressions) whose module does more, and cannot be run alone
 vectors         layers that are vectors (N, C), and maps of one pixel (N, C, 1, 1) there
-unused          weights (regular expressions), by their names there, that evaluation does not take: left aside
+kept            weights (regular expressions), by their names there, that are no layer's, and stay as they are: such as
+                an auxiliary head's, which evaluation does not take
 """
 
 import re
@@ -38,7 +39,7 @@ KINDS = {
     **dict.fromkeys(("make", "method", "names"), TEXT),
     **dict.fromkeys(("arguments", "objects", "globals", "attributes", "parts", "modules", "tensors"), TABLE),
     "functions": TABLE,
-    **dict.fromkeys(("unobservable", "not_replayable", "vectors", "unused", "variants"), TEXTS),
+    **dict.fromkeys(("unobservable", "not_replayable", "vectors", "kept", "variants"), TEXTS),
 }
 # The entries that make up the scheme. The others are the adapter's own, and are called as its fields are.
 NAMES = ("names", "parts", "modules", "tensors", "variants")
@@ -61,7 +62,7 @@ class Adapter:
     unobservable: tuple[str, ...] = ()
     not_replayable: tuple[str, ...] = ()
     vectors: tuple[str, ...] = ()
-    unused: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     def module(self, layer: str) -> str:
         """Return the path of the module that gives an official layer; empty if none does."""
@@ -80,9 +81,9 @@ class Adapter:
         """Return whether an official layer can be seen in the implementation."""
         return bool(self.module(layer) or self.function(layer))
 
-    def uses(self, weight: str) -> bool:
-        """Return whether evaluation takes a weight, by its name there."""
-        return not _matches(self.unused, weight)
+    def keeps(self, weight: str) -> bool:
+        """Return whether a weight, by its name there, is no layer's, and stays as it is."""
+        return _matches(self.kept, weight)
 
     def does_more(self, layer: str) -> bool:
         """Return whether the module of an official layer does more than that layer, and cannot be run alone."""
@@ -129,7 +130,7 @@ def _parse(name: str, content: Mapping[str, Any]) -> Adapter:
     own_entries = {key: _frozen(value) for key, value in content.items() if key not in (*NAMES, "functions")}
     own_entries["functions"] = parse_scheme(NO_FUNCTIONS.name, {"modules": content.get("functions", {})})
     # So that a pattern that is none is an error here, of this file, and not where a layer is first looked up.
-    for key in ("unobservable", "not_replayable", "unused"):
+    for key in ("unobservable", "not_replayable", "kept"):
         for pattern in own_entries.get(key, ()):
             re.compile(pattern)
     sizes = own_entries.get("sizes", (0, 0))

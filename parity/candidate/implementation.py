@@ -5,6 +5,7 @@ from pathlib import Path
 
 from parity.candidate.adapted import AdaptedModel
 from parity.candidate.adapter import ALIGNED, Adapter
+from parity.candidate.adapting import Adapting
 from parity.candidate.interface import Candidate, CandidateRun
 from parity.candidate.making import Maker
 from parity.candidate.own_weights import OwnWeights, OwnWeightsPort, add_background, fill_from_file
@@ -14,6 +15,7 @@ from parity.core.code import Origin, origin_of
 from parity.core.errors import InputError
 from parity.core.layers import Network, port_layers
 from parity.core.pinning import Pins
+from parity.core.words import few
 from pnasnet_torch import variant
 from pnasnet_torch.targets import CLASSES
 
@@ -31,12 +33,15 @@ class Implementation(Candidate):
         pins: Pins | None = None,
         function: Callable[[], object] | None = None,
         own_weights: OwnWeights | None = None,
+        adapting: Adapting | None = None,
     ) -> None:
         """Judge what the adapter's function gives, or a `function` of the user's.
 
-        It is filled with the reference's weights, or keeps its own.
+        It is filled with the reference's weights, or keeps its own. Where the adapter was found, `adapting` finds it at
+        other image sizes.
         """
         self.name = name
+        self._adapting = adapting
         self._own = own_weights
         self._background_was_added = False
         self.adapter = adapter
@@ -56,7 +61,17 @@ class Implementation(Candidate):
 
     def unobservable(self, network: Network) -> frozenset[str]:
         """Return the official layers that nothing in the implementation gives."""
-        return frozenset(layer for layer in port_layers(network.variant) if not self.adapter.shows(layer))
+        at_size = self._adapter_at(network)
+        return frozenset(layer for layer in port_layers(network.variant) if not at_size.shows(layer))
+
+    def _adapter_at(self, network: Network) -> Adapter:
+        """Return the adapter at a network's image size."""
+        if not self._adapting or self.refuses(network):
+            return self.adapter
+        try:
+            return self._adapting.at(network)
+        except InputError:  # what the model raises at this size is its result
+            return self.adapter
 
     def examine(self, networks: Iterable[Network]) -> None:
         """Raise InputError where the implementation's model cannot be had, or has not the official classes."""
@@ -86,6 +101,9 @@ class Implementation(Candidate):
             )
         if self._own and self._own.said:
             notes.append(f"{self.name} has its own weights: {self._own.said}")
+        if self.adapter.kept:
+            names = few([pattern.replace("\\", "") for pattern in self.adapter.kept])
+            notes.append(f"{self.name}: these weights are no layer's, and stay as they are: {names}")
         if self._pins.changed:
             changes = ", ".join(self._pins.changed.values())
             notes.append(f"{self.name} changed {changes}: put back each time its code had run")
@@ -109,7 +127,7 @@ class Implementation(Candidate):
         classes = variant(network.variant).config.num_classes
         if add_background(module, self.adapter.names, classes):
             self._background_was_added = True
-        return AdaptedModel(module, self.adapter, network.variant, self._pins)
+        return AdaptedModel(module, self._adapter_at(network), network.variant, self._pins)
 
     def open(self, network: Network, dtype: str) -> CandidateRun:
         """Return one network of the implementation in one dtype, to be filled, or with its own weights, and run."""

@@ -1,5 +1,6 @@
 """Models of another implementation, made as its adapter says, and refused where they cannot be judged."""
 
+import contextlib
 import importlib
 from collections.abc import Callable
 from copy import deepcopy
@@ -55,7 +56,11 @@ class Maker:
                 raise InputError(f"{what} gives a {type(model).__name__} without the method {self._adapter.method}")
             for name, value in self._adapter.attributes:
                 setattr(model, name, value)
-            return self._own(model).to("cpu", getattr(torch, dtype)).eval()
+            own = self._own(model).to("cpu", getattr(torch, dtype))
+            # What torch.export made stays in the mode that it was made in.
+            with contextlib.suppress(NotImplementedError):
+                own.eval()
+            return own
 
     def _call(self) -> nn.Module:
         """Return what the implementation's function gives."""

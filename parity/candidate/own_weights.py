@@ -12,6 +12,7 @@ from parity.candidate.port import Make, Port
 from parity.core.errors import InputError
 from parity.core.layers import Network
 from parity.core.specification import OWN, REFERENCE
+from parity.core.words import few
 from pnasnet_torch.errors import WeightsError
 from pnasnet_torch.naming import BATCHES, Scheme
 from pnasnet_torch.state import Arrays
@@ -21,8 +22,6 @@ from pnasnet_torch.targets import CLASSES
 BIAS = CLASSES.replace("weight", "bias")
 # The official variables that have a value for each class, which is their last axis.
 OF_CLASSES = ("final_layer/FC/weights", "final_layer/FC/biases")
-# So many tensors that differ, or do not fit, are named.
-NAMED = 5
 
 
 def fill_from_file(model: nn.Module, path: Path) -> None:
@@ -37,7 +36,7 @@ def fill_from_file(model: nn.Module, path: Path) -> None:
     state = {name: tensor for name, tensor in model.state_dict().items() if not name.endswith(BATCHES)}
     candidates = [arrays for stored in states.values() for arrays in _without_prefix(stored.arrays, next(iter(state)))]
     if not candidates:
-        held = ", ".join(list(next(iter(states.values())).arrays)[:3]) if states else "nothing"
+        held = few([name for stored in states.values() for name in stored.arrays]) or "nothing"
         raise InputError(
             f"{path} has no {next(iter(state))}, as the model calls its first weight, but {held}: expected weights "
             "under the model's own names"
@@ -48,8 +47,7 @@ def fill_from_file(model: nn.Module, path: Path) -> None:
         if name in arrays and arrays[name].shape != tuple(tensor.shape):
             problems.append(f"wrong shape: {name}: expected {tuple(tensor.shape)}, found {arrays[name].shape}")
     if problems:
-        more = f"\n  and {len(problems) - NAMED:,} more" if len(problems) > NAMED else ""
-        raise InputError(f"{path} does not fit the model:\n  " + "\n  ".join(problems[:NAMED]) + more)
+        raise InputError(f"{path} does not fit the model ({len(problems):,} problems): {few(problems)}")
     with torch.no_grad():
         for name, tensor in state.items():
             tensor.copy_(torch.from_numpy(np.require(arrays[name], requirements="W")))
@@ -170,5 +168,4 @@ def difference(own: Variables, official: Mapping[str, np.ndarray]) -> str:
                 differing.append(f"{name} ({count:,} of {array.size:,} values)")
     if not differing:
         return f"all {len(official):,} tensors are the official ones, bit by bit"
-    more = f" and {len(differing) - NAMED:,} more" if len(differing) > NAMED else ""
-    return f"{len(differing):,} of {len(official):,} tensors differ: {', '.join(differing[:NAMED])}{more}"
+    return f"{len(differing):,} of {len(official):,} tensors differ: {few(differing)}"

@@ -75,6 +75,9 @@ def block(layer: str) -> str:
 def layer_of(variable: str) -> str:
     """Return the layer that uses a TensorFlow variable: `cell_0.1x1` for `cell_0/1x1/weights`."""
     *scopes, last = variable.split("/")
+    # One that a candidate has, and calls in its own way.
+    if not scopes:
+        return variable
     # A separable convolution is one scope in TensorFlow and two layers, which only the variables' names tell apart.
     kind = last.removesuffix("_weights")
     if kind in ("depthwise", "pointwise"):

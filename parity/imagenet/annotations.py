@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from parity.core.errors import InputError
 from parity.core.files import reading
+from parity.core.words import few
 from parity.imagenet.devkit import KIT_NAMES, read_devkit
 from parity.imagenet.labels import LABELS
-from parity.imagenet.listing import Entry, few, is_image
+from parity.imagenet.listing import Entry, is_image
 from pnasnet_torch.classes import WNIDS
 
 LISTS = ("LOC_val_solution.csv", "val.txt", "imagenet_2012_validation_synset_labels.txt")

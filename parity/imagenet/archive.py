@@ -6,8 +6,9 @@ from pathlib import Path, PurePosixPath
 
 from parity.core.errors import InputError
 from parity.core.files import reading
+from parity.core.words import few
 from parity.imagenet.labels import LABELS
-from parity.imagenet.listing import Entry, Listing, Place, entry_at, few, ignored, is_image
+from parity.imagenet.listing import Entry, Listing, Place, entry_at, ignored, is_image
 
 TAR_NAME = "ILSVRC2012_img_val.tar"
 # How a compressed file begins, and what unpacks it.

@@ -11,12 +11,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from parity.core.errors import InputError
+from parity.core.words import few
 from parity.imagenet.annotations import Annotation, classify, find_annotations
 from parity.imagenet.archive import TAR_NAME, list_tar
 from parity.imagenet.devkit import KIT_NAMES
 from parity.imagenet.folders import children, classes_of_folders, is_flat_image, list_class_folders, list_flat_images
 from parity.imagenet.labels import label_of
-from parity.imagenet.listing import OFFICIAL_NAME, Entry, Listing, Place, few
+from parity.imagenet.listing import OFFICIAL_NAME, Entry, Listing, Place
 from parity.imagenet.shards import is_shard, list_shards
 from pnasnet_torch.classes import WNIDS
 

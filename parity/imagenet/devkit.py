@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from parity.core.errors import InputError
 from parity.core.files import reading
-from parity.imagenet.listing import few
+from parity.core.words import few
 from pnasnet_torch.classes import WNIDS
 
 KIT = "ILSVRC2012_devkit_t12"

@@ -1,13 +1,13 @@
 """What every layout comes to: images, what tells the class of each, and where its bytes lie."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from parity.core.errors import InputError
 from parity.core.files import printable, reading
+from parity.core.words import few
 from parity.imagenet.labels import LABELS
 
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
@@ -93,14 +93,6 @@ def is_hidden(name: str) -> bool:
 def is_image(name: str) -> bool:
     """Tell whether a file of this base name is taken for an image."""
     return name.lower().endswith(IMAGE_SUFFIXES) and not is_hidden(name)
-
-
-def few(names: Collection[str], limit: int = 5) -> str:
-    """Return the first names in a phrase, and how many there are besides."""
-    phrase = ", ".join(islice(names, limit))
-    if len(names) > limit:
-        phrase += f" and {len(names) - limit:,} more"
-    return phrase
 
 
 def ignored(names: Iterable[str]) -> tuple[str, ...]:

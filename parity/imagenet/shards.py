@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from parity.core.errors import InputError
+from parity.core.words import few
 from parity.imagenet.archive import refuse_compressed
 from parity.imagenet.folders import children
 from parity.imagenet.labels import LABELS, label_of
-from parity.imagenet.listing import Entry, Listing, Place, entry_at, few, ignored
+from parity.imagenet.listing import Entry, Listing, Place, entry_at, ignored
 from pnasnet_torch.classes import WNIDS
 from tf_reference.compat import tensorflow
 

@@ -40,7 +40,7 @@ def candidate_of(config: pytest.Config) -> "Candidate | None":
 
     adapter_file = Path(adapter) if adapter else None
     try:
-        return find_candidate(name, adapter_file, own_weights_of(weights))
+        return find_candidate(name, adapter_file, own_weights_of(weights), given(config, "image-size") or ())
     except InputError as error:
         raise pytest.UsageError(f"--candidate: {error}") from error
 

@@ -129,7 +129,8 @@ def check(
         if str(weights) != REFERENCE and not checkpoint and not reference.endswith(TRACE_SUFFIXES):
             raise InputError("a model's own weights are judged beside the official ones: give a checkpoint, or a trace")
         own_weights = own_weights_of(str(weights))
-        candidate = candidate_from(model, Path(adapter) if adapter else None, own_weights)
+        sizes = (str(image_size),) if image_size else ()
+        candidate = candidate_from(model, Path(adapter) if adapter else None, own_weights, sizes)
         network = _network(candidate, variant, image_size)
         options = Options(
             networks=(network,),

@@ -5,19 +5,17 @@ pnasnet-parity align MODULE:CALLABLE > mine.toml
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 
 from parity.candidate.adapter import Adapter
-from parity.candidate.find import aligned
+from parity.candidate.adapting import alignment_of
 from parity.candidate.making import Maker
 from parity.core.command import Parser, run
 from parity.core.pinning import Pins
+from parity.core.words import few
 from pnasnet_torch.naming import OURS
 
 PROG = "pnasnet-parity align"
-# How many layers of each kind that were not found are named.
-NAMED = 3
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -33,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parse(arguments)
     pins = Pins()
     model = Maker(Adapter(OURS, given.model), pins).make("float32")
-    found = aligned(model, given.model, pins, given.image_size)
+    found = alignment_of(model, given.model, pins, given.image_size)
     print(found.toml(), end="")
     count = len(found.modules) + len(found.functions) + len(found.reasons)
     functions = f", and {len(found.functions):,} of functions" if found.functions else ""
@@ -41,10 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{len(found.modules):,} of {count:,} layers of {found.variant} are outputs of modules{functions}",
         file=sys.stderr,
     )
-    for reason, number in Counter(found.reasons.values()).items():
+    for reason in dict.fromkeys(found.reasons.values()):
         layers = [layer for layer, its_reason in found.reasons.items() if its_reason == reason]
-        more = f" and {number - NAMED:,} more" if number > NAMED else ""
-        print(f"  {reason}: {', '.join(layers[:NAMED])}{more}", file=sys.stderr)
+        print(f"  {reason}: {few(layers)}", file=sys.stderr)
     return 0
 
 

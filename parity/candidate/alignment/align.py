@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from parity.candidate.adapter import ALIGNED, Adapter
 from parity.candidate.alignment.matching import Graph, match
-from parity.candidate.alignment.recording import UNORDERED, Giver, Operation, record
+from parity.candidate.alignment.operations import UNORDERED, Giver, Operation
+from parity.candidate.alignment.recording import Recording, record
 from parity.core.layers import Network, layer_modules
 from pnasnet_torch import variant
-from pnasnet_torch.naming import parse_scheme
+from pnasnet_torch.naming import Scheme, parse_scheme
 from pnasnet_torch.weights import empty_network, is_count
 
 UNCLEAR = "no operation of the model is clearly this one"
@@ -23,23 +24,29 @@ CUT_OFF = "the model computes it on a larger map, of which a part is cut off beh
 
 @dataclass(frozen=True)
 class Alignment:
-    """What was found of a model, by official layer: the path of the module that gives it, or the site of the operation,
-    or the reason why nothing does.
+    """What was found of a model, by official layer: the path of the module that gives it, or why nothing does.
 
-    `owners` has the module whose parameters are the layer's, `tensors` those that are called otherwise, by the port's
-    names, `together` the layers whose module does more than they do, and `vectors` those that are maps of one pixel in
-    the model. `unused` are weights of the model that its forward does not take.
+    `sites` are where the operations run that give the layers, of some of which no module does. `owners` has the module
+    whose parameters are the layer's, `tensors` those that are called otherwise, by the port's names, `together` the
+    layers whose module does more than they do, and `vectors` those that are maps of one pixel in the model. `kept` are
+    weights of the model that are no layer's, and `ran` the paths of its modules that run once.
     """
 
     variant: str
     owners: Mapping[str, str]
     tensors: Mapping[str, str]
     modules: Mapping[str, str]
-    functions: Mapping[str, str]
+    sites: Mapping[str, str]
     reasons: Mapping[str, str]
     together: tuple[str, ...]
     vectors: tuple[str, ...]
-    unused: tuple[str, ...]
+    kept: tuple[str, ...]
+    ran: frozenset[str]
+
+    @property
+    def functions(self) -> Mapping[str, str]:
+        """The sites of the layers that no module gives."""
+        return {layer: site for layer, site in self.sites.items() if layer not in self.modules}
 
     @property
     def places(self) -> Mapping[str, str]:
@@ -52,11 +59,11 @@ class Alignment:
         content = {"modules": _rules(self.places), "tensors": self.tensors, "variants": [self.variant]}
         return Adapter(
             parse_scheme(ALIGNED, content),
-            functions=parse_scheme("functions", {"modules": _rules(self.functions)}),
+            functions=places(self.functions),
             unobservable=tuple(map(re.escape, self.reasons)),
             not_replayable=tuple(map(re.escape, self.together)),
             vectors=self.vectors,
-            unused=tuple(map(re.escape, self.unused)),
+            kept=tuple(map(re.escape, self.kept)),
         )
 
     def toml(self) -> str:
@@ -67,7 +74,7 @@ class Alignment:
             *_listed("unobservable", map(re.escape, self.reasons)),
             *_listed("not_replayable", map(re.escape, self.together)),
             *_listed("vectors", self.vectors),
-            *_listed("unused", map(re.escape, self.unused)),
+            *_listed("kept", map(re.escape, self.kept)),
             *_table("modules", _rules(self.places)),
             *_table("functions", _rules(self.functions)),
             *_table("tensors", self.tensors),
@@ -76,8 +83,8 @@ class Alignment:
 
 
 class Found(NamedTuple):
-    """An operation of the model that is an official layer's: the module or the function that gives it, or why none
-    does; and the names of its parameters, by what they are to it."""
+    """An operation of the model that is an official layer's: where it runs, or why it is not to be judged; the module
+    that gives it, if one does; and the names of its parameters, by what they are to it."""
 
     giver: Giver | None = None
     site: str = ""
@@ -115,11 +122,12 @@ def align(model: nn.Module, run: Callable[[Tensor], object], network: Network) -
         owners={layer: one.owner for layer, one in found.items() if one.owner},
         tensors=tensors,
         modules={layer: giver.path for layer, giver in given.items()},
-        functions={layer: one.site for layer, one in found.items() if one.site},
+        sites={layer: one.site for layer, one in found.items() if one.site},
         reasons={layer: one.reason for layer, one in found.items() if one.reason},
         together=tuple(layer for layer, giver in given.items() if not _takes_the_same(giver, layers[layer][1])),
         vectors=tuple(layer for layer, giver in given.items() if len(giver.shape) > len(layers[layer][1].shape)),
-        unused=tuple(name for name in model.state_dict() if name not in recording.used and not is_count(name)),
+        kept=tuple(_kept(model, recording, found.values())),
+        ran=recording.ran,
     )
 
 
@@ -151,14 +159,27 @@ def _found(own: Giver, operation: Operation, is_cut: bool) -> Found:
     givers = [giver for giver in operation.givers if not owner or giver.path == owner]
     in_shape = [giver for giver in givers if _pixels(giver.shape) == _pixels(own.shape)]
     if in_shape:
-        return found._replace(giver=in_shape[0])
+        return found._replace(giver=in_shape[0], site=operation.site)
     if _pixels(operation.shape) == _pixels(own.shape):
         return found._replace(site=operation.site)
+    for site, shape in operation.changes:
+        if _pixels(shape) == _pixels(own.shape):
+            return found._replace(site=site)
     # Another shape is a fault, and to be judged, unless it is made the official one behind.
     if is_cut:
         return found._replace(reason=CUT_OFF)
     unchanged = [giver for giver in givers if not giver.changed]
-    return found._replace(giver=unchanged[0]) if unchanged else found._replace(site=operation.site)
+    return found._replace(giver=unchanged[0] if unchanged else None, site=operation.site)
+
+
+def _kept(model: nn.Module, recording: Recording, found: Iterable[Found]) -> Iterator[str]:
+    """Yield the names of the weights that the model's forward does not take, and of constants that are no layer's."""
+    of_layers = {name for one in found for name in one.parameters.values()}
+    buffers = {name for name, _ in model.named_buffers()}
+    for name in model.state_dict():
+        is_constant = name in buffers and name not in of_layers
+        if not is_count(name) and (is_constant or name not in recording.used):
+            yield name
 
 
 def _is_cut(graph: Graph, operation: Operation) -> bool:
@@ -184,6 +205,11 @@ def _takes_the_same(giver: Giver, own: Giver) -> bool:
 def _pixels(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return a shape in which a vector is a map of one pixel."""
     return (*shape, 1, 1) if len(shape) == 2 else shape
+
+
+def places(sites: Mapping[str, str]) -> Scheme:
+    """Return where functions give layers, as an adapter has it."""
+    return parse_scheme("functions", {"modules": _rules(sites)})
 
 
 def _rules(places: Mapping[str, str]) -> dict[str, str]:

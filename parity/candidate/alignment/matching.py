@@ -3,7 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 
-from parity.candidate.alignment.recording import UNORDERED, Operation, Recording
+from parity.candidate.alignment.operations import UNORDERED, Operation
+from parity.candidate.alignment.recording import Recording
 
 Matches = dict[Operation, Operation]
 # Operations without parameters: two of them on the same input, alike in all else, are one.

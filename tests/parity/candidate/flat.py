@@ -40,18 +40,25 @@ class Functional(nn.Module):
     def cell(self, plan: CellPlan, net: Tensor, prev: Tensor) -> Tensor:
         """Return the output of a cell."""
         if plan.reduces_prev:
-            positive = F.relu(prev)
-            # The pixels beside: the official code shifts the map by one before it takes every second of them.
-            beside = F.pad(positive, (0, 1, 0, 1))[:, :, 1:, 1:]
-            halves = [self.conv(F.avg_pool2d(part, 1, 2)) for part in (positive, beside)]
+            halves = [self.conv(half) for half in self.halves(F.relu(prev))]
             prev = self.norm(torch.cat(halves, 1))
         elif plan.prev is not None and plan.prev.channels != plan.filters:
             prev = self.conv_norm(F.relu(prev))
         states = [self.conv_norm(F.relu(net)), prev]
         for left, right in PNASNET_5.combinations:
             first = self.operation(left, plan, states[left.state])
-            states.append(first + self.operation(right, plan, states[right.state]))
+            states.append(self.add(first, self.operation(right, plan, states[right.state])))
         return torch.cat([states[index] for index in PNASNET_5.outputs], 1)
+
+    def halves(self, x: Tensor) -> list[Tensor]:
+        """Return every second pixel of every second row, and so those beside them."""
+        # The official code shifts the map by one before it takes every second of them.
+        beside = F.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]
+        return [F.avg_pool2d(part, 1, 2) for part in (x, beside)]
+
+    def add(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return the sum of two maps."""
+        return left + right
 
     def operation(self, operand: Operand, plan: CellPlan, x: Tensor) -> Tensor:
         """Return what an operation makes of a state."""
@@ -149,3 +156,47 @@ class Bare(Functional):
         gamma, beta, mean, variance = list(self.norms)[4 * self._norm : 4 * self._norm + 4]
         self._norm += 1
         return F.batch_norm(x, mean, variance, gamma, beta, eps=self.eps)
+
+
+class WrittenNorm(nn.Module):
+    """A batch norm that is written out: as in its formula, or with a scale and a shift."""
+
+    def __init__(self, norm: nn.BatchNorm2d, as_formula: bool) -> None:
+        super().__init__()
+        self.as_formula = as_formula
+        self.eps = norm.eps
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        self.gamma, self.beta = norm.weight, norm.bias
+        self.moving_mean = nn.Buffer(norm.running_mean)
+        self.moving_variance = nn.Buffer(norm.running_var)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalized map (N, C, H, W)."""
+        values = (self.gamma, self.beta, self.moving_mean, self.moving_variance)
+        gamma, beta, mean, variance = (value.view(1, -1, 1, 1) for value in values)
+        if self.as_formula:
+            return gamma * (x - mean) / torch.sqrt(variance + self.eps) + beta
+        scale = gamma * (variance + self.eps).rsqrt()
+        return x * scale + (beta - mean * scale)
+
+
+class Written(Flat):
+    """Batch norms that are written out, by turns as the formula and as a scale and a shift; sums of lists; slices."""
+
+    def __init__(self, port: PNASNet) -> None:
+        super().__init__(port)
+        written = [WrittenNorm(norm, as_formula=number % 2 == 0) for number, norm in enumerate(batch_norms(port))]
+        self.norms = nn.ModuleList(written)
+
+    def halves(self, x: Tensor) -> list[Tensor]:
+        """Return both by slices, the second of which is padded only where it is smaller."""
+        first, second = x[:, :, ::2, ::2], x[:, :, 1::2, 1::2]
+        rows, columns = first.shape[2] - second.shape[2], first.shape[3] - second.shape[3]
+        if rows or columns:
+            second = F.pad(second, (0, columns, 0, rows))
+        return [first, second]
+
+    def add(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return the sum of two maps, as of a list."""
+        return torch.stack([left, right]).sum(0)

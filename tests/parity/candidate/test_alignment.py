@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor, nn
 
 import parity
@@ -24,7 +25,7 @@ from pnasnet_torch.cell import Combination
 from pnasnet_torch.genotype import CellPlan, Operand
 from pnasnet_torch.operations import BatchNorm, Concat, SameConv2d
 from pnasnet_torch.weights import outline
-from tests.parity.candidate.flat import Bare, Flat
+from tests.parity.candidate.flat import Bare, Flat, Written
 
 SIZE = "97x131"
 NETWORK = network_at("mobile", SIZE)
@@ -224,7 +225,7 @@ def test_weights_that_evaluation_does_not_take_are_left_aside() -> None:
     def with_head() -> Model:
         return renamed(PNASNet(replace(variant("mobile").config, aux_image_size=(224, 224))).eval())[0]
 
-    assert len(aligned(with_head()).unused) == 12
+    assert len(aligned(with_head()).kept) == 12
     assert parity.check(with_head, image_size=SIZE)
 
 
@@ -324,6 +325,61 @@ def test_functions_are_written_down(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "0 of 726 layers of mobile are outputs of modules, and 726 of functions" in said
     (tmp_path / "mine.toml").write_text(adapter)
     assert parity.check(bare, image_size=SIZE, adapter=tmp_path / "mine.toml")
+
+
+def written() -> Model:
+    return Written(port()).eval()
+
+
+def test_batch_norms_and_sums_that_are_written_out() -> None:
+    found = aligned(written())
+    assert list(found.reasons) == ["final_layer.predictions"]
+    scales, shifts = found.tensors["cell_0.beginning_bn.weight"], found.tensors["cell_0.beginning_bn.running_mean"]
+    assert scales.removesuffix("gamma") == shifts.removesuffix("moving_mean")
+    checked = parity.check(written, image_size=SIZE)
+    assert checked, str(checked)
+
+
+def test_what_is_padded_at_one_size_alone_is_found_at_each() -> None:
+    model = written()
+    sites = [align(model, model, network_at("mobile", size)).sites for size in ("224", SIZE)]
+    assert [by_layer["cell_0.avg_pool_1"] for by_layer in sites] == [":subsample.3", ":pad.17"]
+    candidate = candidate_from(written, None)
+    for size in ("224", SIZE):
+        parts = candidate.parts(network_at("mobile", size))
+        assert len(parts.layers) == 725
+
+
+def exported() -> Model:
+    any_number = ({0: torch.export.Dim("images")},)
+    return torch.export.export(port(), (torch.zeros(2, 3, 97, 131),), dynamic_shapes=any_number).module()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_names_of_weights_need_not_be_those_of_modules() -> None:
+    """What was exported has the port's names, and functions alone."""
+    checked = parity.check(exported, image_size=SIZE)
+    assert checked, str(checked)
+    assert "shows 725 of 726 layers" in str(checked)
+
+
+class Normalized(nn.Module):
+    """Subtracts a constant from the images, in front of the network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = renamed(port())[0]
+        self.offset = nn.Buffer(torch.zeros(3, 1, 1))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, None]:
+        """Return the logits (N, classes) of images (N, 3, H, W), in a tuple."""
+        return self.inner(images - self.offset), None
+
+
+def test_constants_stay_as_they_are() -> None:
+    checked = parity.check(Normalized, image_size=SIZE)
+    assert checked, str(checked)
+    assert "these weights are no layer's, and stay as they are: offset" in str(checked)
 
 
 class Beside(Flat):

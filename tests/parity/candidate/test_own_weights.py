@@ -94,7 +94,7 @@ def test_own_weights_of_a_file(checkpoint: Path, tmp_path: Path) -> None:
 
 
 def test_a_file_that_does_not_fit_is_told(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"does not fit the model:\n  wrong shape: final_layer.FC.weight: expected"):
+    with pytest.raises(InputError, match=r"fit the model \(2 problems\): wrong shape: final_layer.FC.weight: exp"):
         fill_from_file(thousand(), checkpoint)
     torch.save({"classifier.weight": torch.zeros(2)}, tmp_path / "other.pth")
     with pytest.raises(
@@ -104,7 +104,7 @@ def test_a_file_that_does_not_fit_is_told(checkpoint: Path, tmp_path: Path) -> N
     state = dict(loaded(checkpoint).state_dict())
     del state["cell_0.1x1.weight"]
     torch.save(state, tmp_path / "less.pth")
-    with pytest.raises(InputError, match=r"less.pth does not fit the model:\n  missing: cell_0.1x1.weight"):
+    with pytest.raises(InputError, match=r"less.pth does not fit the model \(1 problems\): missing: cell_0.1x1.weight"):
         fill_from_file(pnasnet_mobile(), tmp_path / "less.pth")
     with pytest.raises(InputError, match="there is no such file: expected reference, own, or the path of weights"):
         own_weights_of("missing.pth")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from parity.core.words import few
 from parity.imagenet.dataset import Dataset, Image, deviations, open_dataset
 from parity.imagenet.labels import label_of
-from parity.imagenet.listing import few
 from parity.imagenet.writers import Images, write_class_folders, write_flat, write_tar
 from pnasnet_torch.classes import WNIDS
 from tests.waiting import run
