@@ -58,6 +58,7 @@ RUN = {
     "pytest parity --candidate onnxruntime --variant mobile": STEM,
     "pytest parity --candidate pytorchcv --image-size 331": "-k cell_stem_0",
     "pnasnet-parity align mypackage.models:pnasnet5large > mine.toml": "",
+    f"{CANDIDATE} --variant large --reproduce faults": STEM,
     f"{CANDIDATE} --adapter mine.toml": f"{STEM} --variant large",
     f"{CANDIDATE} --candidate-weights mine.pth --checkpoint {RELEASE}.tar.gz": STEM,
     "pytest --pyargs parity --candidate mypackage.models:pnasnet5large --variant large": STEM,

@@ -12,6 +12,7 @@ from tf_reference.errors import InputError
 from tf_reference.graph import ReferenceGraph, Variable, operation_of
 from tf_reference.layers import IMAGES
 from tf_reference.parts import parts_of
+from tf_reference.single import compute
 from tf_reference.unit_scale import fitted
 
 # What a tensor is called by whoever asks for it.
@@ -158,8 +159,15 @@ class OfficialRun:
         result: dict[Key, np.ndarray] = self._session.run(dict(fetches), values)
         return result
 
-    def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the output (NHWC) of `layer` alone on `inputs` (NHWC), one for each of its `Layer.inputs`."""
+    def replay(
+        self, layer: str, inputs: Sequence[np.ndarray], variables: Mapping[str, np.ndarray] | None = None
+    ) -> np.ndarray:
+        """Return the output (NHWC) of `layer` alone on `inputs` (NHWC), one for each of its `Layer.inputs`.
+
+        With `variables` (see `tf_reference.single`) also these, and heights, widths and channels, may be others.
+        """
+        if variables is not None:
+            return compute(self.graph, layer, inputs, variables)
         layers = self.graph.layers
         feed = {}
         for name, array_nhwc in zip(layers[layer].inputs, inputs, strict=True):

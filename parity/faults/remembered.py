@@ -134,10 +134,10 @@ class RememberedRun:
     def _all(self, images_nhwc: np.ndarray) -> Values:
         return self._reference.values(self._graph, self._variables, images_nhwc)
 
-    def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    def replay(self, layer: str, inputs: Sequence[np.ndarray], variables: Variables | None = None) -> np.ndarray:
         """Return the value (NHWC) of a layer alone on other inputs."""
         running = self._reference.running(self._graph, self._variables)
-        return running.replay(layer, inputs)
+        return running.replay(layer, inputs, variables)
 
     def close(self) -> None:
         """Keep everything: the next candidate is judged by the same values."""

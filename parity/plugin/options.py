@@ -109,6 +109,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "DIR",
         "help": "folder to write report.html and report.json into: what was judged, drawn and layer by layer",
     },
+    "reproduce": {
+        "metavar": "DIR",
+        "help": (
+            "folder to write the first culprits into: for each a script that shows the fault with PyTorch and NumPy"
+        ),
+    },
     "full-imagenet": {
         "action": "store_true",
         "help": "evaluate both models on the validation set; continues where an earlier run was stopped",

@@ -65,6 +65,7 @@ def parse_options(
         arguments=_arguments(config, taken),
         report=_report(config),
         record=record_of(config),
+        reproduce=_reproduce(config),
         compression=given(config, "record-compression"),
         stored=stored,
         candidate=candidate,
@@ -151,6 +152,26 @@ def _report(config: pytest.Config) -> Path | None:
         check_writable(path)
     except InputError as error:
         raise pytest.UsageError(f"--report {folder}: {error}") from error
+    return path
+
+
+def _reproduce(config: pytest.Config) -> Path | None:
+    """Return the folder for the faults, if one is asked for. Raises pytest.UsageError where it cannot be written."""
+    folder = given(config, "reproduce")
+    if not folder:
+        return None
+    for option in ("training", "full-imagenet"):
+        if given(config, option):
+            raise pytest.UsageError(f"--reproduce is of the layers of pytest parity: leave --{option} out")
+    path = Path(folder)
+    if path.exists() and not path.is_dir():
+        raise pytest.UsageError(
+            f"--reproduce {folder}: this is a file; give a folder, which is made where it is missing"
+        )
+    try:
+        check_writable(path)
+    except InputError as error:
+        raise pytest.UsageError(f"--reproduce {folder}: {error}") from error
     return path
 
 

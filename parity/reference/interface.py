@@ -51,9 +51,10 @@ class ReferenceRun(Protocol):
         """Return the values (NHWC) of `layers` by name, or their digests where no more is known."""
         ...
 
-    def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    def replay(self, layer: str, inputs: Sequence[np.ndarray], variables: Variables | None = None) -> np.ndarray:
         """Return the output (NHWC) of `layer` alone on other inputs (NHWC).
 
+        With `variables` (those that it takes) also these, and heights, widths and channels, may be others.
         Raise InputError where the reference does not know the network.
         """
         ...

@@ -105,9 +105,9 @@ class RemoteRun:
         """Return the values (NHWC) of `layers` by name."""
         return dict(self.values(images_nhwc, frozenset(layers)))
 
-    def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the output (NHWC) of `layer` alone on other inputs (NHWC)."""
-        output: np.ndarray = self._process.ask("replay", self._number, layer, inputs)
+    def replay(self, layer: str, inputs: Sequence[np.ndarray], variables: Variables | None = None) -> np.ndarray:
+        """Return the output (NHWC) of `layer` alone on other inputs (NHWC), and with other `variables`."""
+        output: np.ndarray = self._process.ask("replay", self._number, layer, inputs, variables)
         return output
 
     def close(self) -> None:

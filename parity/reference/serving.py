@@ -111,10 +111,10 @@ class Official:
         del self._values[begun]
         release_memory()
 
-    def replay(self, number: int, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the output (NHWC) of a run's `layer` alone on other inputs (NHWC)."""
+    def replay(self, number: int, layer: str, inputs: Sequence[np.ndarray], variables: Variables | None) -> np.ndarray:
+        """Return the output (NHWC) of a run's `layer` alone on other inputs (NHWC), and with other `variables`."""
         _network, run = self._runs[number]
-        return run.replay(layer, inputs)
+        return run.replay(layer, inputs, variables)
 
     def close(self, number: int) -> None:
         """Free what a run holds."""

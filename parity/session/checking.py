@@ -109,6 +109,7 @@ def check(
     adapter: str | Path | None = None,
     weights: str | Path = REFERENCE,
     checkpoint: str | Path | None = None,
+    reproduce: str | Path | None = None,
     threads: int | None = None,
 ) -> Checked:
     """Judge a model layer by layer, as `pytest parity --candidate` does, and return what it was found to be.
@@ -119,7 +120,8 @@ def check(
     TensorFlow; by default golden, or with a `checkpoint` official. `adapter` is a file that says what the model's
     modules are called, where the operations do not tell. `weights` are the `reference`'s, with which the copy is
     filled; `own`, as the model has them; or a file of these. The model's own are judged beside those of the
-    `checkpoint`, a path, or of a trace. What is set of PyTorch meanwhile is put back.
+    `checkpoint`, a path, or of a trace. The first culprits are written into the folder `reproduce`, each as a script.
+    What is set of PyTorch meanwhile is put back.
 
     Raises InputError for what cannot be judged.
     """
@@ -139,6 +141,7 @@ def check(
             references=(reference,),
             seed=0,
             threads=threads or default_threads(),
+            reproduce=Path(reproduce) if reproduce else None,
             stored=stored(reference) if is_stored(reference) else None,
             candidate=candidate,
         )

@@ -24,7 +24,8 @@ class Options(Specification):
 
     Where the reference is `stored`, weights and images are what it holds. Without a `candidate`, the port is judged.
     `arguments` are pytest's, to repeat the run, and `suite` is what they call the suite: its path, or as a `module`.
-    `report` is the folder that the report is written to, `record` the file of the trace, with its `compression`.
+    `report` is the folder that the report is written to, `record` the file of the trace, with its `compression`, and
+    `reproduce` the folder for the faults.
     """
 
     arguments: tuple[str, ...] = ()
@@ -32,6 +33,7 @@ class Options(Specification):
     module: bool = False
     report: Path | None = None
     record: Path | None = None
+    reproduce: Path | None = None
     compression: str = "none"
     stored: StoredReference | None = field(default=None, compare=False)
     candidate: Candidate | None = field(default=None, compare=False)

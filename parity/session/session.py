@@ -14,6 +14,7 @@ from parity.core.policy import STRUCTURE, TRAINING_GATES
 from parity.core.result import LayerResult, Tally
 from parity.diagnosis import training
 from parity.diagnosis.diagnose import diagnose
+from parity.diagnosis.reproduction.cut_out import reproduce
 from parity.diagnosis.verdict import Verdict
 from parity.gates.ahead import Ahead
 from parity.gates.context import NetworkContext
@@ -196,7 +197,11 @@ class ParitySession:
         probe = None
         if replayable and failed_probes:
             probe = open_probe(context, failed_probes[0])
-        return diagnose(network, graph, layers, context.candidate.parts(network), probe)
+        verdict = diagnose(network, graph, layers, context.candidate.parts(network), probe)
+        if self._options.reproduce:
+            knows_network = self._reference.knows == "network"
+            self._notes += reproduce(verdict, probe, knows_network, self._options.reproduce)
+        return verdict
 
     def explained(self, gate: str, network: Network, layer: str) -> tuple[str, str]:
         """Return why a failing `layer` needs no look of its own, and that in words.

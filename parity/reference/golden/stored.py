@@ -115,7 +115,7 @@ class GoldenRun:
         """Return the digests of `layers`, whatever the images."""
         return {layer: self._digests[layer] for layer in layers}
 
-    def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    def replay(self, layer: str, inputs: Sequence[np.ndarray], variables: Variables | None = None) -> np.ndarray:
         """Raise InputError: a digest computes nothing."""
         raise InputError(f"golden digests cannot compute {layer}")
 

@@ -190,7 +190,7 @@ class TraceRun:
         folder = layout.run(self._network, self._dtype, role)
         return Values(self._reader, folder, layers)
 
-    def replay(self, layer: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    def replay(self, layer: str, inputs: Sequence[np.ndarray], variables: Variables | None = None) -> np.ndarray:
         """Raise InputError: a trace computes nothing."""
         raise InputError(f"a trace cannot compute {layer} on other inputs")
 

@@ -282,11 +282,20 @@ def test_files_of_others_are_not_replaced(name: str, words: str, tmp_path: Path)
         parse(f"--report={tmp_path}")
 
 
+def test_faults_are_reproduced_in_a_folder(tmp_path: Path) -> None:
+    assert parse(f"--reproduce={tmp_path / 'faults'}").reproduce == tmp_path / "faults"
+    (tmp_path / "file").touch()
+    with pytest.raises(pytest.UsageError, match=r"--reproduce .*: this is a file"):
+        parse(f"--reproduce={tmp_path / 'file'}")
+    with pytest.raises(pytest.UsageError, match="--reproduce is of the layers of pytest parity: leave --training out"):
+        parse(f"--reproduce={tmp_path}", "--training")
+
+
 def test_every_option_explains_itself() -> None:
     parser = pytest.Parser(_ispytest=True)
     assert add_options(parser) == frozenset()
     options: list[Any] = [*parser.getgroup("parity").options, *parser.getgroup("imagenet").options]
-    assert len(options) == 25
+    assert len(options) == 26
     assert all(option.attrs()["help"] for option in options)
 
 
