@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from parity.candidate.adapter import Adapter
+from parity.candidate.adapter import ALIGNED, Adapter
 from parity.candidate.alignment.recording import Recorder
 from parity.candidate.hooks import Enters, Leaves, hooked
 from parity.candidate.model import Variables, views
@@ -45,16 +45,22 @@ class AdaptedModel:
         return layers
 
     @cached_property
-    def _functions(self) -> Mapping[str, str]:
-        """The layers that operations give which are no module's, by the operation's site."""
-        functions = {self._adapter.function(layer): layer for layer in self._official_layers}
-        functions.pop("", None)
+    def _functions(self) -> Mapping[str, list[str]]:
+        """The layers that operations give which are no module's, by the operation's site.
+
+        They are several where the model computes once what the official network computes again.
+        """
+        functions: dict[str, list[str]] = {}
+        for layer in self._official_layers:
+            site = self._adapter.function(layer)
+            if site:
+                functions.setdefault(site, []).append(layer)
         return functions
 
     @property
     def observable(self) -> frozenset[str]:
         """The layers that are seen while the model runs."""
-        return frozenset(self.layers) | frozenset(self._functions.values())
+        return frozenset(self.layers).union(*self._functions.values())
 
     @property
     def replayable(self) -> frozenset[str]:
@@ -95,13 +101,15 @@ class AdaptedModel:
         """Fill the model with official variables.
 
         Raises WeightsError where they are not those of the network, and NamingError, listing all, where the model has
-        no place of their shape for one of them, or has weights that none of them fills.
+        no place of their shape for one of them, or has weights that none of them fills. Where nobody said which weights
+        are which, those that fit are filled, and the structure gate tells of the others.
         """
         state = self._state()
         # By way of a port, which checks the variables, turns their axes and rounds them to the model's dtype.
         port = empty_network(self._config, next(self.module.parameters()).dtype)
         load_tf_variables(port, variables)
-        official_state = self._adapter.names.rename(port.state_dict())
+        is_found = self._adapter.names.name == ALIGNED
+        official_state = self._placed(port.state_dict()) if is_found else self._adapter.names.rename(port.state_dict())
         problems = [f"left over: {name}" for name in state if name not in official_state]
         for name, value in official_state.items():
             if name not in state:
@@ -111,11 +119,18 @@ class AdaptedModel:
                 expected = tuple(state[name].shape)
                 problems.append(f"wrong shape: {name}: expected {expected}, found {tuple(value.shape)}")
         # Before anything is changed: copy_ would also broadcast a value of another shape.
-        if problems:
+        if problems and not is_found:
             raise NamingError("the weights do not fit the candidate:\n  " + "\n  ".join(sorted(problems)))
         with torch.no_grad():
             for name, value in official_state.items():
-                state[name].copy_(value.reshape(state[name].shape))
+                if name in state and state[name].numel() == value.numel():
+                    state[name].copy_(value.reshape(state[name].shape))
+
+    def _placed(self, port_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return those of the port's weights that have a place in the model, by its names."""
+        placed = {self._adapter.names.parameter(name): value for name, value in port_state.items()}
+        placed.pop("", None)
+        return placed
 
     def predict(self, images: Tensor) -> object:
         """Run one forward of images (N, 3, H, W), and return what the model gives."""
@@ -137,8 +152,8 @@ class AdaptedModel:
 
             def report(site: str, output: Tensor) -> None:
                 """Tell of an operation that is a layer."""
-                if site in self._functions:
-                    leaves(self._functions[site], output)
+                for layer in self._functions.get(site, ()):
+                    leaves(layer, output)
 
             with Recorder(self.module, images, report).recording():
                 yield

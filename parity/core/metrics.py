@@ -57,7 +57,9 @@ def _effective(second_powers: np.ndarray, fourth_powers: np.ndarray) -> np.ndarr
     """Return by how many values a distance is carried, from the sums of the differences' second and fourth powers."""
     # No distance at all is not a matter of chance: it counts as if infinitely many values carried it.
     infinite = np.full_like(second_powers, np.inf)
-    return np.divide(np.square(second_powers), fourth_powers, out=infinite, where=fourth_powers > 0)
+    # Values of 1e100, as a product in the place of a sum gives them, have no fourth powers: that is infinite, too.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.divide(np.square(second_powers), fourth_powers, out=infinite, where=fourth_powers > 0)
 
 
 def independent_neighbourhoods(image: np.ndarray) -> float:

@@ -7,8 +7,12 @@ from parity.candidate.alignment.operations import UNORDERED, Operation
 from parity.candidate.alignment.recording import Recording
 
 Matches = dict[Operation, Operation]
+# How well two operations agree: in their neighbours, in their attributes, and in their places.
+Score = tuple[int, bool, bool]
 # Operations without parameters: two of them on the same input, alike in all else, are one.
-PLAIN = ("relu", "max_pool", "subsample", "mean", "softmax")
+PLAIN = ("activation", "pool", "subsample", "mean", "softmax")
+# How many steps around an operation are looked at, where the whole network behind or before it does not tell.
+RADII = (8, 4, 2, 1)
 
 
 class Graph:
@@ -61,6 +65,34 @@ class Graph:
             labels[operation] = hash((operation.kind, operation.attributes, tuple(sorted(consumers))))
         return labels
 
+    def places(self, operation: Operation) -> list[int]:
+        """Return an operation's places in the concatenations that it goes into."""
+        return [place for consumer, place in self.consumers[operation] if consumer.kind == "concat"]
+
+    def near(
+        self, names: Mapping[Operation, int], radius: int, before: bool, behind: bool
+    ) -> Mapping[Operation, Hashable]:
+        """Return for each operation without a name what stands for those around it, up to so many steps.
+
+        Those `before` it, `behind` it, or both; beyond one that has a name nobody looks.
+        """
+        unnamed = [operation for operation in self.operations if operation not in names]
+        own: dict[Operation, Hashable] = {operation: ("named", number) for operation, number in names.items()}
+        for operation in unnamed:
+            own[operation] = hash((operation.kind, operation.attributes))
+        labels = dict(own)
+        for _step in range(radius):
+            further = {}
+            for operation in unnamed:
+                inputs = [labels[given] for given in self.inputs[operation]] if before else []
+                consumers = [labels[consumer] for consumer, _place in self.consumers[operation]] if behind else []
+                if operation.kind in UNORDERED:
+                    inputs.sort(key=hash)
+                consumers.sort(key=hash)
+                further[operation] = hash((own[operation], tuple(inputs), tuple(consumers)))
+            labels |= further
+        return {operation: labels[operation] for operation in unnamed}
+
 
 def match(official: Graph, candidate: Graph) -> Matches:
     """Return the candidate's operation of each official one, where that is clear."""
@@ -75,9 +107,24 @@ def match(official: Graph, candidate: Graph) -> Matches:
     )
     _match_unique(matches, official_ancestry, ancestry)
     _match_unique(matches, official.descent(in_place=False), candidate.descent(in_place=False))
-    while _match_neighbours(matches, official, candidate):
+    # A fault that is everywhere leaves little with the same before or behind it: then what is near has to do, as far as
+    # it goes, and last what has some neighbours in common.
+    while _match_near(matches, official, candidate) or _match_neighbours(matches, official, candidate):
         pass
     return matches
+
+
+def _match_near(matches: Matches, official: Graph, candidate: Graph) -> bool:
+    """Match operations by what is near them, from far to near: each match changes what is told of those beside it."""
+    for radius in RADII:
+        for directions in ((True, True), (True, False), (False, True)):
+            names = {operation: number for number, operation in enumerate(matches)}
+            others = {matches[operation]: number for operation, number in names.items()}
+            left = official.near(names, radius, *directions)
+            right = candidate.near(others, radius, *directions)
+            if _match_unique(matches, left, right):
+                return True
+    return False
 
 
 def _both(ancestry: Mapping[Operation, Hashable], descent: Mapping[Operation, Hashable]) -> dict[Operation, Hashable]:
@@ -87,16 +134,19 @@ def _both(ancestry: Mapping[Operation, Hashable], descent: Mapping[Operation, Ha
 
 def _match_unique(
     matches: Matches, official: Mapping[Operation, Hashable], candidate: Mapping[Operation, Hashable]
-) -> None:
-    """Match what has a label that nothing else has that is not matched yet."""
+) -> bool:
+    """Match what has a label that nothing else has that is not matched yet; return whether there was any."""
     taken = set(matches.values())
     left = {operation: label for operation, label in official.items() if operation not in matches}
     right = {operation: label for operation, label in candidate.items() if operation not in taken}
     by_label = {label: operation for operation, label in right.items()}
     count_left, count_right = Counter(left.values()), Counter(right.values())
+    found: Matches = {}
     for operation, label in left.items():
         if count_left[label] == count_right[label] == 1:
-            matches[operation] = by_label[label]
+            found[operation] = by_label[label]
+    matches.update(found)
+    return bool(found)
 
 
 def _match_neighbours(matches: Matches, official: Graph, candidate: Graph) -> bool:
@@ -104,7 +154,7 @@ def _match_neighbours(matches: Matches, official: Graph, candidate: Graph) -> bo
     taken = set(matches.values())
     left = [operation for operation in official.operations if operation not in matches]
     right = [operation for operation in candidate.operations if operation not in taken]
-    scores: dict[Operation, dict[Operation, tuple[int, int]]] = {}
+    scores: dict[Operation, dict[Operation, Score]] = {}
     for operation in left:
         row = {}
         for other in right:
@@ -114,7 +164,9 @@ def _match_neighbours(matches: Matches, official: Graph, candidate: Graph) -> bo
             # One that is matched elsewhere may be the fault, and does not outweigh one that agrees.
             if any(agreements):
                 score = 2 * sum(agreements) - len(agreements)
-                row[other] = (score, int(other.attributes == operation.attributes))
+                # Their places in a concatenation tell apart what is alike in all else, and nothing more.
+                places = official.places(operation) == candidate.places(other)
+                row[other] = (score, other.attributes == operation.attributes, places)
         scores[operation] = row
     found: Matches = {}
     for operation, row in scores.items():
@@ -128,7 +180,7 @@ def _match_neighbours(matches: Matches, official: Graph, candidate: Graph) -> bo
     return bool(found)
 
 
-def _best(row: Mapping[Operation, tuple[int, int]]) -> Operation | None:
+def _best(row: Mapping[Operation, Score]) -> Operation | None:
     """Return what has the highest score, if one alone has it."""
     if not row:
         return None

@@ -8,17 +8,30 @@ from torch import Tensor
 
 BATCH_NORMS = ("native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm")
 CONVOLUTIONS = ("convolution", "mkldnn_convolution")
-# What PyTorch calls operations of one kind.
+ACTIVATIONS = (
+    "relu",
+    "hardtanh",
+    "leaky_relu",
+    "elu",
+    "gelu",
+    "silu",
+    "mish",
+    "hardswish",
+    "sigmoid",
+    "tanh",
+    "softplus",
+)
+# What PyTorch calls operations of one kind: of those that can be exchanged for each other, which would be a fault.
 KINDS = {
     **dict.fromkeys(CONVOLUTIONS, "conv"),
     **dict.fromkeys(BATCH_NORMS, "batch_norm"),
-    **dict.fromkeys(("relu", "relu_", "clamp_min", "clamp_min_", "clamp", "clamp_", "maximum", "threshold"), "relu"),
-    **dict.fromkeys(("max_pool2d_with_indices", "max_pool2d"), "max_pool"),
-    "avg_pool2d": "avg_pool",
-    **dict.fromkeys(("add", "add_"), "add"),
+    **dict.fromkeys((*ACTIVATIONS, *(f"{name}_" for name in ACTIVATIONS)), "activation"),
+    **dict.fromkeys(("clamp_min", "clamp_min_", "clamp", "clamp_", "threshold", "threshold_"), "activation"),
+    **dict.fromkeys(("max_pool2d_with_indices", "max_pool2d", "avg_pool2d"), "pool"),
+    **dict.fromkeys(("add", "add_", "sub", "sub_", "mul", "mul_", "div", "div_", "maximum", "minimum"), "add"),
     "cat": "concat",
     "stack": "stack",
-    **dict.fromkeys(("mean", "_adaptive_avg_pool2d", "adaptive_avg_pool2d"), "mean"),
+    **dict.fromkeys(("mean", "amax", "_adaptive_avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"), "mean"),
     **dict.fromkeys(("addmm", "linear", "mm"), "linear"),
     "_softmax": "softmax",
 }
@@ -90,7 +103,7 @@ def attributes(kind: str, args: Any) -> tuple[Any, ...]:
         weight = args[1]
         stride, groups = args[3], args[8]
         return (tuple(weight.shape), tuple(stride), groups > 1)
-    if kind in ("max_pool", "avg_pool"):
+    if kind == "pool":
         stride = args[2] if len(args) > 2 and args[2] else args[1]
         return tuple(args[1]), tuple(stride)
     return ()

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from parity.candidate.alignment.operations import KINDS, Giver, Operation, Origin, attributes, tensors_in
-from parity.candidate.alignment.parameters import PRODUCTS, SUMS, Parameters
+from parity.candidate.alignment.parameters import SUMS, Parameters
 from parity.candidate.hooks import hooked
 
 
@@ -110,15 +110,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         first = origins[0]
         if name == "slice":
             return self._sliced(args, first, result)
-        if kind in ("avg_pool", "max_pool") and list(args[1]) == [1, 1]:
+        if kind == "pool" and list(args[1]) == [1, 1]:
             return self._add("subsample", (first.shifted,), origins, {}, result)
-        if kind == "avg_pool" and result.shape[2:] == (1, 1):
+        if kind == "pool" and result.shape[2:] == (1, 1):
             return self._add("mean", (), origins, {}, result)
         if name == "constant_pad_nd":
             shifts = any(side < 0 for side in args[1])
             return self._change("pad", first, first.shifted or shifts, result)
-        if len(origins) == 1 and name in (*SUMS, *PRODUCTS):
-            return self._scaled(name, args, first, result)
+        if len(origins) == 1 and kind == "add":
+            return self._one_sided(name, args, first, result)
         if name == "sum" and first.operation.kind == "stack":
             self.operations.remove(first.operation)
             return self._add("add", (), [Origin(given) for given in first.operation.inputs], {}, result)
@@ -159,12 +159,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._counts[path, kind] += 1
         return f"{path}:{kind}.{number}"
 
-    def _scaled(self, name: str, args: Sequence[Any], first: Origin, result: Tensor) -> Origin:
+    def _one_sided(self, name: str, args: Sequence[Any], first: Origin, result: Tensor) -> Origin:
         """Return the origin of what is scaled or shifted by something that is not made of the images.
 
         By parameters, that is a dense layer's bias, or a step of a batch norm that is written out: the layer gives its
-        value with the last of its steps. By anything else it is none of the network's.
+        value with the last of its steps. The larger of a value and a constant is a ReLU. By anything else it is none of
+        the network's.
         """
+        if name in ("maximum", "minimum"):
+            return self._add("activation", (), [first], {}, result)
         operation = first.operation
         goes_on = operation.is_written_out or (operation.kind == "linear" and name in SUMS)
         known = operation.parameters if goes_on else {}

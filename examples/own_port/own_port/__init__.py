@@ -1,0 +1,1 @@
+"""A port of PNASNet-5 that is somebody's own."""

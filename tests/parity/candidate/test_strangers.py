@@ -1,0 +1,103 @@
+"""The example of a stranger's port, with faults that are in all of its cells at once: each is found where it begins."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from torch import nn
+
+import parity
+from parity.candidate.alignment.align import Alignment, align
+from parity.core.layers import network_at
+
+SOURCE = Path(__file__).parents[3] / "examples/own_port/own_port/model.py"
+SIZE = "97x131"
+STEM = "cell_stem_0"
+
+
+class Fault(NamedTuple):
+    """What is put in the place of what, how many layers are found then, and the first at fault."""
+
+    sound: str
+    faulty: str
+    layers: int
+    culprit: str
+
+
+FAULTS = {
+    "as much padding on both sides": Fault(
+        "sides += [total // 2, total - total // 2]",
+        "sides += [(kernel - 1) // 2] * 2",
+        725,
+        f"{STEM}.comb_iter_0.left.separable_5x5_1.depthwise",
+    ),
+    "an epsilon": Fault("BatchNorm2d(32, eps=EPSILON)", "BatchNorm2d(32)", 725, "conv0_bn"),
+    "another order": Fault("cat([a, b, c, d, e]", "cat([b, a, c, d, e]", 725, f"{STEM}.cell_output.concat"),
+    "another state": Fault("self.d(c)", "self.d(b)", 725, f"{STEM}.comb_iter_3.left.relu"),
+    "halves exchanged": Fault(
+        "self.here(x[:, :, ::2, ::2]), self.beside(beside)",
+        "self.here(beside), self.beside(x[:, :, ::2, ::2])",
+        725,
+        "cell_stem_1.path1_conv",
+    ),
+    "the same half twice": Fault(
+        "F.pad(x, (0, 1, 0, 1))[:, :, 1::2, 1::2]", "x[:, :, ::2, ::2]", 721, "cell_stem_1.path2_conv"
+    ),
+    "a missing ReLU": Fault("        x = F.relu(x)\n        beside", "        beside", 725, "cell_stem_1.avg_pool"),
+    "an average for the largest": Fault(
+        "F.max_pool2d(pad(x, 3, self.stride, value=-torch.inf), 3, self.stride)",
+        "F.avg_pool2d(pad(x, 3, self.stride), 3, self.stride)",
+        725,
+        f"{STEM}.comb_iter_0.right.max_pool",
+    ),
+    "padding with zeros": Fault("value=-torch.inf", "value=0.0", 725, f"{STEM}.comb_iter_1.right.max_pool"),
+    "another activation": Fault(
+        "pad(F.relu(x), self.kernel, 1)",
+        "pad(F.gelu(x), self.kernel, 1)",
+        725,
+        f"{STEM}.comb_iter_0.left.relu_1",
+    ),
+    "a product": Fault("self.a(before) +", "self.a(before) *", 725, f"{STEM}.comb_iter_0.combine.add"),
+    "a smaller kernel": Fault(
+        "SeparableBlock(filters, filters, 7",
+        "SeparableBlock(filters, filters, 5",
+        725,
+        f"{STEM}.comb_iter_1.left.separable_7x7_1.depthwise",
+    ),
+}
+
+
+def model_of(sound: str = "", faulty: str = "") -> Callable[[], nn.Module]:
+    """Return what makes the example's model, with a text of its source replaced."""
+    source = SOURCE.read_text()
+    assert sound in source
+    names: dict[str, Any] = {"__name__": "stranger"}
+    exec(compile(source.replace(sound, faulty, 1), str(SOURCE), "exec"), names)
+    make: Callable[[], nn.Module] = names["PNASNetMobile"]
+    return make
+
+
+def aligned(make: Callable[[], nn.Module]) -> Alignment:
+    model = make().eval()
+    return align(model, model, network_at("mobile", SIZE))
+
+
+def test_the_example_is_found_and_sound() -> None:
+    make = model_of()
+    assert list(aligned(make).reasons) == ["final_layer.predictions"]
+    assert parity.check(make, image_size=SIZE)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_in_all_cells_hides_nothing_but_itself(name: str) -> None:
+    fault = FAULTS[name]
+    assert len(aligned(model_of(fault.sound, fault.faulty)).sites) == fault.layers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_in_all_cells_is_found_where_it_begins(name: str) -> None:
+    fault = FAULTS[name]
+    checked = parity.check(model_of(fault.sound, fault.faulty), image_size=SIZE)
+    assert checked.culprits[0].layer == fault.culprit
