@@ -24,7 +24,7 @@ from tf_reference.unit_scale import EPSILON
 # How many values of each kernel are other than zero: of a depthwise convolution, and of any other one at the least.
 Density = tuple[int, int]
 # The pairs that stay exact, the densest first, each with the largest area (pixels) of the last map, over which the mean
-# sums. Large at 331 (area 121) reaches 2^22.1 of 2^24 in float32, 2^51.9 of 2^53 in float64: there is no room for the
+# sums. Large at 331 (area 121) reaches 2^21.9 of 2^24 in float32, 2^51.5 of 2^53 in float64: there is no room for the
 # next denser pair.
 DENSITY: dict[str, tuple[tuple[float, Density], ...]] = {
     "float32": ((400, (2, 1)), (math.inf, (1, 1))),
@@ -34,11 +34,13 @@ DENSITY: dict[str, tuple[tuple[float, Density], ...]] = {
 # exp(-2^18) is 0: the exponential of a difference of 1 would not be rounded alike everywhere.
 LOGITS_SCALE = 2.0**70
 # What integers are drawn from: pixels, means and the biases of the logits from minus this to this, betas from the first
-# to the second.
+# to the second, apart from the first batch norm's.
 IMAGE_RANGE = 2
 MEAN = 1
 BIAS = 3
 BETA = (1, 2)
+# The batch norm behind the first convolution, which pools read without an activation between, and its other beta.
+FIRST_NORM, FIRST_BETA = "conv0_bn", -2
 # Powers of 4 from which float32 and float64 can take epsilon, and add it again without rounding.
 POWERS_OF_4 = tuple(4.0**exponent for exponent in range(-4, 8))
 # Two images in one batch show what mixes them; float64 takes twice the memory, and one will do.
@@ -94,12 +96,10 @@ class ExactVariables(Mapping[str, np.ndarray]):
                 _signs, powers = self._scales(scope)
                 # In the network's own format, so that adding epsilon there gives the power again.
                 values = powers.astype(self._dtype) - np.dtype(self._dtype).type(EPSILON)
+            case "beta":
+                values, _means = self._offsets(scope)
             case "moving_mean":
-                signs, _powers = self._scales(scope)
-                means = self._drawn(name)
-                # Variance + epsilon is no power of 4 where a candidate takes it in float64 to fold a float32 network,
-                # and its scale is off by 1e-8. That is rounded away, unless beta and mean would leave 0.
-                values = np.where(self._drawn(f"{scope}/beta") == signs * means, 0, means)
+                _betas, values = self._offsets(scope)
             case _:
                 values = self._drawn(name)
         # Kernels stay float32, which holds their integers in half the memory; whoever runs them converts.
@@ -114,6 +114,18 @@ class ExactVariables(Mapping[str, np.ndarray]):
         rng = _generator(scope, self._seed)
         shape = self._shapes[f"{scope}/gamma"]
         return rng.choice([-1, 1], shape), rng.choice(POWERS_OF_4, shape)
+
+    def _offsets(self, scope: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return a batch norm's beta and mean, both (channels,): together they add 1 or more."""
+        betas, means = self._drawn(f"{scope}/beta"), self._drawn(f"{scope}/moving_mean")
+        signs, _powers = self._scales(scope)
+        if scope == FIRST_NORM:
+            # In every second channel -1, so that here and there all values of a window are negative: a ReLU around the
+            # pools behind it would change nothing else.
+            betas[::2], means[::2] = FIRST_BETA, -signs[::2]
+        # Variance + epsilon is no power of 4 where a candidate takes it in float64 to fold a float32 network, and its
+        # scale is off by 1e-8. That is rounded away, unless beta and mean would leave 0.
+        return betas, np.where(betas == signs * means, 0, means)
 
     def _drawn(self, name: str) -> np.ndarray:
         """Return the values of a variable that is drawn by itself."""

@@ -51,13 +51,14 @@ FAULTS = {
         725,
         f"{STEM}.comb_iter_0.right.max_pool",
     ),
-    "padding with zeros": Fault("value=-torch.inf", "value=0.0", 725, f"{STEM}.comb_iter_1.right.max_pool"),
+    "padding with zeros": Fault("value=-torch.inf", "value=0.0", 725, f"{STEM}.comb_iter_0.right.max_pool"),
     "another activation": Fault(
         "pad(F.relu(x), self.kernel, 1)",
         "pad(F.gelu(x), self.kernel, 1)",
         725,
         f"{STEM}.comb_iter_0.left.relu_1",
     ),
+    "a ReLU behind a pool": Fault(", rectified=False) if inputs", ") if inputs", 725, f"{STEM}.comb_iter_0.right.1x1"),
     "a product": Fault("self.a(before) +", "self.a(before) *", 725, f"{STEM}.comb_iter_0.combine.add"),
     "a smaller kernel": Fault(
         "SeparableBlock(filters, filters, 7",

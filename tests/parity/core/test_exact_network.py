@@ -155,6 +155,15 @@ def test_every_padding_side_matters(mobile: tuple[PNASNet, Inputs, dict[str, Ten
             assert digest(shifted) != digest(outputs[name]), name
 
 
+def test_a_relu_anywhere_matters(mobile: tuple[PNASNet, Inputs, dict[str, Tensor]]) -> None:
+    """What no ReLU rectifies in the network is negative somewhere: in front of a pool, behind it, and elsewhere."""
+    model, _inputs, outputs = mobile
+    for name, module in layer_modules(model).items():
+        rectified = name.endswith(("relu", "relu_1", "avg_pool", "avg_pool_1", "mean", "predictions"))
+        if not isinstance(module, nn.ReLU) and not rectified:
+            assert outputs[name].min() < 0, name
+
+
 def test_the_order_of_inputs_matters(mobile: tuple[PNASNet, Inputs, dict[str, Tensor]]) -> None:
     """No two parts of a concatenation, and no two paths of a reduction, are the same."""
     model, inputs, outputs = mobile
