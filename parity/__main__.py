@@ -16,7 +16,7 @@ COMMANDS = {
     ),
     "align": ("parity.candidate.alignment.__main__", "find out which modules of a model are which official layers"),
     "trace": ("parity.reference.trace.__main__", "show, check and compare what --record wrote"),
-    "report": ("parity.report.__main__", "make report.html again, of a report.json"),
+    "report": ("parity.report.__main__", "make report.html again, of a report.json; compare two runs"),
     "golden": ("parity.reference.golden.__main__", "make the golden digests anew from the official source"),
     "faults": ("parity.faults.__main__", "plant every fault of the catalogue, and see what the gates make of each"),
     "training-faults": ("parity.faults.training.__main__", "the same for faults of training"),

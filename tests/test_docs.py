@@ -16,7 +16,7 @@ from parity.imagenet.__main__ import parser as imagenet_parser
 from parity.plugin.options import add_options
 from parity.reference.golden.__main__ import parse as parse_golden
 from parity.reference.trace.__main__ import parse as parse_trace
-from parity.report.__main__ import parser as report_parser
+from parity.report.__main__ import parse as parse_report
 from tests.parity.starting import start_here
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +26,7 @@ PARSERS = {
     "align": parse_align,
     "convert": lambda arguments: convert_parser().parse_args(arguments),
     "imagenet": lambda arguments: imagenet_parser().parse_args(arguments),
-    "report": lambda arguments: report_parser().parse_args(arguments),
+    "report": parse_report,
     "faults": lambda arguments: faults_parser().parse_args(arguments),
     "golden": parse_golden,
     "trace": parse_trace,

@@ -50,6 +50,7 @@ RUN = {
     'pytest parity -k "large-331 and test_float64"': "-k 'large-331 and test_float64 and cell_stem_0'",
     "pytest parity -k cell_5": "-k 'cell_5.comb_iter_0 and mobile' --image-size 64",
     "pytest parity --report DIR": f"{STEM} --variant mobile",
+    "pnasnet-parity report diff OLD NEW": "",
     "pytest parity --record parity.h5": f"{STEM} --variant mobile",
     "pytest parity --reference parity.h5": "",
     "pnasnet-parity trace info parity.h5": "",
@@ -136,5 +137,8 @@ def as_typed(command: str) -> str:
 @pytest.mark.parametrize("command", RUN)
 def test_a_command_of_the_documents_works(command: str, folder: Path) -> None:
     run(folder, as_typed(command), *shlex.split(RUN[command]))
+    if command.endswith("--report DIR"):
+        for run_of in ("OLD", "NEW"):
+            shutil.copytree(folder / "DIR", folder / run_of)
     if command.endswith("--record parity.h5"):
         shutil.copy(folder / "parity.h5", folder / "other.h5")

@@ -177,7 +177,7 @@ def _reproduce(config: pytest.Config) -> Path | None:
 
 def _refuse_other_report(folder: Path, config: pytest.Config) -> None:
     """Raise InputError where `folder` has the report of another run; that of the same command is replaced."""
-    from parity.report.__main__ import read
+    from parity.report.reading import read
     from parity.report.recorder import command_of
     from parity.report.render import HTML, JSON
 

@@ -1,77 +1,66 @@
-"""Makes report.html from a report.json that `pytest parity --report DIR` wrote."""
+"""Makes report.html from a report.json that `pytest parity --report DIR` wrote; or compares two such runs.
 
-import json
+pnasnet-parity report DIR
+pnasnet-parity report diff OLD NEW
+"""
+
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from parity.core.command import Parser, run
 from parity.core.errors import InputError
-from parity.core.files import reading, replacing
-from parity.report.document import SCHEMA
+from parity.core.files import replacing
+from parity.report.diff import command as diff
+from parity.report.reading import located, read
 from parity.report.render import HTML, JSON, render
 
 PROG = "pnasnet-parity report"
-# What every report has.
-SECTIONS = frozenset({"run", "judgement", "provenance", "networks"})
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Return the document in the file at `path`.
-
-    Raises InputError for a file that cannot be read, that is no report, or that is a report of another version.
-    """
-    with reading(path):
-        if not path.exists():
-            raise InputError(f"{path}: there is no such file; pytest parity --report DIR writes one")
-        content = path.read_bytes()
-    try:
-        data = json.loads(content, parse_constant=_refuse)
-    except ValueError as error:
-        raise InputError(f"{path} is no report of parity, or was cut off: it is no JSON ({error})") from error
-    schema = data.get("schema") if isinstance(data, dict) else None
-    if not schema:
-        raise InputError(f"{path} is no report of parity: it has no schema")
-    if schema != SCHEMA:
-        raise InputError(f"{path}: its schema is {schema}, and this version of parity reads {SCHEMA}")
-    missing = SECTIONS - data.keys()
-    if missing:
-        raise InputError(f"{path} is no whole report: it lacks {', '.join(sorted(missing))}")
-    try:
-        # What is read of it here; the page reads the rest.
-        _ = data["run"]["command"], data["judgement"]["words"], [network["name"] for network in data["networks"]]
-    except (LookupError, TypeError) as error:
-        raise InputError(f"{path} is no report as parity writes it: a part of it is missing ({error})") from error
-    return data
-
-
-def _refuse(constant: str) -> None:
-    """Raise ValueError for NaN and infinity, which JSON has not."""
-    raise ValueError(f"{constant} is no JSON")
+# The word that asks for the comparison of two reports, in a report's place.
+DIFF = "diff"
 
 
 def parser() -> Parser:
-    """Return the parser of the command's arguments."""
+    """Return the parser of the arguments of the command that makes a page."""
     # The module's docstring is what --help says of the command.
-    command = Parser(PROG, __doc__, "The page is one file that needs no network; docs/report.md describes report.json.")
+    command = Parser(
+        PROG,
+        __doc__,
+        f"The page is one file that needs no network; docs/report.md describes report.json. `{PROG} {DIFF} --help`\n"
+        f"explains the comparison; the report in a folder of that name is ./{DIFF}.",
+    )
     command.add_argument("source", type=Path, metavar="DIR|FILE", help=f"the folder of a report, or its {JSON}")
     command.add_argument(
         "--output", type=Path, metavar="FILE", help=f"the page to write (default: {HTML} beside the source)"
     )
     command.add_argument("--force", action="store_true", help="replace the FILE of --output that is there")
+    command.set_defaults(run=make_page)
     return command
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the page of a report, print the page's path, and return the exit code.
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the arguments (default: the process's), with the function that they ask for as `run`."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    # No subparser: what else stands in this place is a path, and argparse would refuse every path as no command.
+    if words[:1] == [DIFF]:
+        return diff.parser(f"{PROG} {DIFF}").parse_args(words[1:])
+    return parser().parse_args(words)
 
-    Raises InputError where the source is no report of this version.
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page of a report, or compare two reports, and return the exit code.
+
+    Raises InputError where a report is none of this version.
     """
-    options = parser().parse_args(arguments)
-    source = options.source
-    if source.is_dir():
-        source = source / JSON
+    options = parse(arguments)
+    code: int = options.run(options)
+    return code
+
+
+def make_page(options: argparse.Namespace) -> int:
+    """Write the page of a report, print the page's path, and return 0. Raises InputError where that cannot be done."""
+    source = located(options.source)
     # The page of a report is made anew whenever that is asked for; any other file may be anything.
     if options.output and options.output.is_file() and not options.force:
         raise InputError(f"{options.output}: already there; --force replaces it")

@@ -1,0 +1,1 @@
+"""Two reports compared: what got worse between two runs, what got better, and what only one of them judged."""
