@@ -21,7 +21,7 @@ from tests.parity.starting import start_here
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
-PROGRAMS = ("pytest", "tox", "python", "pnasnet-convert", "pnasnet-parity", "torchrun")
+PROGRAMS = ("pytest", "tox", "python", "pnasnet-convert", "pnasnet-parity", "torchrun", "git")
 PARSERS = {
     "align": parse_align,
     "convert": lambda arguments: convert_parser().parse_args(arguments),

@@ -76,6 +76,7 @@ ELSEWHERE = {
     "python -m build": "`tox run -e wheel` builds both distributions",
     "python -m twine": "belongs to a release",
     "torchrun": "takes two machines; tests/parity/imagenet/test_evaluation.py has torchrun's workers on one",
+    "git bisect": "takes a history; tests/parity/plugin/test_bisect.py runs it on one with a planted fault",
     "pytest parity --candidate pnasnet-pytorch:PATH": "takes another project's checkout (docs/peers.md)",
     "pytest parity --candidate pnasnet-tf:PATH": "takes another project's checkout (docs/peers.md)",
 }
