@@ -1,3 +1,4 @@
-from .session.checking import Checked, assert_parity, check
+from .report.checked import Checked
+from .report.checking import assert_parity, check
 
 __all__ = ["Checked", "assert_parity", "check"]

@@ -21,7 +21,7 @@ kept            weights (regular expressions), by their names there, that are no
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +63,15 @@ class Adapter:
     not_replayable: tuple[str, ...] = ()
     vectors: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    # Of layers whose modules were found, and not by their names: their paths, by layer.
+    places: Mapping[str, str] = field(default_factory=dict)
 
     def module(self, layer: str) -> str:
         """Return the path of the module that gives an official layer; empty if none does."""
         # A module may have the weights of a layer that a function gives.
         if _matches(self.unobservable, layer) or self.functions.module(layer):
             return ""
-        return self.names.module(layer)
+        return self.places.get(layer) or self.names.module(layer)
 
     def function(self, layer: str) -> str:
         """Return the site of the operation that gives an official layer which no module gives; empty if none does."""
@@ -115,7 +117,7 @@ def read(path: Path) -> Adapter:
 def _parse(name: str, content: Mapping[str, Any]) -> Adapter:
     """Return the adapter with this `content`. Raises ValueError, TypeError, NamingError or re.error for one that is
     not sound."""
-    known_entries = {field.name for field in fields(Adapter)} | set(NAMES)
+    known_entries = {entry.name for entry in fields(Adapter)} - {"places"} | set(NAMES)
     # A misspelled entry would be ignored, and the implementation judged as another one.
     unknown_entries = sorted(content.keys() - known_entries)
     if unknown_entries:

@@ -2,14 +2,14 @@
 operations tell, at each image size anew, as a model may pad one and not another."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor, nn
 
 from parity.candidate import adapter
 from parity.candidate.adapter import Adapter
-from parity.candidate.alignment.align import Alignment, align, places
+from parity.candidate.alignment.align import CUT_OFF, Alignment, align, places
 from parity.candidate.importing import others_code
 from parity.candidate.making import Maker
 from parity.core.errors import InputError
@@ -24,24 +24,25 @@ from pnasnet_torch.weights import outline
 # The port's method that goes on from the logits to the probabilities, where its forward ends.
 RUNS_TO_THE_END = "predict"
 PROBABILITIES = "final_layer.predictions"
-# What an adapter says of how an implementation is built, wherever its model comes from.
-STRUCTURE = ("method", "sizes", "unobservable", "not_replayable", "vectors")
 
 
 class Adapting:
-    """Finds the adapter of what MODULE:CALLABLE `name`, or a `function` of the user's, gives. The `pins` are held while
-    its code runs.
+    """Finds the adapter of a maker's model, which messages call `name`. The `pins` are held while its code runs.
 
-    Raises InputError where that gives no model, or clearly no PNASNet-5.
+    `known` is an adapter with the names of its weights, where they are known; otherwise it is told by them whether they
+    are. Raises InputError where there is no model, or clearly no PNASNet-5.
     """
 
-    def __init__(self, name: str, pins: Pins, function: Callable[[], object] | None = None) -> None:
+    def __init__(self, name: str, maker: Maker, pins: Pins, known: Adapter | None = None) -> None:
         self._name = name
         self._pins = pins
-        self._maker = Maker(Adapter(OURS, name), pins, function=function)
-        model = self._maker.make("float32")
-        self._is_port = isinstance(model, PNASNet)
-        self._like = _by_weight_names(model.state_dict(), name, self._is_port)
+        self._maker = maker
+        self._is_port = False
+        self._like = known
+        if known is None:
+            model = maker.make("float32")
+            self._is_port = isinstance(model, PNASNet)
+            self._like = _by_weight_names(model.state_dict(), name, self._is_port)
         # Of the known names there are those of one variant.
         self.variant = self._like.names.variants[0] if self._like else _told_variant(model.state_dict(), name)
         self._at: dict[tuple[int, int], Adapter] = {}
@@ -70,13 +71,25 @@ class Adapting:
             self._at[size] = self._find(network)
         return self._at[size]
 
+    def nearest(self, network: Network) -> Adapter | None:
+        """Return the adapter at a network's image size, or else at the variant's own; None where it takes neither.
+
+        What the model raises at a size is its result, and told where it is judged.
+        """
+        for size in (network.size, str(variant(self.variant).image_size)):
+            try:
+                return self.at(_network(self.variant, size))
+            except InputError:
+                continue
+        return None
+
     def _find(self, network: Network) -> Adapter:
         if self._like and self._is_port:
             return self._like
         # Made anew, as it takes hundreds of megabytes while nobody needs it.
         alignment = aligned(self._maker.make("float32"), self._name, self._pins, network)
         if self._like:
-            return _with_functions(self._like, alignment)
+            return _with_places(self._like, alignment)
         return replace(alignment.adapter, make=self._name)
 
 
@@ -152,31 +165,39 @@ def _follows(state: Mapping[str, Tensor], known_names: Scheme, port_state: Mappi
 
 
 def _like(known_names: Scheme, variant_name: str, make: str, is_port: bool) -> Adapter:
-    """Return the adapter for what `make` gives, of one variant, built as the implementation with these names is."""
-    if known_names is not OURS:
-        like = adapter.built_in(known_names.name)
-    elif is_port:
-        like = Adapter(OURS, method=RUNS_TO_THE_END)
-    else:
+    """Return the adapter for what `make` gives, of one variant, whose weights have these names."""
+    names = replace(known_names, variants=(variant_name,))
+    if is_port:
+        return Adapter(names, make, method=RUNS_TO_THE_END)
+    if known_names is OURS:
         # What only has the port's names may end at the logits, as the port's own forward does.
-        like = Adapter(OURS, unobservable=(PROBABILITIES,))
-    # How the known implementation is called into being (arguments, objects, ...) is none of the user's function.
-    structure = {field: getattr(like, field) for field in STRUCTURE}
-    return Adapter(replace(like.names, variants=(variant_name,)), make, **structure)
+        return Adapter(names, make, unobservable=(PROBABILITIES,))
+    # Its pads may be those of some sizes, too.
+    return Adapter(names, make, sizes=adapter.built_in(known_names.name).sizes)
 
 
-def _with_functions(like: Adapter, alignment: Alignment) -> Adapter:
-    """Return an adapter of known names for a model that need not have all of their modules: functions may do the same.
-
-    Layers whose modules do not run are where the operations tell.
-    """
-    sites, hidden = {}, []
+def _with_places(like: Adapter, alignment: Alignment) -> Adapter:
+    """Return an adapter of known names with what the operations tell: which modules do what they are called by, or more
+    than that, and which functions do what other modules would."""
+    paths: dict[str, str] = {}
+    sites: dict[str, str] = {}
+    hidden = []
     for layer in port_layers(alignment.variant):
-        path = like.module(layer)
-        if path in alignment.ran:
-            continue
-        if layer in alignment.sites:
+        named, found = like.module(layer), alignment.modules.get(layer, "")
+        if alignment.reasons.get(layer) == CUT_OFF:
+            hidden.append(layer)
+        elif found and (not named or f"{found}.".startswith(f"{named}.")):
+            # The innermost of those that give it does no more than has to be.
+            paths[layer] = found
+        elif layer in alignment.functions or (layer in alignment.sites and named not in alignment.ran):
             sites[layer] = alignment.sites[layer]
-        elif not path:
-            hidden.append(re.escape(layer))
-    return replace(like, functions=places(sites), unobservable=tuple(hidden))
+        elif not named:
+            hidden.append(layer)
+    return replace(
+        like,
+        places=paths,
+        functions=places(sites),
+        unobservable=tuple(map(re.escape, hidden)),
+        not_replayable=tuple(map(re.escape, alignment.together)),
+        vectors=alignment.vectors,
+    )

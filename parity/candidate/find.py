@@ -19,6 +19,7 @@ from parity.candidate.making import Maker
 from parity.candidate.own_weights import OwnWeights
 from parity.core.errors import InputError
 from parity.core.pinning import Pins
+from pnasnet_torch.naming import OURS
 from pnasnet_torch.targets import FIRST
 from tf_reference.kinds import KINDS
 from tf_reference.official import EXPECTED, OFFICIAL
@@ -48,9 +49,9 @@ def find_candidate(
     if is_other_reference:
         return ReferenceCandidate(name)
     if kind == CHECKOUT:
-        return _checkout(name, rest, own_weights)
+        return _built_in(name, adapter.built_in(CHECKOUT), _checkout(name, rest), own_weights)
     if name in adapter.BUILT_IN:
-        return Implementation(name, adapter.built_in(name), own_weights=own_weights)
+        return _built_in(name, adapter.built_in(name), None, own_weights)
     if not rest:
         raise InputError(f"unknown candidate {name!r}: expected {', '.join(known())}, or MODULE:CALLABLE")
     return _without_adapter(name, None, own_weights, sizes)
@@ -82,7 +83,7 @@ def _without_adapter(
 ) -> Implementation:
     """Return the implementation called `name`, whose adapter is to be found. Raises InputError where it cannot be."""
     pins = Pins()
-    adapting = Adapting(name, pins, function)
+    adapting = Adapting(name, Maker(Adapter(OURS, name), pins, function=function), pins)
     return Implementation(
         name, adapting.first(sizes), pins=pins, function=function, own_weights=own_weights, adapting=adapting
     )
@@ -113,11 +114,18 @@ def known() -> tuple[str, ...]:
     return (*ENGINES, *installed, f"{CHECKOUT}:PATH", EXPECTED)
 
 
-def _checkout(name: str, path: str, own_weights: OwnWeights | None) -> Implementation:
-    """Return the known port from its checkout at `path`. Raises InputError where there is none."""
+def _built_in(name: str, known_adapter: Adapter, root: Path | None, own_weights: OwnWeights | None) -> Implementation:
+    """Return an implementation of which is known how it is made, and what its weights are called."""
+    pins = Pins()
+    adapting = Adapting(name, Maker(known_adapter, pins, root), pins, known_adapter)
+    return Implementation(name, known_adapter, root, pins=pins, own_weights=own_weights, adapting=adapting)
+
+
+def _checkout(name: str, path: str) -> Path:
+    """Return the folder of a checkout of the known port. Raises InputError where there is none."""
     root = Path(path)
     if not path or not (root / "model.py").is_file():
         raise InputError(
             f"{name}: expected {CHECKOUT}:PATH with a checkout of chenxi116/PNASNet.pytorch, with model.py"
         )
-    return Implementation(name, adapter.built_in(CHECKOUT), root.resolve(), own_weights=own_weights)
+    return root.resolve()

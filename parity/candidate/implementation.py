@@ -68,10 +68,7 @@ class Implementation(Candidate):
         """Return the adapter at a network's image size."""
         if not self._adapting or self.refuses(network):
             return self.adapter
-        try:
-            return self._adapting.at(network)
-        except InputError:  # what the model raises at this size is its result
-            return self.adapter
+        return self._adapting.nearest(network) or self.adapter
 
     def examine(self, networks: Iterable[Network]) -> None:
         """Raise InputError where the implementation's model cannot be had, or has not the official classes."""

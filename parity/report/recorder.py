@@ -2,9 +2,7 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -13,11 +11,11 @@ import pytest
 
 from parity.core.errors import InputError
 from parity.report.collect import Collector
-from parity.report.columns import Explain
-from parity.report.document import Key, Outcome, document
+from parity.report.document import Key, document
 from parity.report.evaluation import evaluation
 from parity.report.faults import faults
 from parity.report.judgement import Run
+from parity.report.outcome import outcome_of
 from parity.report.provenance import provenance
 from parity.report.render import HTML, write
 
@@ -91,37 +89,11 @@ class Recorder:
         nodes: defaultdict[Key, dict[str, str]] = defaultdict(dict)
         for case, node in cases:
             nodes[case.gate, case.network][case.name] = node
-        outcome = self._outcome(session, nodes, run)
+        outcome = outcome_of(session, self._options, run, nodes, self.collector.observations)
         imagenet = evaluation(self._evaluator) if self._evaluator else None
         # The table of faults tells what the gates of evaluation catch, and nothing of those of training.
         measured = None if self._options.training else faults()
         return document(outcome, provenance(self._options, session), imagenet=imagenet, faults=measured)
-
-    def _outcome(self, session: "ParitySession", nodes: Mapping[Key, Mapping[str, str]], run: Run) -> Outcome:
-        """Return all that the run leaves."""
-        options = self._options
-        explained: dict[Key, Explain] = {}
-        for network, gates in session.results.items():
-            for gate in gates:
-                explained[gate, network] = partial(session.explained, gate, network)
-        images: set[str] = set()
-        for network in options.networks:
-            images.update(options.image_names(network))
-        return Outcome(
-            run=run,
-            networks=tuple(dict.fromkeys([*options.networks, *session.results])),
-            layers=session.layers,
-            results=session.results,
-            verdicts=session.verdicts,
-            seconds=session.seconds,
-            nodes=nodes,
-            images=frozenset(images),
-            observations=self.collector.observations,
-            explained=explained,
-            gates=options.candidate.gates if options.candidate else options.gates,
-            unobservable=options.unobservable,
-            shown=_shown_in_part(options),
-        )
 
 
 def command_of(config: pytest.Config) -> str:
@@ -129,16 +101,6 @@ def command_of(config: pytest.Config) -> str:
     arguments = [str(argument) for argument in config.invocation_params.args]
     kept = [argument for argument in arguments if argument not in ("--force", "--parity-force")]
     return shlex.join(["pytest", *kept])
-
-
-def _shown_in_part(options: "Options") -> list[str]:
-    """Return a sentence on each network of which the candidate does not show all layers."""
-    sentences = []
-    # Not strict, since there are no sentences where the port itself is judged, which shows all.
-    for sentence, hidden in zip(options.shown, options.unobservable.values(), strict=False):
-        if hidden:
-            sentences.append(sentence)
-    return sentences
 
 
 def _stopped(run: pytest.Session, code: int) -> str:

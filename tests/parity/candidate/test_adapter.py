@@ -35,6 +35,19 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+WHOLE = """
+unobservable = ['cell_4\\.1x1']
+not_replayable = ['.+\\.concat']
+kept = ['aux\\..+']
+[modules]
+'cell_(\\d+)\\.(.+)' = 'cells.\\1.\\2'
+[functions]
+'cell_(\\d+)\\.comb_iter_(\\d)\\.combine\\.add' = 'cells.\\1:add.\\2'
+[tensors]
+'conv0.weight' = 'first'
+"""
+
+
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_each_layer_has_a_module_of_its_own_or_is_not_visible(name: str) -> None:
     adapter = built_in(name)
@@ -43,12 +56,20 @@ def test_each_layer_has_a_module_of_its_own_or_is_not_visible(name: str) -> None
     assert len(set(visible)) == len(visible) > 800
 
 
-def test_what_an_adapter_says() -> None:
-    cv = built_in("pytorchcv")
-    assert cv.module("cell_3.comb_iter_0.left.separable_5x5_1.depthwise")
-    assert not cv.module("cell_4.comb_iter_0.left.separable_5x5_1.depthwise")
-    assert cv.does_more("cell_4.cell_output.concat")
-    assert not cv.does_more("cell_4.comb_iter_0.right.max_pool")
+def test_what_an_adapter_says(tmp_path: Path) -> None:
+    mine = read(written(tmp_path, WHOLE))
+    assert mine.module("cell_3.1x1") == "cells.3.1x1"
+    assert not mine.module("cell_4.1x1")
+    assert not mine.shows("cell_4.1x1")
+    assert mine.does_more("cell_4.cell_output.concat")
+    assert not mine.does_more("cell_4.comb_iter_0.right.max_pool")
+    # A function gives it, of which a module may have the weights.
+    assert not mine.module("cell_2.comb_iter_0.combine.add")
+    assert mine.function("cell_2.comb_iter_0.combine.add") == "cells.2:add.0"
+    assert mine.names.parameter("conv0.weight") == "first"
+    assert mine.names.parameter("cell_3.1x1.weight") == "cells.3.1x1.weight"
+    assert mine.keeps("aux.weight")
+    assert not mine.keeps("first")
 
 
 def test_an_adapter_with_rules_of_its_own(tmp_path: Path) -> None:

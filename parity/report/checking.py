@@ -1,9 +1,9 @@
 """Parity from Python: one call, and what it returns is true or false, and tells why."""
 
-import html
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from torch import nn
@@ -11,93 +11,33 @@ from torch import nn
 from parity.candidate.find import candidate_from
 from parity.candidate.implementation import Implementation
 from parity.candidate.own_weights import own_weights_of
-from parity.core.computing import Results
+from parity.core.computing import observe_nothing
 from parity.core.errors import InputError
 from parity.core.layers import Network, network_at
 from parity.core.machine import default_threads
 from parity.core.pinning import SIDE_THREADS, Pins, pin_torch
 from parity.core.policy import STRUCTURE
-from parity.core.result import Tally
 from parity.core.specification import GOLDEN, REFERENCE, TRACE_SUFFIXES, is_stored
 from parity.core.weights import read_given
-from parity.diagnosis.verdict import DETAILED, Culprit, Verdict
 from parity.reference.opening import stored
 from parity.reference.process import OfficialProcess
+from parity.report.checked import Checked
+from parity.report.collect import Collector
+from parity.report.document import document
+from parity.report.faults import faults
+from parity.report.judgement import Run
+from parity.report.outcome import outcome_of
+from parity.report.provenance import provenance
+from parity.report.render import render
 from parity.session.names import judged_names
 from parity.session.opening import open_reference
 from parity.session.options import Options
 from parity.session.session import ParitySession, Selection
-from parity.session.table import table
 from pnasnet_torch import variant as variant_of
 from tf_reference import official
 
 # What is judged: a model, or what makes one.
 Model = nn.Module | Callable[[], nn.Module]
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What a model was found to be on one network. It is true if all that was judged passes.
-
-    `layers` are the results by gate and layer, `verdict` says what is at fault where something is, and `notes` what
-    else there is to say, such as what the model does not show.
-    """
-
-    network: str
-    layers: Mapping[str, Results]
-    tallies: tuple[Tally, ...]
-    verdict: Verdict | None
-    notes: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        return all(all(results.values()) for results in self.layers.values())
-
-    @property
-    def culprits(self) -> tuple[Culprit, ...]:
-        """The layers at fault, in the network's order."""
-        return self.verdict.culprits if self.verdict else ()
-
-    @property
-    def head(self) -> str:
-        """The outcome in one line."""
-        if self.verdict:
-            return self.verdict.head
-        compared = sum(tally.compared for tally in self.tallies)
-        return f"{self.network}: parity, in all of {compared:,} comparisons"
-
-    def __str__(self) -> str:
-        return "\n".join([str(self.verdict or self.head), "", *table(self.tallies), *self.notes])
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain data, for JSON."""
-        layers: dict[str, dict[str, Any]] = {}
-        for gate, results in self.layers.items():
-            layers[gate] = {name: result.as_dict() for name, result in results.items()}
-        return {
-            "network": self.network,
-            "passed": bool(self),
-            "verdict": self.verdict.as_dict() if self.verdict else None,
-            "layers": layers,
-            "notes": list(self.notes),
-        }
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: the outcome, what is at fault, and the gates as a table."""
-        colour = "#1a7f37" if self else "#cf222e"
-        parts = [f'<p style="color:{colour};font-weight:bold">{html.escape(self.head)}</p>']
-        parts += [f"<pre>{html.escape(str(culprit))}</pre>" for culprit in self.culprits[:DETAILED]]
-        if self.culprits[DETAILED:]:
-            rest = "\n".join(culprit.line for culprit in self.culprits[DETAILED:])
-            parts.append(f"<pre>{html.escape(rest)}</pre>")
-        cells = ("gate", "compared", "failed", "worst margin", "its layer")
-        rows = ["".join(f"<th>{cell}</th>" for cell in cells)]
-        for tally in self.tallies:
-            margin = tally.worst.margin
-            row = (tally.gate, f"{tally.compared:,}", f"{tally.failed:,}", f"{margin:.3g}", tally.worst.layer)
-            rows.append("".join(f"<td>{html.escape(cell)}</td>" for cell in row))
-        parts.append(f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>")
-        parts += [f"<p>{html.escape(note)}</p>" for note in self.notes]
-        return "\n".join(parts)
 
 
 def check(
@@ -188,11 +128,17 @@ def _check(options: Options, network: Network, candidate: Implementation) -> Non
 
 def _judged(options: Options, network: Network) -> Checked:
     """Return what all gates make of the network."""
+    started, clock = datetime.now(UTC), perf_counter()
     selection = _selection(options, network)
     # What is stored needs no TensorFlow.
     process = None if options.stored else OfficialProcess(options)
+    collector = Collector()
     try:
-        session = ParitySession(options, selection, open_reference(options, selection, process=process))
+        reference = open_reference(options, selection, process=process)
+        # Of digests there are no values to keep.
+        observe = observe_nothing if options.stored else collector
+        session = ParitySession(options, selection, reference, observe=observe)
+        collector.layers = session.layers
         try:
             for (gate, _), names in selection.items():
                 session.result(gate, network, next(iter(names)))
@@ -202,8 +148,26 @@ def _judged(options: Options, network: Network) -> Checked:
         if process:
             process.close()
     verdict = session.verdicts[0] if session.verdicts else None
-    tallies = tuple(session.tallies())
-    return Checked(str(network), session.results[network], tallies, verdict, (*options.shown, *session.said_at_end))
+    tests = sum(map(len, selection.values()))
+    run = Run(
+        command=f"parity.check({options.judged})",
+        arguments="",
+        selection="",
+        started=started.isoformat(timespec="seconds"),
+        seconds=round(perf_counter() - clock, 1),
+        exit=int(not all(all(results.values()) for results in session.results[network].values())),
+        tests=tests,
+    )
+
+    def page() -> str:
+        """Return the report's page."""
+        # Nothing of pytest ran: a layer's test is called as the layer is.
+        nodes = {key: {name: name for name in names} for key, names in selection.items()}
+        outcome = outcome_of(session, options, run, nodes, collector.observations)
+        return render(document(outcome, provenance(options, session), imagenet=None, faults=faults()))
+
+    notes = (*options.shown, *session.said_at_end)
+    return Checked(str(network), session.results[network], tuple(session.tallies()), verdict, notes, page)
 
 
 def _selection(options: Options, network: Network) -> Selection:

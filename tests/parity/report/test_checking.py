@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from playwright.sync_api import Browser
 from torch import nn
 
 import parity
@@ -140,3 +141,20 @@ def test_faulty(parity_check):
     assert "1 failed, 1 passed" in said
     assert "AssertionError: mobile-97x131: 1 culprit" in said
     assert "cell_2.comb_iter_0.left.bn_sep_5x5_1" in said
+
+
+def test_a_notebook_shows_the_report(chromium: Browser, tmp_path: Path) -> None:
+    """Its links stay within the frame."""
+    checked = parity.check(faulty(), image_size=SIZE)
+    notebook = tmp_path / "notebook.html"
+    notebook.write_text(f"<!DOCTYPE html><html><body>{checked._repr_html_()}</body></html>")
+    page = chromium.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(notebook.as_uri())
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("link", name="cell_2.comb_iter_0.left.bn_sep_5x5_1").first.click()
+    frame.get_by_role("heading", name="cell_2.comb_iter_0.left.bn_sep_5x5_1", exact=True).wait_for()
+    assert "Culprit" in frame.locator("main").inner_text()
+    assert page.url == notebook.as_uri()
+    assert errors == []
