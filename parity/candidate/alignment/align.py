@@ -19,6 +19,8 @@ from pnasnet_torch.naming import Scheme, parse_scheme
 from pnasnet_torch.weights import empty_network, is_count
 
 UNCLEAR = "no operation of the model is clearly this one"
+# Where the layers are that a model does not come to, as it raises before.
+NOT_REACHED = "not reached"
 CUT_OFF = "the model computes it on a larger map, of which a part is cut off behind it"
 
 
@@ -101,7 +103,8 @@ class Found(NamedTuple):
 def align(model: nn.Module, run: Callable[[Tensor], object], network: Network) -> Alignment:
     """Return which module of a model in evaluation mode, which `run` runs on images, gives which official layer.
 
-    What is known of the official network is the port's forward. Raises whatever the model raises.
+    What is known of the official network is the port's forward. Of a model that raises, the layers behind that are
+    given by nothing that runs. Raises what the model raises where it comes to none.
     """
     images = torch.zeros(1, 3, network.height, network.width)
     port = empty_network(variant(network.variant).config)
@@ -111,6 +114,11 @@ def align(model: nn.Module, run: Callable[[Tensor], object], network: Network) -
     layers = {layer: own[layer] for layer in layer_modules(port)}
     recording = record(model, run, images)
     found = _find(layers, Graph(official), Graph(recording))
+    if recording.error:
+        if not any(one.site for one in found.values()):
+            raise recording.error
+        # Not unobservable: that the model does not come to them is its fault.
+        found = {layer: Found(site=NOT_REACHED) if one.reason == UNCLEAR else one for layer, one in found.items()}
     given = {layer: one.giver for layer, one in found.items() if one.giver}
     tensors = {}
     for layer, one in found.items():
@@ -173,11 +181,14 @@ def _found(own: Giver, operation: Operation, is_cut: bool) -> Found:
 
 
 def _kept(model: nn.Module, recording: Recording, found: Iterable[Found]) -> Iterator[str]:
-    """Yield the names of the weights that the model's forward does not take, and of constants that are no layer's."""
+    """Yield the names of the weights that the model's forward does not take, and of constants that are no layer's.
+
+    Of a model that raises, those are not known that it would take behind that.
+    """
     of_layers = {name for one in found for name in one.parameters.values()}
     buffers = {name for name, _ in model.named_buffers()}
     for name in model.state_dict():
-        is_constant = name in buffers and name not in of_layers
+        is_constant = name not in of_layers and (name in buffers or recording.error is not None)
         if not is_count(name) and (is_constant or name not in recording.used):
             yield name
 

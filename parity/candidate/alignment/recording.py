@@ -206,20 +206,25 @@ def _is_relu(args: Any) -> bool:
 
 @dataclass(frozen=True)
 class Recording:
-    """A model's forward: its operations in order, from the images on, the names of the weights that it took, and the
-    paths of the modules that ran once."""
+    """A model's forward: its operations in order, from the images on, the names of the weights that it took, the paths
+    of the modules that ran once, and the error that ended it, if one did."""
 
     operations: tuple[Operation, ...]
     images: Operation
     used: frozenset[str]
     ran: frozenset[str]
+    error: Exception | None = None
 
 
 def record(model: nn.Module, run: Callable[[Tensor], object], images: Tensor) -> Recording:
-    """Return the operations of one forward of `model`, which `run` runs on `images` (N, 3, H, W)."""
+    """Return the operations of one forward of `model`, which `run` runs on `images` (N, 3, H, W), as far as it gets."""
     recorder = Recorder(model, images)
+    failed: Exception | None = None
     with recorder.recording():
-        run(images)
+        try:
+            run(images)
+        except Exception as error:  # up to there the model can be judged
+            failed = error
     recorder.note_givers()
     operations, used = tuple(recorder.operations), frozenset(recorder.parameters.used)
-    return Recording(operations, recorder.images, used, recorder.ran)
+    return Recording(operations, recorder.images, used, recorder.ran, failed)

@@ -59,6 +59,20 @@ FAULTS = {
         f"{STEM}.comb_iter_0.left.relu_1",
     ),
     "a ReLU behind a pool": Fault(", rectified=False) if inputs", ") if inputs", 725, f"{STEM}.comb_iter_0.right.1x1"),
+    # The sum of two maps of other sizes raises: what lies behind it is not reached.
+    "no stride": Fault(
+        "inputs, kernel, stride, groups",
+        "inputs, kernel, 1, groups",
+        726,
+        f"{STEM}.comb_iter_0.left.separable_5x5_1.depthwise",
+    ),
+    # And so does a convolution of other channels.
+    "a state of other channels": Fault(
+        "self.e(before) + self.e_skip(x)",
+        "self.e(x) + self.e_skip(before)",
+        726,
+        f"{STEM}.comb_iter_4.left.separable_3x3_1.depthwise",
+    ),
     "a product": Fault("self.a(before) +", "self.a(before) *", 725, f"{STEM}.comb_iter_0.combine.add"),
     "a smaller kernel": Fault(
         "SeparableBlock(filters, filters, 7",
