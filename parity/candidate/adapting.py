@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from parity.candidate import adapter
 from parity.candidate.adapter import Adapter
-from parity.candidate.alignment.align import CUT_OFF, Alignment, align, places
+from parity.candidate.alignment.align import CUT_OFF, align
+from parity.candidate.alignment.alignment import Alignment, places
 from parity.candidate.importing import others_code
 from parity.candidate.making import Maker
 from parity.core.errors import InputError

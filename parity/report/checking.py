@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -130,44 +131,51 @@ def _judged(options: Options, network: Network) -> Checked:
     """Return what all gates make of the network."""
     started, clock = datetime.now(UTC), perf_counter()
     selection = _selection(options, network)
-    # What is stored needs no TensorFlow.
-    process = None if options.stored else OfficialProcess(options)
     collector = Collector()
-    try:
-        reference = open_reference(options, selection, process=process)
-        # Of digests there are no values to keep.
-        observe = observe_nothing if options.stored else collector
-        session = ParitySession(options, selection, reference, observe=observe)
-        collector.layers = session.layers
-        try:
-            for (gate, _), names in selection.items():
-                session.result(gate, network, next(iter(names)))
-        finally:
-            session.close()
-    finally:
-        if process:
-            process.close()
-    verdict = session.verdicts[0] if session.verdicts else None
-    tests = sum(map(len, selection.values()))
+    session = _run(options, selection, collector)
+    results = session.results[network]
     run = Run(
         command=f"parity.check({options.judged})",
         arguments="",
         selection="",
         started=started.isoformat(timespec="seconds"),
         seconds=round(perf_counter() - clock, 1),
-        exit=int(not all(all(results.values()) for results in session.results[network].values())),
-        tests=tests,
+        exit=int(not all(all(by_layer.values()) for by_layer in results.values())),
+        tests=sum(map(len, selection.values())),
     )
-
-    def page() -> str:
-        """Return the report's page."""
-        # Nothing of pytest ran: a layer's test is called as the layer is.
-        nodes = {key: {name: name for name in names} for key, names in selection.items()}
-        outcome = outcome_of(session, options, run, nodes, collector.observations)
-        return render(document(outcome, provenance(options, session), imagenet=None, faults=faults()))
-
+    verdict = session.verdicts[0] if session.verdicts else None
     notes = (*options.shown, *session.said_at_end)
-    return Checked(str(network), session.results[network], tuple(session.tallies()), verdict, notes, page)
+    page = partial(_page, session, options, selection, collector, run)
+    return Checked(str(network), results, tuple(session.tallies()), verdict, notes, page)
+
+
+def _run(options: Options, selection: Selection, collector: Collector) -> ParitySession:
+    """Judge all that is selected, and return the session, which is closed."""
+    # What is stored needs no TensorFlow, and of digests there are no values to keep.
+    process = None if options.stored else OfficialProcess(options)
+    observe = observe_nothing if options.stored else collector
+    try:
+        session = ParitySession(
+            options, selection, open_reference(options, selection, process=process), observe=observe
+        )
+        collector.layers = session.layers
+        try:
+            for (gate, network), names in selection.items():
+                session.result(gate, network, next(iter(names)))
+        finally:
+            session.close()
+    finally:
+        if process:
+            process.close()
+    return session
+
+
+def _page(session: ParitySession, options: Options, selection: Selection, collector: Collector, run: Run) -> str:
+    """Return the report's page on a session."""
+    # Nothing of pytest ran: a layer's test is called as the layer is.
+    nodes = {key: {name: name for name in names} for key, names in selection.items()}
+    outcome = outcome_of(session, options, run, nodes, collector.observations)
+    return render(document(outcome, provenance(options, session), imagenet=None, faults=faults()))
 
 
 def _selection(options: Options, network: Network) -> Selection:

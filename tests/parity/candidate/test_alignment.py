@@ -16,7 +16,8 @@ from torch import Tensor, nn
 import parity
 from parity.candidate.adapter import built_in, read
 from parity.candidate.alignment.__main__ import main
-from parity.candidate.alignment.align import Alignment, align
+from parity.candidate.alignment.align import align
+from parity.candidate.alignment.alignment import Alignment
 from parity.candidate.find import candidate_from
 from parity.core.errors import InputError
 from parity.core.layers import network_at, port_layers

@@ -8,7 +8,8 @@ import pytest
 from torch import nn
 
 import parity
-from parity.candidate.alignment.align import Alignment, align
+from parity.candidate.alignment.align import align
+from parity.candidate.alignment.alignment import Alignment
 from parity.core.layers import network_at
 
 SOURCE = Path(__file__).parents[3] / "examples/own_port/own_port/model.py"
