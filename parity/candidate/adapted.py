@@ -90,9 +90,8 @@ class AdaptedModel:
         for name, tensor in self._state().items():
             if name in port_names:
                 parameter = port_names[name]
-                expected = shapes[parameter].shape
-                is_alike = _without_ones(tensor.shape) == _without_ones(expected)
-                port_state[parameter] = tensor.reshape(expected) if is_alike else tensor
+                fitted = _fitted(tensor, shapes[parameter].shape)
+                port_state[parameter] = tensor if fitted is None else fitted
             else:
                 without_official_name[name] = tensor
         return views(port_state, variable_targets(port)) | without_official_name
@@ -114,8 +113,7 @@ class AdaptedModel:
         for name, value in official_state.items():
             if name not in state:
                 problems.append(f"missing: {name}")
-            # A dense layer may be a convolution there, of one pixel.
-            elif _without_ones(state[name].shape) != _without_ones(value.shape):
+            elif _fitted(value, state[name].shape) is None:
                 expected = tuple(state[name].shape)
                 problems.append(f"wrong shape: {name}: expected {expected}, found {tuple(value.shape)}")
         # Before anything is changed: copy_ would also broadcast a value of another shape.
@@ -123,8 +121,9 @@ class AdaptedModel:
             raise NamingError("the weights do not fit the candidate:\n  " + "\n  ".join(sorted(problems)))
         with torch.no_grad():
             for name, value in official_state.items():
-                if name in state and state[name].numel() == value.numel():
-                    state[name].copy_(value.reshape(state[name].shape))
+                fitted = _fitted(value, state[name].shape) if name in state else None
+                if fitted is not None:
+                    state[name].copy_(fitted)
 
     def _placed(self, port_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return those of the port's weights that have a place in the model, by its names."""
@@ -167,6 +166,18 @@ class AdaptedModel:
         if layer in self._adapter.vectors and is_map_of_one_pixel:
             return output.flatten(1)
         return output
+
+
+def _fitted(values: Tensor, shape: torch.Size) -> Tensor | None:
+    """Return a weight in the shape that it has elsewhere; None where that is of another layer.
+
+    A dense layer may be a convolution there, of one pixel, or have its inputs in front of its outputs.
+    """
+    if _without_ones(values.shape) == _without_ones(shape):
+        return values.reshape(shape)
+    if values.ndim == 2 and values.T.shape == shape:
+        return values.T
+    return None
 
 
 def _without_ones(shape: torch.Size) -> tuple[int, ...]:

@@ -93,8 +93,9 @@ def run(
     images: Tensor,
     before: Callable[[str, Inputs], None] = lambda _name, _inputs: None,
     after: Callable[[str, Tensor], None] = lambda _name, _output: None,
-) -> None:
-    """Run one forward of images (N, 3, H, W) of the candidate, and look at each layer before and after it.
+) -> object:
+    """Run one forward of images (N, 3, H, W) of the candidate, look at each layer before and after it, and return what
+    the model gives.
 
     `before` is called with its name and inputs, `after` with its name and value. Raises CandidateError for whatever is
     raised on the way.
@@ -114,7 +115,7 @@ def run(
         running = ""
 
     with candidate.watched(images, enters, leaves), blamed_on_candidate(lambda: running):
-        candidate.predict(images)
+        return candidate.predict(images)
 
 
 def dtype_of(model: nn.Module) -> torch.dtype:

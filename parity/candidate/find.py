@@ -72,10 +72,15 @@ def candidate_from(
         raise InputError(f"a {type(model).__name__} is no model: expected a torch.nn.Module, or what makes one")
     named = type(model) if is_model else model
     name = f"{getattr(named, '__module__', '')}:{getattr(named, '__qualname__', type(model).__name__)}"
-    function = partial(deepcopy, model) if is_model else model
+    function = partial(_copied, model)
     if own_adapter:
         return _by_own_adapter(name, replace(adapter.read(own_adapter), make=name), function, own_weights)
     return _without_adapter(name, function, own_weights, sizes)
+
+
+def _copied(model: nn.Module | Callable[[], nn.Module]) -> nn.Module:
+    """Return a copy of a model, or of what is made: what was given stays as it is."""
+    return deepcopy(model if isinstance(model, nn.Module) else model())
 
 
 def _without_adapter(

@@ -77,7 +77,8 @@ class Implementation(Candidate):
             classes = variant(variant_name).config.num_classes
             weight = state.get(self.adapter.names.parameter(CLASSES))
             # Many leave the background out.
-            if weight is not None and len(weight) not in (classes, classes - 1):
+            # Or have them behind the inputs.
+            if weight is not None and not {classes, classes - 1} & set(weight.shape):
                 raise InputError(
                     f"{self.name} gives a model of {len(weight):,} classes: the official network has {classes:,}, with "
                     f"the background as class 0; make it with {classes:,}, or with {classes - 1:,} without that"

@@ -172,6 +172,8 @@ class _Evidence:
     def _look_in_context(self, examiner: Examiner, layer: str) -> Finding:
         """Return what there is to say of a layer that is run where it is, as nothing runs it alone."""
         replay = examiner.in_context[layer]
+        if replay and set(self.failures[layer]) == {"float32"}:
+            return Finding("float32 alone", (), (replay,))
         if replay:
             return Finding("passes in context", (), (replay,))
         return Finding("in context", tuple(examiner.operation_hints(layer)), (replay,))

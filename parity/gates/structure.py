@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from parity.candidate.capture import CandidateError
-from parity.candidate.parts import CandidateParts, Part, Parts
+from parity.candidate.parts import LOGITS, RETURNED, CandidateParts, Part, Parts
 from parity.core.layers import WHOLE, Network, block, layer_of
 from parity.core.policy import STRUCTURE
 from parity.core.result import Check, LayerResult
@@ -22,6 +22,9 @@ def compare_parts(
     Each name is a layer with its variables, a block with all that lies in it, or the whole network.
     """
     official = _official_parts(graph, candidate.unobservable)
+    # Where it can be told what the model gives.
+    if ("output", LOGITS) in candidate.found:
+        official["output", LOGITS] = RETURNED
     parts_of: defaultdict[str, list[Part]] = defaultdict(list)
     for part in {**official, **candidate.found}:
         kind, own_name = part

@@ -31,7 +31,7 @@ class Checked:
     page: Callable[[], str] = field(repr=False, compare=False)
 
     def __bool__(self) -> bool:
-        return all(all(results.values()) for results in self.layers.values())
+        return any(self.layers.values()) and all(all(results.values()) for results in self.layers.values())
 
     @property
     def culprits(self) -> tuple[Culprit, ...]:

@@ -15,7 +15,7 @@ from pnasnet_torch import variant
 from pnasnet_torch.weights import empty_network, is_count
 
 UNCLEAR = "no operation of the model is clearly this one"
-# Where the layers are that a model does not come to, as it raises before.
+# Where the layers are that a model does not come to, as it raises before, or that it has not.
 NOT_REACHED = "not reached"
 CUT_OFF = "the model computes it on a larger map, of which a part is cut off behind it"
 
@@ -50,11 +50,13 @@ def align(model: nn.Module, run: Callable[[Tensor], object], network: Network) -
     layers = {layer: own[layer] for layer in layer_modules(port)}
     recording = record(model, run, images)
     found = _find(layers, Graph(official), Graph(recording))
-    if recording.error:
-        if not any(one.site for one in found.values()):
-            raise recording.error
-        # Not unobservable: that the model does not come to them is its fault.
-        found = {layer: Found(site=NOT_REACHED) if one.reason == UNCLEAR else one for layer, one in found.items()}
+    if recording.error and not any(one.site for one in found.values()):
+        raise recording.error
+    for layer, one in found.items():
+        # Not unobservable: that the model does not come to them is its fault, and so it is where it has no operation
+        # with the weights of one.
+        if one.reason == UNCLEAR and (recording.error or layers[layer][0].parameters):
+            found[layer] = Found(site=NOT_REACHED)
     given = {layer: one.giver for layer, one in found.items() if one.giver}
     tensors = {}
     for layer, one in found.items():

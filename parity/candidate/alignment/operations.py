@@ -47,19 +47,21 @@ class Operation:
     (`weight`, `running_mean`). `givers` are the modules whose output it is, or a part of it, the innermost first. Its
     `site` is the module in whose forward it runs, and its number there among those of its kind: `cells.3:add.0`.
     `changes` are the sites and shapes of its output padded or cut, and it is `cut` where only a part of it is read. It
-    is written out in steps where it is none of PyTorch's operations.
+    is written out in steps where it is none of PyTorch's operations, and `is_step` where a later one goes on from it.
     """
 
     kind: str
     attributes: tuple[Any, ...]
-    inputs: tuple["Operation", ...]
+    # Not shown: what leads to an operation by many ways would be written as many times.
+    inputs: tuple["Operation", ...] = field(repr=False)
     shape: tuple[int, ...] = ()
     site: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    givers: list["Giver"] = field(default_factory=list)
-    changes: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+    givers: list["Giver"] = field(default_factory=list, repr=False)
+    changes: list[tuple[str, tuple[int, ...]]] = field(default_factory=list, repr=False)
     cut: bool = False
     is_written_out: bool = False
+    is_step: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,15 @@ class Giver:
 class Origin:
     """Where a tensor comes from: an operation, and whether that output was padded or cut, or shifted by a pixel.
 
-    It is `halved` where every second row of a map is taken, or every second column, but not yet both.
+    It is `halved` where every second row of a map is taken, or every second column, but not yet both, and `scaled` by
+    what is none of the network's.
     """
 
     operation: Operation
     changed: bool = False
     shifted: bool = False
     halved: bool = False
+    scaled: bool = False
 
 
 def tensors_in(arguments: Any) -> Iterator[Tensor]:

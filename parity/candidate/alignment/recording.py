@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,15 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from parity.candidate.alignment.operations import KINDS, Giver, Operation, Origin, attributes, tensors_in
 from parity.candidate.alignment.parameters import SUMS, Parameters
 from parity.candidate.hooks import hooked
+
+# Operations that give the values that they take: the others scale, or make something else of them.
+VIEWS = frozenset(("view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten", "permute", "transpose"))
+VIEWS |= frozenset(
+    ("t", "squeeze", "unsqueeze", "expand", "clone", "copy_", "_to_copy", "contiguous", "detach", "alias")
+)
+VIEWS |= frozenset(
+    ("alias", "select", "split", "split_with_sizes", "chunk", "unbind", "as_strided", "lift_fresh", "dropout")
+)
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -90,6 +99,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation, and record it if it is made of the images."""
+        if torch.is_inference_mode_enabled():
+            # There PyTorch does not take operations apart into those that are known here.
+            with self:
+                decomposed = func.decompose(*args, **(kwargs or {}))
+            if decomposed is not NotImplemented:
+                return decomposed
         output = func(*args, **(kwargs or {}))
         name = func.overloadpacket.__name__
         tensors = list(tensors_in([*args, *(kwargs or {}).values()]))
@@ -119,15 +134,18 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._change("pad", first, first.shifted or shifts, result)
         if len(origins) == 1 and kind == "add":
             return self._one_sided(name, args, first, result)
-        if name == "sum" and first.operation.kind == "stack":
-            self.operations.remove(first.operation)
+        if name == "sum" and first.operation.kind == "stack" and result.ndim == len(first.operation.shape) - 1:
+            first.operation.is_step = True
             return self._add("add", (), [Origin(given) for given in first.operation.inputs], {}, result)
         if not kind or (name in ("clamp", "clamp_") and not _is_relu(args)):
             # Views and copies: the same values elsewhere, or in another shape.
-            return first
+            return first if name in VIEWS else replace(first, scaled=True)
         is_dense = kind == "conv" and result.shape[2:] == (1, 1) == args[1].shape[2:]
         if is_dense:
             kind = "linear"
+        if kind == "softmax" and first.scaled:
+            # The integer network's probabilities are the same, whatever its logits are multiplied by.
+            kind = "scaled_softmax"
         return self._add(kind, attributes(kind, args), origins, self.parameters.of_operation(name, args), result)
 
     def _sliced(self, args: Any, first: Origin, result: Tensor) -> Origin:
@@ -173,9 +191,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         known = operation.parameters if goes_on else {}
         roles = self.parameters.of_step(name, args, known)
         if not roles:
-            return first
-        if goes_on:
-            self.operations.remove(operation)
+            return replace(first, scaled=True)
+        operation.is_step = goes_on
         kind = operation.kind if goes_on else "batch_norm"
         inputs = operation.inputs if goes_on else (operation,)
         origin = self._add(kind, (), [Origin(given) for given in inputs], {**known, **roles}, result)
@@ -226,5 +243,7 @@ def record(model: nn.Module, run: Callable[[Tensor], object], images: Tensor) ->
         except Exception as error:  # up to there the model can be judged
             failed = error
     recorder.note_givers()
-    operations, used = tuple(recorder.operations), frozenset(recorder.parameters.used)
-    return Recording(operations, recorder.images, used, recorder.ran, failed)
+    # A step that something else takes, too, is an operation of its own.
+    taken = {given for operation in recorder.operations for given in operation.inputs}
+    operations = tuple(one for one in recorder.operations if not one.is_step or one in taken)
+    return Recording(operations, recorder.images, frozenset(recorder.parameters.used), recorder.ran, failed)

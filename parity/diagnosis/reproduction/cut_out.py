@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from parity.candidate.capture import dtype_of, run, to_nchw
+from parity.candidate.capture import CandidateError, dtype_of, run, to_nchw
 from parity.core.layers import layer_of
 from parity.diagnosis.examiner import Examiner
 from parity.diagnosis.probe import Probe
@@ -117,8 +117,12 @@ def _taken_in_context(examiner: Examiner, layer: str, tape: Tape) -> tuple[Progr
     images = to_nchw(examiner.probe.images, dtype_of(examiner.model.module))
     if IMAGES in feeders:
         tape.is_input(images, feeders.index(IMAGES))
-    with tape:
-        run(examiner.model, images, after=after)
+    try:
+        with tape:
+            run(examiner.model, images, after=after)
+    except CandidateError:  # behind the layer it is no matter
+        if not found:
+            raise
     return found[0]
 
 
@@ -136,10 +140,10 @@ def _case(examiner: Examiner, layer: str, program: Program) -> Case:
     # A view of a parameter shares its memory.
     by_memory = {}
     for name, view in examiner.model.variables().items():
-        by_memory[view.untyped_storage().data_ptr()] = name
+        by_memory[view.untyped_storage().data_ptr(), view.storage_offset()] = name
     variable_of = {}
     for name, tensor in program.constants.items():
-        variable = by_memory.get(tensor.untyped_storage().data_ptr())
+        variable = by_memory.get((tensor.untyped_storage().data_ptr(), tensor.storage_offset()))
         if variable in variables:
             variable_of[name] = variable
     return Case(

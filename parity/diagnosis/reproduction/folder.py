@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-DTYPES = {{"F64": np.float64, "F32": np.float32, "I64": np.int64}}
+DTYPES = {{"F64": np.float64, "F32": np.float32, "I64": np.int64, "I32": np.int32, "BOOL": np.bool_}}
 # What is allowed: by name, of the figures that are printed.
 ALLOWED = {allowed}
 
@@ -98,7 +98,8 @@ def write(folder: Path, case: Case, expected: np.ndarray, culprit: Culprit) -> N
     shapes = ", ".join(str(tuple(tensors[f"input {number}"].shape)) for number in range(len(inputs)))
     words: dict[str, Any] = {
         "title": f"{culprit.layer}: PyTorch gives other values than TensorFlow's {_kind(case)} on {shapes}",
-        "words": "\n".join(culprit.hints) or "What it does instead is not known.",
+        # Within a docstring.
+        "words": "\n".join(culprit.hints).replace("\\", "/").replace('"', "'") or "What it does instead is not known.",
         "version": torch.__version__,
         "allowed": {check.name: check.allowed for check in case.checks(expected, expected)},
         "inputs": ", ".join(inputs),

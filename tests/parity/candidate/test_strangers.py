@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 import parity
 from parity.candidate.alignment.align import align
@@ -109,6 +110,61 @@ def test_the_example_is_found_and_sound() -> None:
 def test_a_fault_in_all_cells_hides_nothing_but_itself(name: str) -> None:
     fault = FAULTS[name]
     assert len(aligned(model_of(fault.sound, fault.faulty)).sites) == fault.layers
+
+
+POOLED = "F.relu(outputs[-1]).mean((2, 3))"
+END = f"        logits: Tensor = self.classifier({POOLED})\n        return logits"
+# What a model may do at its end, and whether that is parity.
+ENDS = {
+    "the probabilities": ("return logits.softmax(1)", True),
+    "no background": ("return {'logits': logits[:, 1:]}", True),
+    "a layer without its bias, used twice": (
+        f"z = F.linear({POOLED}, self.classifier.weight); return [(z + self.classifier.bias).softmax(1), z]",
+        True,
+    ),
+    "another sign": ("return -logits", False),
+    "another order": ("return logits.roll(1, 1)", False),
+    "a temperature": ("return (logits * 0.01).softmax(1)", False),
+    "no last layer": (f"return {POOLED}", False),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_what_a_model_gives_is_what_its_last_layer_gives(name: str) -> None:
+    end, is_sound = ENDS[name]
+    first = END.splitlines()[0]
+    checked = parity.check(model_of(END, f"{first}\n        {end}"), image_size=SIZE)
+    assert bool(checked) == is_sound, str(checked)
+    assert [culprit.layer for culprit in checked.culprits] == ([] if is_sound else ["final_layer.FC"])
+
+
+def test_a_forward_in_inference_mode_is_taken_apart_too() -> None:
+    start = '    def forward(self, images: Tensor) -> Tensor:\n        """Return the logits."""'
+    make = model_of(start, f"    @torch.inference_mode()\n{start}")
+    assert len(aligned(make).sites) == 725
+
+
+def test_a_dense_layer_may_have_its_inputs_first() -> None:
+    class InputsFirst(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = model_of()()
+            self.inner.classifier = nn.Identity()
+            self.weight = nn.Parameter(torch.zeros(1080, 1001))
+            self.bias = nn.Parameter(torch.zeros(1001))
+
+        def forward(self, images: Tensor) -> Tensor:
+            logits: Tensor = self.inner(images) @ self.weight + self.bias
+            return logits
+
+    assert parity.check(InputsFirst, image_size=SIZE)
+
+
+def test_a_model_that_a_function_keeps_stays_as_it_is() -> None:
+    model = model_of()().double().train()
+    assert parity.check(lambda: model, image_size=SIZE)
+    assert model.training
+    assert next(model.parameters()).dtype == torch.float64
 
 
 @pytest.mark.slow
