@@ -17,12 +17,8 @@ from parity.candidate.hooks import hooked
 
 # Operations that give the values that they take: the others scale, or make something else of them.
 VIEWS = frozenset(("view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten", "permute", "transpose"))
-VIEWS |= frozenset(
-    ("t", "squeeze", "unsqueeze", "expand", "clone", "copy_", "_to_copy", "contiguous", "detach", "alias")
-)
-VIEWS |= frozenset(
-    ("alias", "select", "split", "split_with_sizes", "chunk", "unbind", "as_strided", "lift_fresh", "dropout")
-)
+VIEWS |= frozenset(("t", "squeeze", "unsqueeze", "expand", "clone", "copy_", "_to_copy", "contiguous", "detach"))
+VIEWS |= frozenset(("alias", "select", "split", "split_with_sizes", "chunk", "unbind", "as_strided", "lift_fresh"))
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
