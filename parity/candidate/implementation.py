@@ -101,7 +101,8 @@ class Implementation(Candidate):
             notes.append(f"{self.name} has its own weights: {self._own.said}")
         if self.adapter.kept:
             names = few([pattern.replace("\\", "") for pattern in self.adapter.kept])
-            notes.append(f"{self.name}: these weights are no layer's, and stay as they are: {names}")
+            which = "these weights are no layer's, or a layer's under a second name"
+            notes.append(f"{self.name}: {which}, and stay as they are: {names}")
         if self._pins.changed:
             changes = ", ".join(self._pins.changed.values())
             notes.append(f"{self.name} changed {changes}: put back each time its code had run")

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -19,6 +19,22 @@ from parity.candidate.hooks import hooked
 VIEWS = frozenset(("view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten", "permute", "transpose"))
 VIEWS |= frozenset(("t", "squeeze", "unsqueeze", "expand", "clone", "copy_", "_to_copy", "contiguous", "detach"))
 VIEWS |= frozenset(("alias", "select", "split", "split_with_sizes", "chunk", "unbind", "as_strided", "lift_fresh"))
+
+
+# Those that give a part of a tensor, to be read or to be written.
+WINDOWS = frozenset(("slice", "select", "as_strided", "view", "permute", "transpose", "unsqueeze", "squeeze"))
+
+
+@dataclass
+class Written:
+    """Memory that is written part by part, held so that nothing else lies there.
+
+    Each part has its place; `origin` is what they are together, once they are read.
+    """
+
+    memory: Any
+    parts: list[tuple[int, Origin]] = field(default_factory=list)
+    origin: Origin | None = None
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -41,6 +57,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._origins = WeakTensorKeyDictionary()
         self._origins[images] = Origin(self.images)
         self.parameters = Parameters(model)
+        # What was written into memory that nothing was made of, by its address.
+        self._written: dict[int, Written] = {}
         # The modules that are running, the innermost last, and how many operations of each kind ran in each.
         self._running = [""]
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -88,10 +106,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def origin(self, tensor: Any) -> Origin | None:
         """Return where a tensor comes from; None for one that is not made of the images."""
-        if not isinstance(tensor, Tensor) or tensor not in self._origins:
+        if not isinstance(tensor, Tensor):
             return None
-        origin: Origin = self._origins[tensor]
-        return origin
+        if tensor in self._origins:
+            origin: Origin = self._origins[tensor]
+            return origin
+        written = self._written.get(tensor.untyped_storage().data_ptr()) if self._written else None
+        return self._collected(written, tensor) if written else None
+
+    def _collected(self, written: "Written", tensor: Tensor) -> Origin:
+        """Return the origin of a tensor that was written part by part: a concatenation of the parts."""
+        if written.origin is None:
+            parts = [origin for _place, origin in sorted(written.parts, key=lambda part: part[0])]
+            # One alone is a map within a larger one of zeros, say.
+            one = replace(parts[0], changed=True)
+            written.origin = one if len(parts) == 1 else self._add("concat", (), parts, {}, tensor)
+        return written.origin
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation, and record it if it is made of the images."""
@@ -103,17 +133,33 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return decomposed
         output = func(*args, **(kwargs or {}))
         name = func.overloadpacket.__name__
-        tensors = list(tensors_in([*args, *(kwargs or {}).values()]))
-        origins = [origin for tensor in tensors if (origin := self.origin(tensor))]
-        self.parameters.take(tensors)
-        result = output[0] if isinstance(output, (tuple, list)) and output else output
-        if not isinstance(result, Tensor):
+        if name == "copy_" and self._is_written(args[0], args[1]):
             return output
-        if origins:
-            self._origins[result] = self._record(name, args, origins, result)
-        else:
-            self.parameters.make(name, tensors, result)
+        tensors = list(tensors_in([*args, *(kwargs or {}).values()]))
+        # What is about to be written part by part is only looked at through views.
+        known = self._origins.get if name in WINDOWS else self.origin
+        origins = [origin for tensor in tensors if (origin := known(tensor))]
+        self.parameters.take(tensors)
+        results = list(tensors_in([output]))
+        if origins and results:
+            self._origins[results[0]] = self._record(name, args, origins, results[0])
+            # Of several, those that are parts of what was given.
+            for part in results[1:] if name in VIEWS else ():
+                self._origins[part] = replace(self._origins[results[0]], changed=True)
+        if not origins:
+            for result in results:
+                self.parameters.make(name, tensors, result)
         return output
+
+    def _is_written(self, target: Tensor, source: Any) -> bool:
+        """Note what is written into a part of memory that nothing was made of; return whether that is so."""
+        origin = self.origin(source)
+        if origin is None or target in self._origins:
+            return False
+        memory = target.untyped_storage()
+        written = self._written.setdefault(memory.data_ptr(), Written(memory))
+        written.parts.append((int(target.storage_offset()), origin))
+        return True
 
     def _record(self, name: str, args: Any, origins: list[Origin], result: Tensor) -> Origin:
         """Return the origin of what an operation gives: itself, or for one of no account that of what it takes."""

@@ -380,7 +380,7 @@ class Normalized(nn.Module):
 def test_constants_stay_as_they_are() -> None:
     checked = parity.check(Normalized, image_size=SIZE)
     assert checked, str(checked)
-    assert "these weights are no layer's, and stay as they are: offset" in str(checked)
+    assert "and stay as they are: offset" in str(checked)
 
 
 class Beside(Flat):

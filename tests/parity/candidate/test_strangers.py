@@ -144,6 +144,32 @@ def test_a_forward_in_inference_mode_is_taken_apart_too() -> None:
     assert len(aligned(make).sites) == 725
 
 
+WRITTEN = """        out = torch.empty(len(a), 5 * a.shape[1], *a.shape[2:], dtype=a.dtype)
+        for number, part in enumerate([a, b, c, d, e]):
+            out[:, number * a.shape[1] : (number + 1) * a.shape[1]] = part
+        return out"""
+PADDED = """    left, right, top, bottom = sides
+    rows, columns = x.shape[2:]
+    whole = x.new_full((*x.shape[:2], rows + top + bottom, columns + left + right), value)
+    whole[:, :, top : top + rows, left : left + columns] = x
+    return whole"""
+# Memory that is written part by part, in the place of what.
+PARTS = {
+    "a concatenation": ("        return torch.cat([a, b, c, d, e], 1)", WRITTEN),
+    "padding": ("    return F.pad(x, sides, value=value)", PADDED),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_memory_may_be_written_part_by_part(name: str) -> None:
+    sound, written = PARTS[name]
+    make = model_of(sound, written)
+    assert len(aligned(make).sites) == 725
+    assert parity.check(make, image_size=SIZE)
+    faulty = written.replace("[a, b, c", "[b, a, c").replace("left, right, top, bottom", "right, left, bottom, top")
+    assert not parity.check(model_of(sound, faulty), image_size=SIZE)
+
+
 def test_a_dense_layer_may_have_its_inputs_first() -> None:
     class InputsFirst(nn.Module):
         def __init__(self) -> None:
