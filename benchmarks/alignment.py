@@ -101,7 +101,10 @@ def trial(fault: Fault, site: str, verdicts: bool) -> Trial:
     model = stranger(fault, site)
     sites = align(model, model, NETWORK).sites
     own = {*fault.at(site), "final_layer.predictions"}
-    lost = {name for name in port_layers(NETWORK.variant) if not _is_found(name, sites.get(name, ""))}
+    reached = [name for name, site in sites.items() if site != NOT_REACHED]
+    # What a model that raises does not come to is not lost by the alignment.
+    expected = reached if raises(model) else port_layers(NETWORK.variant)
+    lost = {name for name in expected if not _is_found(name, sites.get(name, ""))}
     found = Trial(fault, site, frozenset(lost - own))
     if not verdicts:
         return found
@@ -111,12 +114,19 @@ def trial(fault: Fault, site: str, verdicts: bool) -> Trial:
 
 
 def _is_found(layer: str, site: str) -> bool:
-    """Return whether a layer is at its own module, by whose path it is known here alone, or at one that does the same.
-
-    What a model that raises does not come to is not lost by the alignment.
-    """
+    """Return whether a layer is at its own module, whose path alone tells it here, or at one that does the same."""
     found = site.removeprefix("inner.").partition(":")[0]
-    return site == NOT_REACHED or computed().get(found) == computed()[layer]
+    return computed().get(found) == computed()[layer]
+
+
+def raises(model: nn.Module) -> bool:
+    """Return whether a model's forward raises."""
+    try:
+        with torch.no_grad():
+            model(torch.zeros(1, 3, NETWORK.height, NETWORK.width))
+    except Exception:  # whatever a faulty model raises
+        return True
+    return False
 
 
 @cache
