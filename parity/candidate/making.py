@@ -1,6 +1,5 @@
 """Models of another implementation, made as its adapter says, and refused where they cannot be judged."""
 
-import contextlib
 import importlib
 from collections.abc import Callable
 from copy import deepcopy
@@ -10,6 +9,7 @@ from weakref import WeakValueDictionary
 
 import torch
 from torch import nn
+from torch.fx import GraphModule
 from torch.nn.parameter import is_lazy
 
 from parity.candidate.adapter import Adapter
@@ -57,10 +57,8 @@ class Maker:
             for name, value in self._adapter.attributes:
                 setattr(model, name, value)
             own = self._own(model).to("cpu", getattr(torch, dtype))
-            # What torch.export made stays in the mode that it was made in.
-            with contextlib.suppress(NotImplementedError):
-                own.eval()
-            return own
+            # What torch.export made refuses it, and stays in the mode that it was made in.
+            return own if _is_exported(own) else own.eval()
 
     def _call(self) -> nn.Module:
         """Return what the implementation's function gives."""
@@ -103,6 +101,11 @@ def _unwrapped(model: Any) -> Any:
                 if type(child).__name__ in WRAPPERS:
                     setattr(module, name, _unwrapped(child))
     return model
+
+
+def _is_exported(model: nn.Module) -> bool:
+    """Return whether torch.export made a model: its graph has an `eval` of its own, which raises."""
+    return isinstance(model, GraphModule) and "eval" in vars(model)
 
 
 def _check(model: object, what: str) -> None:

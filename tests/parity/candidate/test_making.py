@@ -1,6 +1,7 @@
 """Models of others are made, each for itself, or refused with what is wrong with them."""
 
 import sys
+from typing import Self
 
 import pytest
 import torch
@@ -102,6 +103,21 @@ def maker(function: str) -> Maker:
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this module be imported by its name, however pytest imported it."""
     monkeypatch.setitem(sys.modules, HERE, sys.modules[__name__])
+
+
+class WithoutEvaluation(nn.Linear):
+    def train(self, mode: bool = True) -> Self:
+        raise NotImplementedError("no such mode")
+
+
+def gives_one_without_evaluation() -> nn.Module:
+    return WithoutEvaluation(1, 1)
+
+
+def test_a_model_that_cannot_be_put_in_evaluation_mode_is_told() -> None:
+    """It is not judged in training mode."""
+    with pytest.raises(InputError, match="raises NotImplementedError: no such mode"):
+        maker("gives_one_without_evaluation").make("float32")
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
