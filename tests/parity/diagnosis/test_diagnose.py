@@ -150,7 +150,7 @@ def test_a_fault_is_found_where_it_lies(bench: Bench, name: str) -> None:
     assert str(culprit)
 
 
-# Told of layers that no module gives: those of tests/parity/candidate/test_alignment.py.
+# Told of layers that no module gives: those of tests/parity/candidate/test_styles.py.
 OF_FUNCTIONS = ("in context", "passes in context")
 
 
